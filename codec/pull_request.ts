@@ -1,0 +1,205 @@
+/*
+ *   PULL_REQUEST: field = symbol size; flag 1 = the wanted pieces stand in a bitmap;
+ *   flag 2 = done: the puller has all that it wants, nothing is asked for
+ *    0    4  word
+ *    4    8  flow tag
+ *   12    4  request number
+ *   16    4  receipt
+ *   20    4  bytes received under this token so far, modulo 2^32
+ *   24  104  token
+ *  128    3  entries of this request, of the one before, of the one before that
+ *  131  10n  entries, in the same order
+ *    -    8  MAC
+ *
+ *   entry:  0 4 piece; 4 2 first symbol; 6 2 count; 8 1 first parity symbol; 9 1 parity count
+ *           (parity of the block that holds `first`)
+ *   bitmap instead of counts and entries:  0 4 first chunk; 4 2 bytes of the bitmap; 6 - bits, lowest bit first; whole chunks
+ */
+import { limits } from "../core/limits.ts";
+import { symbolSizes } from "./geometry.ts";
+import { bytes, layout, u16, u32, u8 } from "./layout.ts";
+import type { Layout } from "./layout.ts";
+import { MAC_BYTES, PacketType, WORD_BYTES, wordOf, writeWord } from "./packet.ts";
+import type { PacketMac } from "./packet.ts";
+import { ByteReader } from "./reader.ts";
+import { TOKEN_BYTES } from "./token.ts";
+
+/** Symbols of one piece that a puller wants. */
+export interface RequestEntry {
+  /** Chunk index, or leaf page with the top bit set. */
+  readonly piece: number;
+  /** First data symbol, counted over the whole piece. */
+  readonly first: number;
+  /** Data symbols; 0 for parity alone. */
+  readonly count: number;
+  /** First parity symbol wanted, counted from 0, of the block that holds `first`. */
+  readonly parityFirst: number;
+  /** Parity symbols wanted. */
+  readonly parityCount: number;
+}
+
+/** The fixed part of a PULL_REQUEST, after the word. */
+export interface RequestHead {
+  /** The puller's flow tag: stamped into every answer. */
+  readonly tag: Uint8Array;
+  /** Counts up by one for each request under a token. */
+  readonly number: number;
+  /** The newest receipt seen. */
+  readonly receipt: number;
+  /** Bytes received under this token, modulo 2^32. */
+  readonly received: number;
+  /** The token. */
+  readonly token: Uint8Array;
+}
+
+/** Whole chunks wanted, as bits. */
+export interface RequestBitmap {
+  /** Chunk of the first bit. */
+  readonly base: number;
+  /** Lowest bit first. */
+  readonly bits: Uint8Array;
+}
+
+/** A PULL_REQUEST, decoded. Either `sections` or `bitmap` says what is wanted. */
+export interface PullRequest extends RequestHead {
+  /** One of the symbol sizes. */
+  readonly symbolSize: number;
+  /** Entries of this request and of the one or two before, newest first; each list sorted and disjoint. */
+  readonly sections: readonly (readonly RequestEntry[])[];
+  /** Set when the bitmap form is used. */
+  readonly bitmap?: RequestBitmap;
+  /** The puller has all that it wants: a courtesy, so that an exposer knows at once. */
+  readonly done?: boolean;
+}
+
+/** Wire form of {@linkcode RequestHead}. */
+export const requestHeadLayout: Layout<RequestHead> = layout<RequestHead>({
+  tag: bytes(8),
+  number: u32,
+  receipt: u32,
+  received: u32,
+  token: bytes(TOKEN_BYTES),
+});
+
+/** Wire form of {@linkcode RequestEntry}. */
+export const requestEntryLayout: Layout<RequestEntry> = layout<RequestEntry>({
+  piece: u32,
+  first: u16,
+  count: u16,
+  parityFirst: u8,
+  parityCount: u8,
+});
+
+const SECTIONS = 3;
+const HEAD_END = WORD_BYTES + requestHeadLayout.size;
+const BITMAP_FLAG = 1;
+const DONE_FLAG = 2;
+
+/** Entries that fit one packet, over all sections. */
+export const requestEntriesMax: number = Math.floor(
+  (limits.controlPacketBytesMax - HEAD_END - SECTIONS - MAC_BYTES) / requestEntryLayout.size,
+);
+
+/**
+ * Encodes a request. That entries are sorted and disjoint is the caller's part: a request that is not would be dropped whole.
+ *
+ * @throws {RangeError} when the entries do not fit one packet
+ */
+export function encodePullRequest(request: PullRequest, mac: PacketMac): Uint8Array {
+  if (request.sections.length > SECTIONS) {
+    throw new RangeError(`${request.sections.length} sections, ${SECTIONS} fit`);
+  }
+  const tail = request.bitmap ? encodeBitmap(request.bitmap) : encodeSections(request.sections);
+  const end = HEAD_END + tail.length;
+  if (end + MAC_BYTES > limits.controlPacketBytesMax) {
+    throw new RangeError(`a request of ${end} bytes is too long`);
+  }
+  const packet = new Uint8Array(end + MAC_BYTES);
+  const flags = (request.bitmap ? BITMAP_FLAG : 0) | (request.done ? DONE_FLAG : 0);
+  writeWord(packet, PacketType.PULL_REQUEST, flags, request.symbolSize);
+  requestHeadLayout.write(packet, WORD_BYTES, request);
+  packet.set(tail, HEAD_END);
+  packet.set(mac(packet.subarray(0, end)), end);
+  return packet;
+}
+
+function encodeSections(sections: PullRequest["sections"]): Uint8Array {
+  const entries = sections.flat();
+  const tail = new Uint8Array(SECTIONS + entries.length * requestEntryLayout.size);
+  for (let i = 0; i < SECTIONS; i++) tail[i] = sections[i]?.length ?? 0;
+  entries.forEach((entry, i) =>
+    requestEntryLayout.write(tail, SECTIONS + i * requestEntryLayout.size, entry)
+  );
+  return tail;
+}
+
+function encodeBitmap({ base, bits }: RequestBitmap): Uint8Array {
+  const tail = new Uint8Array(6 + bits.length);
+  const view = new DataView(tail.buffer);
+  view.setUint32(0, base);
+  view.setUint16(4, bits.length);
+  tail.set(bits, 6);
+  return tail;
+}
+
+/** The request that a packet holds, or `undefined` when anything in it is not as it must be. The MAC is left to the caller. */
+export function decodePullRequest(packet: Uint8Array): PullRequest | undefined {
+  const word = wordOf(packet, PacketType.PULL_REQUEST);
+  if (!word || packet.length > limits.controlPacketBytesMax || !symbolSizes.includes(word.field)) {
+    return undefined;
+  }
+  const head = requestHeadLayout.read(packet, WORD_BYTES);
+  if (!head) return undefined;
+  const body = packet.subarray(0, packet.length - MAC_BYTES);
+  const common = { ...head, symbolSize: word.field, done: (word.flags & DONE_FLAG) !== 0 };
+  if (word.flags & BITMAP_FLAG) {
+    const bitmap = decodeBitmap(new ByteReader(body, HEAD_END));
+    return bitmap && { ...common, sections: [], bitmap };
+  }
+  const sections = decodeSections(new ByteReader(body, HEAD_END));
+  return sections && { ...common, sections };
+}
+
+function decodeSections(reader: ByteReader): RequestEntry[][] | undefined {
+  const counts = Array.from({ length: SECTIONS }, () => reader.u8());
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (reader.failed || reader.remaining !== total * requestEntryLayout.size) return undefined;
+  const sections: RequestEntry[][] = [];
+  for (const count of counts) {
+    const entries: RequestEntry[] = [];
+    for (let i = 0; i < count; i++) {
+      entries.push(requestEntryLayout.read(reader.bytes(requestEntryLayout.size))!);
+    }
+    if (!isSortedAndDisjoint(entries)) return undefined;
+    sections.push(entries);
+  }
+  return sections;
+}
+
+/** Entries ascend by piece and symbol and no symbol stands twice; an entry asks for something. */
+function isSortedAndDisjoint(entries: readonly RequestEntry[]): boolean {
+  for (let i = 0; i < entries.length; i++) {
+    const { piece, first, count, parityCount } = entries[i];
+    if (count === 0 && parityCount === 0) return false;
+    if (i === 0) continue;
+    const before = entries[i - 1];
+    if (piece < before.piece) return false;
+    if (piece === before.piece && first < before.first + Math.max(1, before.count)) return false;
+  }
+  return true;
+}
+
+function decodeBitmap(reader: ByteReader): RequestBitmap | undefined {
+  const base = reader.u32();
+  const bits = reader.bytes(reader.u16());
+  if (reader.failed || reader.remaining !== 0) return undefined;
+  const last = lastBit(bits);
+  // The numbers after the last chunk are leaf pages: a bitmap must not reach them.
+  return last < 0 || base + last >= limits.chunksMax ? undefined : { base, bits: bits.slice() };
+}
+
+/** Number of the last bit that is set, or -1. */
+function lastBit(bits: Uint8Array): number {
+  const byte = bits.findLastIndex((value) => value !== 0);
+  return byte < 0 ? -1 : 8 * byte + 31 - Math.clz32(bits[byte]);
+}

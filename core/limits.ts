@@ -1,0 +1,51 @@
+/** Every bound of the protocol, with its unit at the end of its name. `docs/limits.md` says why each has its value. */
+export const limits = {
+  /** Smallest and largest chunk, plaintext; a power of two between them. */
+  chunkBytesMin: 4096,
+  chunkBytesMax: 1_048_576,
+  /** The top bit of a chunk index marks a leaf page. */
+  chunksMax: 2_147_483_647,
+  /** A collection's index. */
+  indexBytesMax: 268_435_456,
+  /** Symbols of one code block (RFC 5052 §9.1). */
+  blockSymbolsMax: 128,
+  /** A control packet, so that it passes any IPv6 path. */
+  controlPacketBytesMax: 1200,
+  /** Leaves that ride in a grant. */
+  grantLeavesMax: 16,
+  /** A name in a grant or ticket, UTF-8. */
+  nameBytesMax: 255,
+  /** A ticket as text. */
+  ticketCharsMax: 2048,
+  /** Addresses in a ticket. */
+  ticketAddressesMax: 8,
+  /** What one request may ask for; `requestBytesLanMax` for chunks over 256 KiB. */
+  requestBytesMax: 262_144,
+  requestBytesLanMax: 1_048_576,
+  /** Request numbers that an exposer remembers for a live token. */
+  requestWindow: 64,
+  /** A token's life, and how long its soft state is kept after the last request. */
+  tokenLifeMsMax: 600_000,
+  tokenIdleMsMax: 20_000,
+  /** Live tokens whose state an exposer keeps at once. */
+  liveTokensMax: 4096,
+  /** A receipt is good for this long. */
+  receiptAgeMsMax: 6000,
+  /** What an address gets whose receipts are stale, or that receives under a tenth of what is sent. */
+  floorBytesPerSecond: 65_536,
+  /** Answers waiting for their turn. */
+  answerQueueBytesMax: 8_388_608,
+  tokenQueueBytesMax: 2_097_152,
+  answerQueueEntriesMax: 4096,
+  /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
+  handshakeQueueMax: 64,
+  handshakesPerSecondBeforeRetry: 200,
+  /** One refusal to an address in this time. */
+  refusalIntervalMs: 100,
+  /** Cookie keys rotate and die; RETRY cookies live for one or two epochs. */
+  cookieKeyRotateMs: 30_000,
+  cookieKeyLifeMs: 60_000,
+  retryEpochMs: 10_000,
+  /** An idle puller keeps its NAT binding. */
+  keepaliveIntervalMs: 25_000,
+} as const;

@@ -1,0 +1,40 @@
+/** A step of a handshake message (Noise §5.3, §9.2). */
+export type Token = "e" | "s" | "ee" | "es" | "se" | "ss" | "psk";
+
+/**
+ * Handshakes that we can run; the first letter says how the initiator's static key is known, the second the
+ * responder's.
+ */
+export type NoisePattern = "XX" | "IK" | "NK" | "XK" | "XXpsk3" | "IKpsk1" | "IKpsk2";
+
+/** A handshake as data: the messages in turn, the initiator's first. */
+export interface Pattern {
+  /** Number of the pattern in an exported state. */
+  readonly code: number;
+  /** Whether the initiator has the responder's static key beforehand (the pre-message `<- s`). */
+  readonly responderKnown: boolean;
+  /** The tokens of each message. */
+  readonly messages: readonly (readonly Token[])[];
+}
+
+/** Noise §7.5 and §9.4, copied token by token. */
+export const PATTERNS: Readonly<Record<NoisePattern, Pattern>> = {
+  XX: { code: 1, responderKnown: false, messages: [["e"], ["e", "ee", "s", "es"], ["s", "se"]] },
+  IK: { code: 2, responderKnown: true, messages: [["e", "es", "s", "ss"], ["e", "ee", "se"]] },
+  NK: { code: 3, responderKnown: true, messages: [["e", "es"], ["e", "ee"]] },
+  XK: { code: 4, responderKnown: true, messages: [["e", "es"], ["e", "ee"], ["s", "se"]] },
+  XXpsk3: { code: 5, responderKnown: false, messages: [["e"], ["e", "ee", "s", "es"], ["s", "se", "psk"]] },
+  IKpsk1: { code: 6, responderKnown: true, messages: [["e", "es", "s", "ss", "psk"], ["e", "ee", "se"]] },
+  IKpsk2: { code: 7, responderKnown: true, messages: [["e", "es", "s", "ss"], ["e", "ee", "se", "psk"]] },
+};
+
+/** The pattern of a code, or `undefined` for an unknown one. */
+export function patternOfCode(code: number): NoisePattern | undefined {
+  const names = Object.keys(PATTERNS) as NoisePattern[];
+  return names.find((name) => PATTERNS[name].code === code);
+}
+
+/** Noise §9.2: whether a psk takes part; then each "e" is mixed into the key as well. */
+export function usesPsk(name: NoisePattern): boolean {
+  return PATTERNS[name].messages.some((tokens) => tokens.includes("psk"));
+}

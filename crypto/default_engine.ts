@@ -1,0 +1,118 @@
+import { equalBytes, RgtpError, utf8 } from "../core/mod.ts";
+import type { Engine } from "./engine.ts";
+import { nativeEngine } from "./native_engine.ts";
+import { portableEngine } from "./portable_engine.ts";
+
+/**
+ * The fastest engine that works here: the native one, or else the portable one. Both must give known answers
+ * first, which takes a few milliseconds; so call it once at start and pass the engine on.
+ *
+ * @throws {RgtpError} CRYPTO_INIT when neither gives the right answers
+ */
+export function defaultEngine(): Engine {
+  return chooseEngine([nativeEngine, portableEngine]);
+}
+
+/**
+ * The first of `candidates` that gives the known answers of {@linkcode selfTest}.
+ *
+ * @throws {RgtpError} CRYPTO_INIT when none does; `data.tried` names them
+ */
+export function chooseEngine(candidates: readonly Engine[]): Engine {
+  for (const engine of candidates) if (selfTest(engine)) return engine;
+  const tried = candidates.map((engine) => engine.name);
+  throw new RgtpError(
+    "CRYPTO_INIT",
+    `no cryptographic engine works here (tried: ${tried.join(", ") || "none"}); update or repair the runtime`,
+    { data: { tried } },
+  );
+}
+
+/**
+ * Whether an engine gives the published answers of one case for each of its functions, and refuses what was
+ * changed.
+ */
+export function selfTest(engine: Engine): boolean {
+  try {
+    return KNOWN_ANSWERS.every((isRight) => isRight(engine));
+  } catch {
+    // A platform without the function throws instead of answering.
+    return false;
+  }
+}
+
+const hex = Uint8Array.fromHex.bind(Uint8Array);
+const NONE = new Uint8Array(0);
+
+const KNOWN_ANSWERS: readonly ((engine: Engine) => boolean)[] = [
+  // FIPS 180-4, example "abc".
+  ({ sha256 }) =>
+    equalBytes(
+      sha256.digest(utf8("abc")),
+      hex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+    ),
+
+  // RFC 5869 §A.3.
+  (engine) => {
+    const prk = engine.hkdfExtract(NONE, new Uint8Array(22).fill(0x0b));
+    return equalBytes(
+      engine.hkdfExpand(prk, NONE, 42),
+      hex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"),
+    );
+  },
+
+  // RFC 8439 §2.8.2: the tag depends on every byte of the ciphertext.
+  (engine) => {
+    const aead = engine.aead("chacha20-poly1305");
+    const [key, nonce] = [CHACHA_KEY, hex("070000004041424344454647")];
+    const sealed = aead.seal(key, nonce, AAD, SUNSCREEN);
+    if (!equalBytes(sealed.subarray(-16), hex("1ae10b594f09e26a7e902ecbd0600691"))) return false;
+    const opened = aead.open(key, nonce, AAD, sealed);
+    sealed[0] ^= 1;
+    return opened !== undefined && equalBytes(opened, SUNSCREEN) &&
+      aead.open(key, nonce, AAD, sealed) === undefined;
+  },
+
+  // GCM specification (McGrew and Viega), test case 14: AES-256, one block of zeros.
+  (engine) => {
+    const aead = engine.aead("aes-256-gcm");
+    const [key, nonce, block] = [new Uint8Array(32), new Uint8Array(12), new Uint8Array(16)];
+    const sealed = hex("cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919");
+    return equalBytes(aead.seal(key, nonce, NONE, block), sealed) &&
+      aead.open(key, nonce, utf8("x"), sealed) === undefined;
+  },
+
+  // draft-irtf-cfrg-xchacha-03 §A.3.1.
+  (engine) => {
+    const nonce = hex("404142434445464748494a4b4c4d4e4f5051525354555657");
+    const sealed = engine.xchacha20Poly1305.seal(CHACHA_KEY, nonce, AAD, SUNSCREEN);
+    return equalBytes(sealed.subarray(-16), hex("c0875924c1c7987947deafd8780acf49"));
+  },
+
+  // RFC 7748 §6.1.
+  ({ x25519 }) =>
+    equalBytes(
+      x25519.sharedSecret(
+        hex("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a"),
+        hex("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f"),
+      ) ?? NONE,
+      hex("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"),
+    ),
+
+  // RFC 8032 §7.1, test 1.
+  ({ ed25519 }) => {
+    const seed = hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
+    const publicKey = ed25519.publicKey(seed);
+    const signature = ed25519.sign(seed, NONE);
+    return equalBytes(publicKey, hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")) &&
+      equalBytes(signature.subarray(0, 8), hex("e5564300c360ac72")) &&
+      ed25519.verify(publicKey, NONE, signature) && !ed25519.verify(publicKey, utf8("x"), signature);
+  },
+];
+
+// Shared by RFC 8439 §2.8.2 and draft-irtf-cfrg-xchacha-03 §A.3.1.
+const CHACHA_KEY = hex("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
+const AAD = hex("50515253c0c1c2c3c4c5c6c7");
+const SUNSCREEN = utf8(
+  "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.",
+);

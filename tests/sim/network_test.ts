@@ -1,0 +1,165 @@
+import { assert, assertAlmostEquals, assertEquals, assertLessOrEqual, assertNotEquals } from "../_assert.ts";
+import { type Delivery, type PathOptions, SimNetwork } from "./network.ts";
+
+const a = { host: "192.0.2.1", port: 1000 };
+const b = { host: "192.0.2.2", port: 2000 };
+
+/** Sends `count` numbered packets from a to b, one every `everyMs`, and gives what comes out, by time of arrival. */
+function run(
+  seed: number,
+  path: Partial<PathOptions>,
+  { count = 1000, everyMs = 1, length = 1000 } = {},
+): { arrivals: Delivery[]; network: SimNetwork } {
+  const network = new SimNetwork(seed, path);
+  const arrivals: Delivery[] = [];
+  for (let i = 0; i < count; i++) arrivals.push(...network.send(i * everyMs, a, b, numbered(i, length)));
+  arrivals.sort((x, y) => x.at - y.at);
+  return { arrivals, network };
+}
+
+function numbered(number: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  new DataView(bytes.buffer).setUint32(0, number);
+  return bytes;
+}
+
+function numbers(arrivals: Delivery[]): number[] {
+  return arrivals.map(({ bytes }) => new DataView(bytes.buffer).getUint32(0));
+}
+
+/** Five standard deviations of the mean of `count` throws with probability `rate`. */
+function tolerance(rate: number, count: number): number {
+  return 5 * Math.sqrt(rate * (1 - rate) / count);
+}
+
+Deno.test("network: a perfect path brings everything at once, as copies, from who sent it", () => {
+  const sent = Uint8Array.of(1, 2, 3);
+  const [delivery] = new SimNetwork(1).send(5, a, b, sent);
+  sent.fill(9);
+  assertEquals(delivery, { at: 5, from: a, to: b, bytes: Uint8Array.of(1, 2, 3) });
+});
+
+Deno.test("network: loss has the rate that was asked for, seed by seed", () => {
+  for (let seed = 0; seed < 50; seed++) {
+    for (const lossRate of [0, 0.01, 0.3, 1]) {
+      const { arrivals, network } = run(seed, { lossRate });
+      assertAlmostEquals(1 - arrivals.length / 1000, lossRate, tolerance(lossRate, 1000) + 1e-9);
+      assertEquals(network.stats.lost, 1000 - arrivals.length);
+    }
+  }
+});
+
+Deno.test("network: delay is exact, and order is kept without jitter", () => {
+  const { arrivals } = run(3, { delayMs: 25, bytesPerSecond: 400_000 });
+  assertEquals(numbers(arrivals), Array.from({ length: 1000 }, (_, i) => i));
+  assertAlmostEquals(arrivals[0].at, 25 + 1000 / 400);
+});
+
+Deno.test("network: jitter stays within its bound, and lets packets overtake", () => {
+  const { arrivals } = run(3, { delayMs: 10, jitterMs: 5 });
+  for (const [i, number] of numbers(arrivals).entries()) {
+    const took = arrivals[i].at - number;
+    assert(took >= 10 && took < 15);
+  }
+  assertNotEquals(numbers(arrivals), Array.from({ length: 1000 }, (_, i) => i));
+});
+
+Deno.test("network: the rate holds, and what the queue has no room for is dropped at its tail", () => {
+  // 1000 bytes every ms into 500 bytes a ms: the queue of 10,000 fills, then every other packet is dropped.
+  const { arrivals, network } = run(1, { bytesPerSecond: 500_000, queueBytes: 10_000 });
+  const last = arrivals[arrivals.length - 1].at;
+  assertAlmostEquals(arrivals.length * 1000 / last, 500, 1);
+  assertEquals(numbers(arrivals).slice(0, 18), Array.from({ length: 18 }, (_, i) => i));
+  assertEquals(arrivals.length + network.stats.queueDrops, 1000);
+  assertAlmostEquals(network.stats.queueDrops, 490, 2);
+  // Nobody waits longer than the queue takes to drain.
+  for (const [i, number] of numbers(arrivals).entries()) {
+    assertLessOrEqual(arrivals[i].at - number, 20 + 1e-6);
+  }
+});
+
+Deno.test("network: the queue takes exactly its bytes", () => {
+  const network = new SimNetwork(1, { bytesPerSecond: 1000, queueBytes: 3000 });
+  const at = (length: number) => network.send(0, a, b, new Uint8Array(length)).map((delivery) => delivery.at);
+  assertEquals([at(3000), at(1)], [[3000], []]);
+  assertEquals(network.send(1, a, b, new Uint8Array(1)).length, 1); // one byte has left
+});
+
+Deno.test("network: the same seed gives the same run, another seed another", () => {
+  const rough = {
+    delayMs: 20,
+    jitterMs: 3,
+    lossRate: 0.1,
+    duplicateRate: 0.1,
+    reorderRate: 0.1,
+    corruptRate: 0.1,
+    bytesPerSecond: 900_000,
+    queueBytes: 30_000,
+  };
+  assertEquals(run(5, rough), run(5, rough));
+  assertNotEquals(run(5, rough).arrivals, run(6, rough).arrivals);
+});
+
+Deno.test("network: what happens elsewhere, and options switched on, leave other fates alone", () => {
+  const plain = numbers(run(5, { lossRate: 0.2 }).arrivals);
+  assertEquals([...new Set(numbers(run(5, { lossRate: 0.2, duplicateRate: 0.5 }).arrivals))].sort(by), plain);
+  const busy = new SimNetwork(5, { lossRate: 0.2 });
+  const arrivals: Delivery[] = [];
+  for (let i = 0; i < 1000; i++) {
+    busy.send(i, b, a, new Uint8Array(9));
+    arrivals.push(...busy.send(i, a, b, numbered(i, 1000)));
+  }
+  assertEquals(numbers(arrivals), plain);
+});
+
+Deno.test("network: a partition is one way, ends, and lets through what was under way", () => {
+  const network = new SimNetwork(1, { delayMs: 10 });
+  const bytes = new Uint8Array(3);
+  assertEquals(network.send(0, a, b, bytes).length, 1);
+  network.partition(a.host, b.host);
+  assertEquals(network.send(1, a, b, bytes).length, 0);
+  assertEquals(network.send(1, b, a, bytes).length, 1);
+  network.heal(a.host, b.host);
+  assertEquals(network.send(2, a, b, bytes).length, 1);
+  assertEquals(network.stats.partitionDrops, 1);
+});
+
+Deno.test("network: corruption flips exactly one bit, anywhere", () => {
+  const { arrivals, network } = run(4, { corruptRate: 1 }, { count: 4000, length: 8 });
+  const places = new Set<number>();
+  for (const { at, bytes } of arrivals) {
+    const sent = numbered(at, 8);
+    const flipped = [...bytes].flatMap((byte, i) =>
+      [...Array(8).keys()].filter((bit) => ((byte ^ sent[i]) >> bit) & 1).map((bit) => i * 8 + bit)
+    );
+    assertEquals(flipped.length, 1);
+    places.add(flipped[0]);
+  }
+  assertEquals([places.size, network.stats.corrupted], [64, 4000]);
+  // An empty packet has no bit to flip.
+  assertEquals(network.send(4000, a, b, new Uint8Array(0))[0].bytes.length, 0);
+  assertEquals(network.stats.corrupted, 4000);
+});
+
+Deno.test("network: duplicates and held back packets come at their rates", () => {
+  const { arrivals, network } = run(9, { duplicateRate: 0.25, delayMs: 1 });
+  assertEquals(arrivals.length, 1000 + network.stats.duplicated);
+  assertAlmostEquals(network.stats.duplicated / 1000, 0.25, tolerance(0.25, 1000));
+  const held = run(9, { reorderRate: 0.25, reorderMs: 3.5 });
+  const late = numbers(held.arrivals).filter((number, i) => held.arrivals[i].at - number === 3.5).length;
+  assertEquals(late, held.network.stats.reordered);
+  assertAlmostEquals(late / 1000, 0.25, tolerance(0.25, 1000));
+});
+
+Deno.test("network: the MTU passes, one byte more vanishes", () => {
+  const network = new SimNetwork(1);
+  network.setPath(a.host, b.host, { mtu: 1452 });
+  assertEquals(network.send(0, a, b, new Uint8Array(1452)).length, 1);
+  assertEquals(network.send(0, a, b, new Uint8Array(1453)).length, 0);
+  assertEquals(network.send(0, b, a, new Uint8Array(1453)).length, 1);
+  assertEquals(network.stats.mtuDrops, 1);
+});
+
+function by(x: number, y: number): number {
+  return x - y;
+}

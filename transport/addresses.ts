@@ -1,0 +1,70 @@
+import { lookup } from "node:dns/promises";
+import { networkInterfaces } from "node:os";
+import { canonicalHost, isIpAddress, isIpv6 } from "../codec/address.ts";
+import type { Address } from "../codec/address.ts";
+import { RgtpError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+
+/** The addresses of a list with names looked up, in order, without doubles, at most 8. @throws {RgtpError} NOT_FOUND when none is left */
+export async function resolveAddresses(addresses: readonly Address[]): Promise<Address[]> {
+  const found = new Map<string, Address>();
+  const failures: unknown[] = [];
+  for (const { host, port } of addresses) {
+    try {
+      const hosts = isIpAddress(host)
+        ? [host]
+        : (await lookup(host, { all: true })).map(({ address }) => address);
+      for (const one of hosts.map(canonicalHost)) found.set(`${one} ${port}`, { host: one, port });
+    } catch (cause) {
+      failures.push(cause);
+    }
+  }
+  if (found.size === 0) {
+    const names = addresses.map(({ host }) => host).join(", ");
+    throw new RgtpError(
+      "NOT_FOUND",
+      `no address is known for ${names}: check the name, or use an IP address`,
+      {
+        cause: failures[0],
+      },
+    );
+  }
+  return [...found.values()].slice(0, limits.ticketAddressesMax);
+}
+
+/** Where to bind so that all `addresses` can be reached: IPv4 alone when that is enough. */
+export function bindHostFor(addresses: readonly Address[]): string {
+  return addresses.some(({ host }) => isIpv6(host)) ? "::" : "0.0.0.0";
+}
+
+/**
+ * Hosts under which others can reach what is bound to `host`: the host itself, or, for a wildcard, this machine's addresses, IPv4 first.
+ * Loopback stands alone where there is nothing else, and where the permission to list interfaces is missing.
+ */
+export function reachableHosts(host: string): string[] {
+  if (host !== "0.0.0.0" && host !== "::") return [canonicalHost(host)];
+  const hosts = interfaceHosts().filter((one) => host === "::" || !isIpv6(one));
+  const far = hosts.filter((one) => !isLinkLocal(one));
+  far.sort((a, b) => Number(isIpv6(a)) - Number(isIpv6(b)));
+  return far.length > 0 ? far.slice(0, limits.ticketAddressesMax) : ["127.0.0.1"];
+}
+
+function interfaceHosts(): string[] {
+  if (!maySee()) return [];
+  const hosts: string[] = [];
+  for (const addresses of Object.values(networkInterfaces())) {
+    for (const { address, internal } of addresses ?? []) if (!internal) hosts.push(canonicalHost(address));
+  }
+  return [...new Set(hosts)];
+}
+
+function isLinkLocal(host: string): boolean {
+  return host.startsWith("169.254.") || /^fe[89ab]/.test(host);
+}
+
+/** Asks Deno without making it prompt; other runtimes have no such permission. */
+function maySee(): boolean {
+  const deno: typeof Deno | undefined = globalThis.Deno;
+  return deno?.permissions === undefined ||
+    deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" }).state === "granted";
+}

@@ -1,0 +1,108 @@
+import type { Address } from "../codec/address.ts";
+import { drain } from "../core/machine.ts";
+import type { Clock, Machine } from "../core/machine.ts";
+import type { Link } from "./link/link.ts";
+import { segmentAt, segmentCount } from "./link/link.ts";
+
+/** A machine that lives on datagrams. */
+export interface DatagramMachine<Output> extends Machine<Output> {
+  /** A datagram has arrived. */
+  handleDatagram(now: number, from: Address, packet: Uint8Array): void;
+}
+
+/** Monotonic milliseconds of this process. */
+export const processClock: Clock = () => performance.now();
+
+/**
+ * The one loop between a machine and the world: packets and timeouts go in, outputs come out to `perform`, in order. Whatever
+ * else changes the machine goes through {@linkcode Drive.mutate}, so that each change is followed by a complete drain.
+ */
+export class Drive<Output> {
+  readonly #link: Link;
+  readonly #machine: DatagramMachine<Output>;
+  readonly #perform: (output: Output) => void;
+  readonly #clock: Clock;
+  /** Changes that arose while outputs were carried out: they wait until the drain has ended. */
+  readonly #later: ((now: number) => void)[] = [];
+  #draining = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+  #closed = false;
+
+  /** Nothing happens before {@linkcode Drive.run}. `perform` must not throw. */
+  constructor(
+    link: Link,
+    machine: DatagramMachine<Output>,
+    perform: (output: Output) => void,
+    clock: Clock = processClock,
+  ) {
+    this.#link = link;
+    this.#machine = machine;
+    this.#perform = perform;
+    this.#clock = clock;
+  }
+
+  /** Feeds what arrives until the link or this is closed. @throws {RgtpError} SOCKET when the socket dies */
+  async run(): Promise<void> {
+    this.mutate(() => {});
+    while (!this.#closed) {
+      const batch = await this.#link.receive();
+      if (batch.length === 0) return;
+      for (const datagrams of batch) {
+        const count = segmentCount(datagrams);
+        for (let i = 0; i < count && !this.#closed; i++) {
+          const packet = segmentAt(datagrams, i);
+          this.#apply((now) => this.#machine.handleDatagram(now, datagrams.peer, packet));
+        }
+      }
+      this.#arm();
+    }
+  }
+
+  /** Changes the machine, now or as soon as the present drain has ended. */
+  mutate(change: (now: number) => void): void {
+    if (this.#closed) return;
+    this.#apply(change);
+    if (!this.#draining) this.#arm();
+  }
+
+  /** No more timeouts and changes. The link is the caller's to close. Twice is fine. */
+  close(): void {
+    this.#closed = true;
+    this.#later.length = 0;
+    clearTimeout(this.#timer);
+  }
+
+  #apply(change: (now: number) => void): void {
+    this.#later.push(change);
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (let next = this.#later.shift(); next && !this.#closed; next = this.#later.shift()) {
+        next(this.#clock());
+        drain(this.#machine, this.#perform);
+      }
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  #arm(): void {
+    if (this.#closed) return;
+    const deadline = this.#machine.deadline;
+    // A timer that is early is harmless, and setting it anew for every packet is not: only an earlier deadline moves it.
+    if (deadline >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = deadline;
+    // Timers of the runtime take at most 2^31 - 1 ms.
+    const wait = Math.min(Math.max(0, deadline - this.#clock()), 2 ** 31 - 1);
+    this.#timer = setTimeout(() => this.#handleTimer(), wait);
+  }
+
+  #handleTimer(): void {
+    this.#timerAt = Infinity;
+    if (this.#closed) return;
+    if (this.#machine.deadline <= this.#clock()) this.#apply((now) => this.#machine.handleTimeout(now));
+    this.#arm();
+  }
+}

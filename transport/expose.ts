@@ -1,0 +1,268 @@
+import type { Address } from "../codec/address.ts";
+import { decodeManifest } from "../codec/manifest.ts";
+import { formatTicket, parseTicket } from "../codec/ticket.ts";
+import { utf8 } from "../core/bytes.ts";
+import { RgtpError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import { systemRandom } from "../core/machine.ts";
+import { defaultEngine } from "../crypto/default_engine.ts";
+import type { AeadName } from "../crypto/engine.ts";
+import { reachableHosts } from "./addresses.ts";
+import { ExposerShell } from "./exposer_shell.ts";
+import type { ExposerEvent } from "./exposer_shell.ts";
+import { DEFAULT_PROFILE, profiles } from "./exposure/profiles.ts";
+import type { ProfileName } from "./exposure/profiles.ts";
+import { bytesSource, openFileSource } from "./exposure/source.ts";
+import { openState } from "./exposure/state.ts";
+import { TicketBook } from "./exposure/ticket_book.ts";
+import type { Link, LinkStats } from "./link/link.ts";
+import { openLink } from "./link/open_link.ts";
+import type { LinkKind } from "./link/open_link.ts";
+import type { Exposed } from "./protocol/exposed.ts";
+import type { PullerStatus } from "./protocol/exposer.ts";
+
+/** How something is exposed. */
+export interface ExposeOptions {
+  /** The address to listen on; all of this machine's when absent. */
+  readonly host?: string;
+  /** The port: exactly this one, 0 for any. Absent: 9000, or the next free one above. */
+  readonly port?: number;
+  /** Hosts for the ticket; absent: this machine's addresses that others can reach. */
+  readonly advertise?: readonly string[];
+  /** What pullers see; absent: the file's name. At most 255 bytes of UTF-8. */
+  readonly name?: string;
+  /** `lan`, `wan` (the default), `mobile` or `satellite`: sets the chunk size. */
+  readonly profile?: ProfileName;
+  /** Plaintext bytes of a chunk, a power of two from 4 KiB to 1 MiB; goes before `profile`. */
+  readonly chunkSize?: number;
+  /** How chunks are sealed; ChaCha20-Poly1305 when absent. */
+  readonly aead?: AeadName;
+  /** Where identity and catalog live. Absent: nowhere; the exposure ends with the process and cannot be made again. */
+  readonly stateDir?: string;
+  /** Bytes a second for all pullers together. */
+  readonly limitRate?: number;
+  /** Bytes a second for each puller. */
+  readonly pullRateMax?: number;
+  /** Which link; absent: the best there is. */
+  readonly link?: LinkKind;
+  /** Ends the sealing, and closes the exposure. */
+  readonly signal?: AbortSignal;
+  /** Told while sealing: plaintext bytes sealed, and of how many. */
+  readonly onSeal?: (bytes: number, total: number) => void;
+  /** Told when a puller gets a grant, and when it has everything or falls silent. */
+  readonly onEvent?: (event: ExposureEvent) => void;
+}
+
+/** A puller came or went. */
+export interface ExposureEvent {
+  /** `"granted"`: it may pull. `"completed"`: it says that it has everything. `"left"`: it fell silent. */
+  readonly kind: "granted" | "completed" | "left";
+  /** Where it is. */
+  readonly address: Address;
+  /** Bytes sent to it under its present token. */
+  readonly bytesSent: number;
+}
+
+/** What an exposure has done so far. */
+export interface ExposureStats {
+  /** Bytes of chunks sent, headers included. */
+  readonly bytesSent: number;
+  /** Who pulls now. */
+  readonly pullers: readonly PullerStatus[];
+  /** Pulls that have said that they are complete. */
+  readonly completed: number;
+  /** Packets dropped, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+  /** Counters of the socket. */
+  readonly link: LinkStats;
+}
+
+/** Something that is being exposed. */
+export interface Exposure extends AsyncDisposable {
+  /** For pullers: `rgtp://HOST:PORT/ID.KEY.SECRET/NAME`. Whoever has it may pull. */
+  readonly ticket: string;
+  /** The exposure's ID, base64url. */
+  readonly id: string;
+  /** Plaintext bytes. */
+  readonly bytes: number;
+  /** Chunks. */
+  readonly chunks: number;
+  /** How long reading, sealing and hashing took. */
+  readonly sealSeconds: number;
+  /** Where it listens. */
+  readonly address: Address;
+  /** Ends when the exposure is closed; rejects when its socket dies. */
+  readonly closed: Promise<void>;
+  /** What it has done so far. */
+  stats(): ExposureStats;
+  /** One more ticket, that can be revoked on its own. `expiresMs` is wall-clock time, ms since 1970. */
+  newTicket(options?: { label?: string; expiresMs?: number }): string;
+  /** Ends a ticket and the pulls under it; false when it is not one of this exposure's. What was pulled cannot be taken back. */
+  revokeTicket(ticket: string): boolean;
+  /** Tells those who are pulling, and closes. Twice is fine. */
+  close(): Promise<void>;
+}
+
+/** The port that is tried first when none is asked for, and how many from there on. */
+const PORT = 9000;
+const PORTS_TRIED = 100;
+
+/**
+ * Seals a file or bytes once and serves them to whoever has the ticket, until it is closed.
+ *
+ * @param source path of a regular file, or bytes (not copied while they are sealed)
+ * @throws {RgtpError} NOT_FOUND, IO, NOT_SUPPORTED (a folder), SOURCE_CHANGED, ADDRESS_IN_USE, SOCKET, NOMEM, CANCELLED
+ * @throws {RangeError} when an option is out of its range
+ *
+ * @example
+ * ```ts
+ * import { expose, pull } from "@red-giant/rgtp";
+ *
+ * await using exposure = await expose(new TextEncoder().encode("hello"), { host: "127.0.0.1", port: 0 });
+ * const bytes = await pull(exposure.ticket).bytes();
+ * if (new TextDecoder().decode(bytes) !== "hello") throw new Error("unexpected");
+ * ```
+ */
+export async function expose(source: string | Uint8Array, options: ExposeOptions = {}): Promise<Exposure> {
+  const name = checkedName(options.name ?? (typeof source === "string" ? baseName(source) : ""));
+  const engine = defaultEngine();
+  const state = openState(engine, systemRandom, options.stateDir);
+  const bytes = typeof source === "string" ? openFileSource(source) : bytesSource(source);
+  try {
+    const started = performance.now();
+    const sealed = await state.seal(bytes, {
+      engine,
+      aead: options.aead ?? "chacha20-poly1305",
+      chunkSize: options.chunkSize ?? profiles[options.profile ?? DEFAULT_PROFILE],
+      onProgress: (done) => options.onSeal?.(done, bytes.size),
+      ...(options.signal && { signal: options.signal }),
+    });
+    const sealSeconds = (performance.now() - started) / 1000;
+    const book = new TicketBook(engine, systemRandom, Date.now, state.shelf(sealed.id));
+    const link = await bind(options);
+    return serve({ options, name, engine, state, sealed, sealSeconds, book, link });
+  } catch (error) {
+    state.close();
+    throw error;
+  } finally {
+    bytes.close();
+  }
+}
+
+interface Parts {
+  readonly options: ExposeOptions;
+  readonly name: string;
+  readonly engine: ReturnType<typeof defaultEngine>;
+  readonly state: ReturnType<typeof openState>;
+  readonly sealed: Awaited<ReturnType<ReturnType<typeof openState>["seal"]>>;
+  readonly sealSeconds: number;
+  readonly book: TicketBook;
+  readonly link: Link;
+}
+
+function serve({ options, name, engine, state, sealed, sealSeconds, book, link }: Parts): Exposure {
+  const manifest = decodeManifest(sealed.manifest);
+  const exposed: Exposed = {
+    id: sealed.id,
+    manifestBytes: sealed.manifest,
+    manifest,
+    exposureKey: sealed.exposureKey,
+    leaves: sealed.leaves,
+    name,
+    access: (ticketId) => book.find(ticketId) ?? "denied",
+  };
+  let completed = 0;
+  const handleEvent = (event: ExposerEvent) => {
+    if (event.kind === "granted") {
+      return options.onEvent?.({ kind: "granted", address: event.to, bytesSent: 0 });
+    }
+    if (event.done) completed++;
+    const kind = event.done ? "completed" : "left";
+    options.onEvent?.({ kind, address: event.from, bytesSent: event.bytesSent });
+  };
+  const { limitRate, pullRateMax } = options;
+  const shell = new ExposerShell(link, {
+    engine,
+    staticPrivate: state.identity.staticPrivate,
+    random: systemRandom,
+    ...(limitRate !== undefined && { limitRate }),
+    ...(pullRateMax !== undefined && { pullRateMax }),
+  }, handleEvent);
+  shell.add(exposed, sealed.store);
+  const hosts = options.advertise ?? reachableHosts(link.local.host);
+  const newTicket: Exposure["newTicket"] = (ticketOptions) =>
+    formatTicket({
+      addresses: hosts.map((host) => ({ host, port: link.local.port })),
+      exposureId: sealed.id,
+      exposerKey: state.identity.staticKey,
+      secret: book.issue(ticketOptions),
+      name,
+    });
+  const closed = shell.run();
+  // Whoever does not look at `closed` shall not be ended by it.
+  closed.catch(() => {});
+  let closing: Promise<void> | undefined;
+  const close = () => closing ??= shell.close().finally(() => state.close());
+  options.signal?.addEventListener("abort", close, { once: true });
+  return {
+    ticket: newTicket(),
+    id: sealed.id.toBase64({ alphabet: "base64url", omitPadding: true }),
+    bytes: manifest.totalSize,
+    chunks: sealed.chunkCount,
+    sealSeconds,
+    address: link.local,
+    closed,
+    stats: () => ({
+      bytesSent: shell.machine.bytesSent,
+      pullers: shell.machine.pullers(shell.now()),
+      completed,
+      drops: shell.machine.drops.all(),
+      link: link.stats,
+    }),
+    newTicket,
+    revokeTicket: (text) => {
+      const { secret } = parseTicket(text);
+      const id = secret && book.revoke(secret);
+      if (id) shell.revoke(id);
+      return id !== undefined;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** The asked-for port, or the first free one. */
+async function bind(options: ExposeOptions): Promise<Link> {
+  const { port, link: kind } = options;
+  const last = port ?? PORT + PORTS_TRIED - 1;
+  for (let next = port ?? PORT;; next++) {
+    try {
+      return await openHost(options.host, next, kind);
+    } catch (error) {
+      const taken = error instanceof RgtpError && error.condition === "ADDRESS_IN_USE";
+      if (!taken || next >= last) throw error;
+    }
+  }
+}
+
+/** All addresses by default: of both families where the machine has them. */
+async function openHost(host: string | undefined, port: number, kind: LinkKind | undefined): Promise<Link> {
+  const open = (one: string) => openLink({ host: one, port, ...(kind && { kind }) });
+  if (host !== undefined) return open(host);
+  try {
+    return await open("::");
+  } catch (error) {
+    if (error instanceof RgtpError && error.condition === "ADDRESS_IN_USE") throw error;
+    return open("0.0.0.0");
+  }
+}
+
+function checkedName(name: string): string {
+  const bytes = utf8(name).length;
+  if (bytes <= limits.nameBytesMax) return name;
+  throw new RangeError(`the name has ${bytes} bytes, at most ${limits.nameBytesMax} fit: give a shorter one`);
+}
+
+function baseName(path: string): string {
+  return path.split(/[\\/]/).filter((part) => part !== "").at(-1) ?? "";
+}

@@ -1,0 +1,120 @@
+import { CHUNK_HEADER_BYTES, stampChunkHeader } from "../codec/packet.ts";
+import type { Address } from "../codec/address.ts";
+import type { Clock } from "../core/machine.ts";
+import { Drive, processClock } from "./drive.ts";
+import type { ChunkStore } from "./exposure/store.ts";
+import type { Link } from "./link/link.ts";
+import type { Exposed } from "./protocol/exposed.ts";
+import { ExposerMachine } from "./protocol/exposer.ts";
+import type { ExposerOptions, ExposerOutput } from "./protocol/exposer.ts";
+
+type Serve = Extract<ExposerOutput, { kind: "serve" }>;
+/** What happens at an exposer that its owner may want to know. */
+export type ExposerEvent = Extract<ExposerOutput, { kind: "granted" | "left" }>;
+
+/** An exposer's machine on a link: sends what it says, from stores. */
+export class ExposerShell {
+  /** The machine; change it through {@linkcode ExposerShell.mutate}. */
+  readonly machine: ExposerMachine;
+  /** Its socket. */
+  readonly link: Link;
+  readonly #drive: Drive<ExposerOutput>;
+  readonly #clock: Clock;
+  readonly #onEvent: (event: ExposerEvent) => void;
+  readonly #stores = new Map<Exposed, ChunkStore>();
+  readonly #serves: Serve[] = [];
+  readonly #controls = new Set<Promise<void>>();
+  #sending = false;
+
+  /** Takes over the link. */
+  constructor(
+    link: Link,
+    options: ExposerOptions,
+    onEvent: (event: ExposerEvent) => void,
+    clock: Clock = processClock,
+  ) {
+    this.link = link;
+    this.machine = new ExposerMachine(clock(), options);
+    this.#clock = clock;
+    this.#onEvent = onEvent;
+    this.#drive = new Drive(link, this.machine, (output) => this.#perform(output), clock);
+  }
+
+  /** Serves until it is closed. @throws {RgtpError} SOCKET when the socket dies */
+  run(): Promise<void> {
+    return this.#drive.run();
+  }
+
+  /** Monotonic ms, as the machine sees it. */
+  now(): number {
+    return this.#clock();
+  }
+
+  /** Starts to serve an exposure. */
+  add(exposed: Exposed, store: ChunkStore): void {
+    this.#stores.set(exposed, store);
+    this.#drive.mutate(() => this.machine.add(exposed));
+  }
+
+  /** Ends the pulls of a ticket. */
+  revoke(ticketId: Uint8Array): void {
+    this.#drive.mutate((now) => this.machine.revoke(now, ticketId));
+  }
+
+  /** Withdraws everything, tells those who are pulling, and closes link and stores. */
+  async close(): Promise<void> {
+    for (const exposed of this.#stores.keys()) {
+      this.#drive.mutate((now) => this.machine.withdraw(now, exposed.id));
+    }
+    await Promise.all(this.#controls);
+    this.#drive.close();
+    this.link.close();
+    for (const store of this.#stores.values()) store.close();
+    this.#stores.clear();
+  }
+
+  #perform(output: ExposerOutput): void {
+    if (output.kind === "send") this.#sendControl(output.to, output.bytes);
+    else if (output.kind !== "serve") this.#onEvent(output);
+    else {
+      this.#serves.push(output);
+      if (!this.#sending) this.#sendServes();
+    }
+  }
+
+  #sendControl(peer: Address, bytes: Uint8Array): void {
+    const sent = this.link.send({ peer, bytes, segmentSize: bytes.length })
+      // A dead socket shows in `run`, which ends with the reason.
+      .catch(() => {}).finally(() => this.#controls.delete(sent));
+    this.#controls.add(sent);
+  }
+
+  /** One after the other: the packets of a chunk are stamped in place, so no two sends of one chunk may overlap. */
+  async #sendServes(): Promise<void> {
+    this.#sending = true;
+    try {
+      for (let serve = this.#serves.shift(); serve; serve = this.#serves.shift()) {
+        const { puller } = serve;
+        const ok = await this.#send(serve);
+        this.#drive.mutate((now) => this.machine.handleServed(now, puller, ok));
+      }
+    } catch {
+      // The socket is dead or closed: `run` ends with the reason.
+      this.#serves.length = 0;
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  async #send({ puller, piece, symbolSize, first, count, request, receipt }: Serve): Promise<boolean> {
+    const packets = this.#stores.get(puller.exposed)?.packets(piece, symbolSize);
+    if (!packets) return false;
+    const stride = CHUNK_HEADER_BYTES + symbolSize;
+    const bytes = packets.subarray(first * stride, (first + count) * stride);
+    for (let at = 0; at < bytes.length; at += stride) {
+      stampChunkHeader(bytes, at, puller.tag, request, receipt);
+    }
+    await this.link.send({ peer: puller.address, bytes, segmentSize: stride });
+    return true;
+  }
+}

@@ -1,0 +1,298 @@
+import { DatabaseSync } from "node:sqlite";
+import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
+import { RgtpError } from "../../core/errors.ts";
+import type { AeadName } from "../../crypto/engine.ts";
+import { ioError, isPermissionLack } from "./_io_errors.ts";
+import { makeStateDir } from "./identity_file.ts";
+import type { SourceFingerprint } from "./source.ts";
+
+/** How a source was cut and sealed. */
+export interface CatalogParameters {
+  /** Plaintext bytes of a chunk. */
+  readonly chunkSize: number;
+  /** How its chunks are sealed. */
+  readonly aead: AeadName;
+}
+
+/** What makes the same exposure of the same file again. */
+export interface CatalogRow {
+  /** 32 bytes, secret; sealed this content and must seal no other. */
+  readonly salt: Uint8Array;
+  /** 32 bytes. */
+  readonly id: Uint8Array;
+  /** All leaf hashes after each other. */
+  readonly leaves: Uint8Array;
+}
+
+/** A row that was found. */
+export interface FoundRow extends CatalogRow {
+  /**
+   * Whether the file had been changed so shortly before it was sealed that a later change may show the same times. Then only sealing it
+   * again and comparing all leaves tells whether it is still the same.
+   */
+  readonly isRacy: boolean;
+}
+
+/** A ticket as its exposer keeps it. */
+export interface CatalogTicket {
+  /** 8 bytes. */
+  readonly ticketId: Uint8Array;
+  /** 32 bytes, secret. */
+  readonly psk: Uint8Array;
+  /** For people. */
+  readonly label: string;
+  /** Wall clock, ms since 1970; absent: never. */
+  readonly expiresMs?: number;
+}
+
+/** What an exposer remembers between runs. Not promised: that a row is right; it says what to try. */
+export interface Catalog {
+  /** Where it is kept. */
+  readonly path: string;
+  /** The exposure that was made of this state of this file with these parameters. */
+  find(fingerprint: SourceFingerprint, parameters: CatalogParameters): FoundRow | undefined;
+  /**
+   * Keeps an exposure, in place of those of earlier states of the same file; their tickets go with them.
+   * `sealedAtMs` is the wall clock (ms since 1970) when reading began.
+   */
+  save(
+    fingerprint: SourceFingerprint,
+    parameters: CatalogParameters,
+    row: CatalogRow,
+    sealedAtMs: number,
+  ): void;
+  /** Forgets the exposure with that ID, and its tickets. */
+  drop(id: Uint8Array): void;
+  /** Keeps a ticket to the exposure with that ID. */
+  addTicket(id: Uint8Array, ticket: CatalogTicket): void;
+  /** The tickets to the exposure with that ID, without revoked ones; expired ones are among them. */
+  tickets(id: Uint8Array): CatalogTicket[];
+  /** Ends a ticket and forgets its psk; whether there was such a ticket that was good. */
+  revoke(ticketId: Uint8Array): boolean;
+  /** Twice is fine. */
+  close(): void;
+}
+
+/**
+ * The catalog in `stateDir/catalog.sqlite`, made with mode 0600 when there is none. Several processes may use it at once.
+ * All its methods are synchronous, and throw RgtpError: IO when the file is damaged or locked for more than 5 s, NO_SPACE.
+ *
+ * @throws {RgtpError} IO, NO_SPACE; NOT_SUPPORTED when a newer version of this program made it
+ */
+export function openCatalog(stateDir: string): Catalog {
+  makeStateDir(stateDir);
+  const path = `${stateDir}/catalog.sqlite`;
+  try {
+    // SQLite would make it readable by others; its side files take the mode of this one.
+    Deno.openSync(path, { write: true, create: true, mode: 0o600 }).close();
+  } catch (cause) {
+    throw ioError(cause, "open", path, "write");
+  }
+  return new SqliteCatalog(path);
+}
+
+const SCHEMA_VERSION = 1;
+
+// Numbers of devices and files may exceed 2^53: they are kept as text.
+const SCHEMA = `
+  CREATE TABLE exposures (
+    path TEXT NOT NULL, device TEXT NOT NULL, inode TEXT NOT NULL, size INTEGER NOT NULL,
+    mtime_ms INTEGER NOT NULL, ctime_ms INTEGER NOT NULL, chunk_size INTEGER NOT NULL, aead TEXT NOT NULL,
+    salt BLOB NOT NULL, id BLOB NOT NULL UNIQUE, leaves BLOB NOT NULL, sealed_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (path, chunk_size, aead)
+  ) STRICT;
+  CREATE TABLE tickets (
+    ticket_id BLOB PRIMARY KEY, exposure_id BLOB NOT NULL, psk BLOB NOT NULL, label TEXT NOT NULL,
+    expires_ms INTEGER, revoked INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX tickets_by_exposure ON tickets (exposure_id);
+  PRAGMA user_version = ${SCHEMA_VERSION};`;
+
+/** Clocks of file systems tick in up to 2 s (FAT). Deno shows a ctime without its fraction, which is one more. */
+const MTIME_TICK_MS = 2000;
+const CTIME_TICK_MS = 3000;
+
+type Row = Record<string, SQLOutputValue>;
+
+class SqliteCatalog implements Catalog {
+  readonly path: string;
+  readonly #database: DatabaseSync;
+  #isClosed = false;
+
+  constructor(path: string) {
+    this.path = path;
+    let database: DatabaseSync | undefined;
+    try {
+      database = this.#database = new DatabaseSync(path);
+      database.exec("PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON;");
+      this.#migrate();
+    } catch (cause) {
+      database?.close();
+      throw sqliteError(cause, path);
+    }
+  }
+
+  find(fingerprint: SourceFingerprint, parameters: CatalogParameters): FoundRow | undefined {
+    const { path, device, inode, size, mtimeMs, ctimeMs } = fingerprint;
+    const row = this.#get(
+      `SELECT salt, id, leaves, sealed_at_ms FROM exposures WHERE path = ? AND device = ? AND inode = ? AND size = ?
+       AND mtime_ms = ? AND ctime_ms = ? AND chunk_size = ? AND aead = ?`,
+      [path, `${device}`, `${inode}`, size, mtimeMs, ctimeMs, parameters.chunkSize, parameters.aead],
+    );
+    if (!row) return undefined;
+    const sealedAtMs = Number(row.sealed_at_ms);
+    const isRacy = sealedAtMs - mtimeMs < MTIME_TICK_MS || sealedAtMs - ctimeMs < CTIME_TICK_MS;
+    return { salt: blob(row.salt), id: blob(row.id), leaves: blob(row.leaves), isRacy };
+  }
+
+  save(
+    fingerprint: SourceFingerprint,
+    { chunkSize, aead }: CatalogParameters,
+    { salt, id, leaves }: CatalogRow,
+    sealedAtMs: number,
+  ): void {
+    const { path, device, inode, size, mtimeMs, ctimeMs } = fingerprint;
+    this.#transaction(() => {
+      const older = this.#get(
+        "SELECT id FROM exposures WHERE path = ? AND chunk_size = ? AND aead = ? AND id <> ?",
+        [path, chunkSize, aead, id],
+      );
+      if (older) this.#drop(blob(older.id));
+      this.#run("INSERT OR REPLACE INTO exposures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
+        path,
+        `${device}`,
+        `${inode}`,
+        size,
+        mtimeMs,
+        ctimeMs,
+        chunkSize,
+        aead,
+        salt,
+        id,
+        leaves,
+        Math.floor(sealedAtMs),
+      ]);
+    });
+  }
+
+  drop(id: Uint8Array): void {
+    this.#transaction(() => this.#drop(id));
+  }
+
+  addTicket(id: Uint8Array, { ticketId, psk, label, expiresMs }: CatalogTicket): void {
+    this.#run("INSERT INTO tickets (ticket_id, exposure_id, psk, label, expires_ms) VALUES (?, ?, ?, ?, ?)", [
+      ticketId,
+      id,
+      psk,
+      label,
+      expiresMs === undefined ? null : Math.floor(expiresMs),
+    ]);
+  }
+
+  tickets(id: Uint8Array): CatalogTicket[] {
+    const rows = this.#attempt(() =>
+      this.#database.prepare(
+        "SELECT ticket_id, psk, label, expires_ms FROM tickets WHERE exposure_id = ? AND revoked = 0 ORDER BY rowid",
+      ).all(id)
+    );
+    return rows.map((row) => ({
+      ticketId: blob(row.ticket_id),
+      psk: blob(row.psk),
+      label: String(row.label),
+      ...(row.expires_ms !== null && { expiresMs: Number(row.expires_ms) }),
+    }));
+  }
+
+  revoke(ticketId: Uint8Array): boolean {
+    const sql = "UPDATE tickets SET revoked = 1, psk = zeroblob(32) WHERE ticket_id = ? AND revoked = 0";
+    return this.#run(sql, [ticketId]) > 0;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#attempt(() => this.#database.close());
+  }
+
+  #migrate(): void {
+    const version = () => Number(this.#database.prepare("PRAGMA user_version").get()?.user_version);
+    if (version() > SCHEMA_VERSION) {
+      throw new RgtpError(
+        "NOT_SUPPORTED",
+        `the catalog '${this.path}' was made by a newer version of this program; update, or use another --state-dir`,
+        { data: { path: this.path, version: version() } },
+      );
+    }
+    if (version() === SCHEMA_VERSION) return;
+    this.#transaction(() => {
+      // Another process may have been faster.
+      if (version() === 0) this.#database.exec(SCHEMA);
+    });
+  }
+
+  #drop(id: Uint8Array): void {
+    this.#run("DELETE FROM tickets WHERE exposure_id = ?", [id]);
+    this.#run("DELETE FROM exposures WHERE id = ?", [id]);
+  }
+
+  #get(sql: string, values: SQLInputValue[]): Row | undefined {
+    return this.#attempt(() => this.#database.prepare(sql).get(...values));
+  }
+
+  /** How many rows it changed. */
+  #run(sql: string, values: SQLInputValue[]): number {
+    return this.#attempt(() => Number(this.#database.prepare(sql).run(...values).changes));
+  }
+
+  #transaction(work: () => void): void {
+    this.#attempt(() => {
+      this.#database.exec("BEGIN IMMEDIATE");
+      try {
+        work();
+        this.#database.exec("COMMIT");
+      } catch (cause) {
+        this.#rollBack();
+        throw cause;
+      }
+    });
+  }
+
+  #rollBack(): void {
+    try {
+      this.#database.exec("ROLLBACK");
+    } catch {
+      // SQLite rolls back by itself after some errors; the first error is the one to be told.
+    }
+  }
+
+  #attempt<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (cause) {
+      throw sqliteError(cause, this.path);
+    }
+  }
+}
+
+function blob(value: SQLOutputValue): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw new Error("a value is missing");
+}
+
+/** Deno's errors of SQLite carry no number: the texts, which are SQLite's own, tell them apart. */
+function sqliteError(cause: unknown, path: string): RgtpError {
+  if (cause instanceof RgtpError || isPermissionLack(cause)) return ioError(cause, "open", path, "write");
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const [condition, what] = /is full/.test(text)
+    ? ["NO_SPACE", "the disk is full; free some space"] as const
+    : /is locked/.test(text)
+    ? ["IO", "another process keeps it locked; wait for it, or stop it"] as const
+    : [
+      "IO",
+      "if it is damaged, move it away: exposures then get new IDs, and old tickets end; or use another --state-dir",
+    ] as const;
+  return new RgtpError(condition, `the catalog '${path}' cannot be used (${text}): ${what}`, {
+    cause,
+    data: { path },
+  });
+}

@@ -1,0 +1,78 @@
+import type { Random } from "../../core/machine.ts";
+import type { Engine } from "../../crypto/engine.ts";
+import { TICKET_SECRET_BYTES, ticketId, ticketPsk } from "../../crypto/key_schedule.ts";
+
+/** A ticket as its exposer keeps it: enough to recognise its secret, not to print it again. */
+export interface TicketRecord {
+  /** 8 bytes. */
+  readonly ticketId: Uint8Array;
+  /** 32 bytes. */
+  readonly psk: Uint8Array;
+  /** For people. */
+  readonly label: string;
+  /** Wall clock, ms since 1970; absent: never. */
+  readonly expiresMs?: number;
+}
+
+/** Where tickets outlive the process. */
+export interface TicketShelf {
+  /** Tickets of the exposure that are neither revoked nor forgotten. */
+  load(): readonly TicketRecord[];
+  /** Keeps one more. */
+  add(ticket: TicketRecord): void;
+  /** One is good no longer. */
+  revoke(ticketId: Uint8Array): void;
+}
+
+/** Clocks of two machines and a slow network may differ by this much before an expiry counts. */
+const EXPIRY_SLACK_MS = 5 * 60_000;
+
+/** The tickets of one exposure. */
+export class TicketBook {
+  readonly #engine: Engine;
+  readonly #random: Random;
+  readonly #wallClock: () => number;
+  readonly #shelf: TicketShelf | undefined;
+  readonly #tickets = new Map<string, TicketRecord>();
+
+  /** Starts with what the shelf holds; without one, tickets end with the process. */
+  constructor(engine: Engine, random: Random, wallClock: () => number, shelf?: TicketShelf) {
+    this.#engine = engine;
+    this.#random = random;
+    this.#wallClock = wallClock;
+    this.#shelf = shelf;
+    for (const ticket of shelf?.load() ?? []) this.#tickets.set(ticket.ticketId.toHex(), ticket);
+  }
+
+  /** A new ticket's secret, 16 bytes: kept nowhere. */
+  issue(options: { label?: string; expiresMs?: number } = {}): Uint8Array {
+    const secret = this.#random(TICKET_SECRET_BYTES);
+    const psk = ticketPsk(this.#engine, secret);
+    const { label = "", expiresMs } = options;
+    const ticket = {
+      ticketId: ticketId(this.#engine, psk),
+      psk,
+      label,
+      ...(expiresMs !== undefined && { expiresMs }),
+    };
+    this.#tickets.set(ticket.ticketId.toHex(), ticket);
+    this.#shelf?.add(ticket);
+    return secret;
+  }
+
+  /** The psk of a ticket that is good now. */
+  find(id: Uint8Array): Uint8Array | undefined {
+    const ticket = this.#tickets.get(id.toHex());
+    if (!ticket) return undefined;
+    const { expiresMs = Infinity, psk } = ticket;
+    return this.#wallClock() > expiresMs + EXPIRY_SLACK_MS ? undefined : psk;
+  }
+
+  /** Ends a ticket, by its secret. Answers with its ID when there was such a ticket. */
+  revoke(secret: Uint8Array): Uint8Array | undefined {
+    const id = ticketId(this.#engine, ticketPsk(this.#engine, secret));
+    if (!this.#tickets.delete(id.toHex())) return undefined;
+    this.#shelf?.revoke(id);
+    return id;
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Exposes byte strings and pulls them: the public API, a shell around sans-IO machines.
+ *
+ * Promised: what a pull gives out is what was exposed, byte for byte, or an `RgtpError`; a pull that was cut off goes on from what is on
+ * disk, verified again; an exposer's memory does not grow with the pullers that have come and gone. Not promised: that others on the way
+ * cannot see that a transfer happens, or how large it is.
+ *
+ * @example
+ * ```ts
+ * import { expose, pull } from "@red-giant/rgtp/transport";
+ *
+ * await using exposure = await expose(new TextEncoder().encode("hello"), { host: "127.0.0.1", port: 0 });
+ * const bytes = await pull(exposure.ticket).bytes();
+ * if (new TextDecoder().decode(bytes) !== "hello") throw new Error("unexpected");
+ * ```
+ *
+ * @module
+ */
+export * from "./expose.ts";
+export * from "./pull.ts";
+export { profiles } from "./exposure/profiles.ts";
+export type { ProfileName } from "./exposure/profiles.ts";
+export type { Datagrams, Link, LinkOptions, LinkStats } from "./link/link.ts";
+export { linkKinds, openLink } from "./link/open_link.ts";
+export type { LinkKind, OpenLinkOptions } from "./link/open_link.ts";
+export { memoryNetwork } from "./link/memory.ts";
+export type { MemoryNetwork, MemoryNetworkOptions } from "./link/memory.ts";
+export type { PullerStatus } from "./protocol/exposer.ts";
+export type { PullerProgress } from "./protocol/puller.ts";

@@ -1,0 +1,65 @@
+import { blockPlan } from "../../codec/geometry.ts";
+import type { Manifest } from "../../codec/manifest.ts";
+import { chunkCount } from "../../codec/manifest.ts";
+import { CHUNK_HEADER_BYTES } from "../../codec/packet.ts";
+import type { PullRequest, RequestEntry } from "../../codec/pull_request.ts";
+import { limits } from "../../core/limits.ts";
+import { pieceBytes } from "../exposure/pieces.ts";
+import type { Answer } from "./live_token.ts";
+
+/** Symbols that go out before another puller has its turn: a default chunk, and one segmented send. */
+const SYMBOLS_PER_ANSWER = 46;
+
+/** What one request may ask for, in bytes: more where chunks are large. */
+export function requestCeiling(manifest: Manifest): number {
+  return manifest.chunkSize > limits.requestBytesMax ? limits.requestBytesLanMax : limits.requestBytesMax;
+}
+
+/** Bytes on the wire of `count` symbols from `first` on, of a piece of `bytes` bytes. */
+export function symbolsBytes(bytes: number, symbolSize: number, first: number, count: number): number {
+  return Math.min(bytes, (first + count) * symbolSize) - first * symbolSize + count * CHUNK_HEADER_BYTES;
+}
+
+/** The answers to entries of a request, or `undefined` when one of them names what is not there. Parity is not served yet. */
+export function answersOf(
+  manifest: Manifest,
+  entries: readonly RequestEntry[],
+  symbolSize: number,
+  request: number,
+): Answer[] | undefined {
+  const answers: Answer[] = [];
+  for (const { piece, first, count } of entries) {
+    const bytes = pieceBytes(manifest, piece);
+    if (bytes === undefined || first + count > blockPlan(bytes, symbolSize).symbols) return undefined;
+    for (let at = first; at < first + count; at += SYMBOLS_PER_ANSWER) {
+      const part = Math.min(SYMBOLS_PER_ANSWER, first + count - at);
+      answers.push({
+        piece,
+        first: at,
+        count: part,
+        symbolSize,
+        request,
+        bytes: symbolsBytes(bytes, symbolSize, at, part),
+      });
+    }
+  }
+  return answers;
+}
+
+/** Entries for the whole chunks that a bitmap names, or `undefined` when one lies outside the exposure. */
+export function bitmapEntries(
+  manifest: Manifest,
+  bitmap: NonNullable<PullRequest["bitmap"]>,
+  symbolSize: number,
+): RequestEntry[] | undefined {
+  const entries: RequestEntry[] = [];
+  const chunks = chunkCount(manifest);
+  for (let bit = 0; bit < bitmap.bits.length * 8; bit++) {
+    if (((bitmap.bits[bit >> 3] >> (bit & 7)) & 1) === 0) continue;
+    const piece = bitmap.base + bit;
+    if (piece >= chunks) return undefined;
+    const count = blockPlan(pieceBytes(manifest, piece)!, symbolSize).symbols;
+    entries.push({ piece, first: 0, count, parityFirst: 0, parityCount: 0 });
+  }
+  return entries;
+}

@@ -1,0 +1,101 @@
+import type { Address } from "../../codec/address.ts";
+import { equalBytes } from "../../core/bytes.ts";
+import { Initiator } from "./initiator.ts";
+import type { HandshakeResult, InitiatorOptions } from "./initiator.ts";
+
+/** Addresses are tried one after the other, this far apart, and all go on until one answers (RFC 8305 §5). */
+const STAGGER_MS = 250;
+/** Then each is repeated: soon enough that half of all packets may get lost, and ever less often. */
+const RESEND_MS = 250;
+const RESEND_GROWTH = 1.2;
+const RESEND_MS_MAX = 2000;
+/** So many hints that our packets mean another exposer, before they are believed. */
+const KEY_HINTS_MIN = 3;
+
+interface Attempt {
+  readonly address: Address;
+  readonly initiator: Initiator;
+  sendAt: number;
+  sentAt: number;
+  tries: number;
+  keyHints: number;
+}
+
+/** Handshakes with all addresses of one exposer at once: the first good answer wins. */
+export class Attempts {
+  readonly #attempts: Attempt[];
+  #versionHints = 0;
+
+  /** Starts one attempt for each address; the first is due at `now`. */
+  constructor(now: number, addresses: readonly Address[], options: InitiatorOptions) {
+    this.#attempts = addresses.map((address, i) => ({
+      address,
+      initiator: new Initiator(options),
+      sendAt: now + i * STAGGER_MS,
+      sentAt: now,
+      tries: 0,
+      keyHints: 0,
+    }));
+  }
+
+  /** When the next packet is due. */
+  get deadline(): number {
+    return Math.min(...this.#attempts.map((attempt) => attempt.sendAt));
+  }
+
+  /** Packets that are due now. */
+  *due(now: number): Generator<{ to: Address; bytes: Uint8Array }> {
+    for (const attempt of this.#attempts) {
+      if (now < attempt.sendAt) continue;
+      attempt.sentAt = now;
+      attempt.sendAt = now + Math.min(RESEND_MS_MAX, RESEND_MS * RESEND_GROWTH ** attempt.tries++);
+      yield { to: attempt.address, bytes: attempt.initiator.packet };
+    }
+  }
+
+  /** Takes a HANDSHAKE packet. A result carries the round trip that it took, in ms. */
+  handle(
+    now: number,
+    from: Address,
+    packet: Uint8Array,
+  ): (HandshakeResult & { from: Address; roundTrip: number }) | undefined {
+    const attempt = this.#find(packet.subarray(4, 12));
+    const result = attempt?.initiator.handle(packet);
+    if (!attempt || !result) return undefined;
+    if (result === "next") {
+      attempt.sendAt = now;
+      attempt.tries = 0;
+      return undefined;
+    }
+    return { ...result, from, roundTrip: now - attempt.sentAt };
+  }
+
+  /** Takes the cookie of a RETRY. */
+  handleRetry(now: number, exchange: Uint8Array, cookie: Uint8Array): void {
+    const attempt = this.#find(exchange);
+    if (!attempt) return;
+    attempt.initiator.handleRetry(cookie);
+    attempt.sendAt = now;
+  }
+
+  /** Somebody hints that our key is not theirs, or our version. */
+  handleHint(exchange: Uint8Array, hint: "key" | "version"): void {
+    const attempt = this.#find(exchange);
+    if (attempt && hint === "key") attempt.keyHints++;
+    if (attempt && hint === "version") this.#versionHints++;
+  }
+
+  /** Whether every address that was tried keeps saying that it is not the exposer that we mean. */
+  get wrongExposer(): boolean {
+    return this.#attempts.every((attempt) => attempt.keyHints >= KEY_HINTS_MIN);
+  }
+
+  /** Whether some address hinted at another version. */
+  get otherVersion(): boolean {
+    return this.#versionHints > 0;
+  }
+
+  #find(exchange: Uint8Array): Attempt | undefined {
+    return this.#attempts.find((attempt) => equalBytes(attempt.initiator.exchange, exchange));
+  }
+}

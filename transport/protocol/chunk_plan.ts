@@ -1,0 +1,154 @@
+import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
+
+/** A run of chunks: from `first`, before `end`. */
+export interface ChunkRun {
+  /** First chunk. */
+  readonly first: number;
+  /** One past the last. */
+  readonly end: number;
+}
+
+/** What a plan starts from. */
+export interface ChunkPlanOptions {
+  /** Chunks of the exposure. */
+  readonly chunks: number;
+  /** Which are wanted, ascending and disjoint; absent: all. */
+  readonly wanted?: readonly ChunkRun[];
+  /** Whether the leaf hashes of a page are here and verified. */
+  readonly hasLeaves: (page: number) => boolean;
+  /** Flags, one a chunk of the page: worth checking on disk before it is pulled. Absent: none. */
+  readonly candidates: (page: number) => Uint8Array | undefined;
+}
+
+const MISSING = 0;
+const CANDIDATE = 1;
+const BUSY = 2;
+const SETTLED = 3;
+
+/** Pages whose chunks are looked at together: bounds memory, and lets a pull start beyond a long stretch of candidates. */
+const ACTIVE_PAGES_MAX = 1024;
+
+interface ActivePage {
+  readonly page: number;
+  readonly states: Uint8Array;
+  leaves: "needed" | "busy" | "here";
+  /** Chunks in each state; SETTLED is not counted. */
+  readonly count: [number, number, number];
+}
+
+/**
+ * What is still to be done, page by page: which leaf pages and chunks to pull, and which chunks on disk to check first.
+ * Memory is that of the pages being worked on, not of the exposure.
+ */
+export class ChunkPlan {
+  readonly #options: ChunkPlanOptions;
+  readonly #pages: number;
+  readonly #active = new Map<number, ActivePage>();
+  #nextPage = 0;
+
+  /** Starts at the front. */
+  constructor(options: ChunkPlanOptions) {
+    this.#options = options;
+    this.#pages = Math.ceil(options.chunks / PAGE_LEAVES);
+  }
+
+  /** Whether everything wanted is here. */
+  get finished(): boolean {
+    this.#activate(() => this.#active.size > 0);
+    return this.#active.size === 0;
+  }
+
+  /** A leaf page to pull, now busy. */
+  takePage(): number | undefined {
+    for (const active of this.#active.values()) {
+      if (active.leaves !== "needed") continue;
+      active.leaves = "busy";
+      return active.page;
+    }
+    return undefined;
+  }
+
+  /** A chunk to pull, now busy. Looks at new pages until it finds one. */
+  takeChunk(): number | undefined {
+    this.#activate(() => this.#find(MISSING) !== undefined);
+    return this.#take(MISSING, () => true);
+  }
+
+  /** A chunk on disk to check, now busy. Its leaf is here. */
+  takeCandidate(): number | undefined {
+    return this.#take(CANDIDATE, (active) => active.leaves === "here");
+  }
+
+  /** Whether the leaves of a page that is being worked on are here. */
+  leavesHere(page: number): boolean {
+    return this.#active.get(page)?.leaves === "here";
+  }
+
+  /** The leaves of a page are verified, or (`ok` false) must be pulled again. */
+  settlePage(page: number, ok: boolean): void {
+    const active = this.#active.get(page);
+    if (active) active.leaves = ok ? "here" : "needed";
+  }
+
+  /** A busy chunk is here and verified, or (`ok` false) must be pulled. Answers with its page when the page has nothing left to do. */
+  settleChunk(chunk: number, ok: boolean): number | undefined {
+    const active = this.#active.get(Math.floor(chunk / PAGE_LEAVES));
+    if (!active || active.states[chunk % PAGE_LEAVES] !== BUSY) return undefined;
+    active.count[BUSY]--;
+    active.states[chunk % PAGE_LEAVES] = ok ? SETTLED : MISSING;
+    if (!ok) active.count[MISSING]++;
+    if (active.count.some((left) => left > 0)) return undefined;
+    this.#active.delete(active.page);
+    return active.page;
+  }
+
+  #take(
+    state: typeof MISSING | typeof CANDIDATE,
+    allowed: (active: ActivePage) => boolean,
+  ): number | undefined {
+    const active = this.#find(state, allowed);
+    if (!active) return undefined;
+    const at = active.states.indexOf(state);
+    active.states[at] = BUSY;
+    active.count[state]--;
+    active.count[BUSY]++;
+    return active.page * PAGE_LEAVES + at;
+  }
+
+  #find(
+    state: typeof MISSING | typeof CANDIDATE,
+    allowed: (active: ActivePage) => boolean = () => true,
+  ): ActivePage | undefined {
+    for (const active of this.#active.values()) if (active.count[state] > 0 && allowed(active)) return active;
+    return undefined;
+  }
+
+  #activate(enough: () => boolean): void {
+    while (this.#nextPage < this.#pages && this.#active.size < ACTIVE_PAGES_MAX && !enough()) {
+      const page = this.#nextPage++;
+      const active = this.#open(page);
+      if (active.count[MISSING] + active.count[CANDIDATE] > 0) this.#active.set(page, active);
+    }
+  }
+
+  #open(page: number): ActivePage {
+    const { chunks, wanted, hasLeaves, candidates } = this.#options;
+    const base = page * PAGE_LEAVES;
+    const states = new Uint8Array(Math.min(PAGE_LEAVES, chunks - base));
+    if (wanted) {
+      states.fill(SETTLED);
+      for (const { first, end } of wanted) states.fill(MISSING, clamp(first - base), clamp(end - base));
+    }
+    const flags = candidates(page);
+    const count: [number, number, number] = [0, 0, 0];
+    for (let i = 0; i < states.length; i++) {
+      if (states[i] === MISSING && flags?.[i]) states[i] = CANDIDATE;
+      if (states[i] !== SETTLED) count[states[i]]++;
+    }
+    return { page, states, leaves: hasLeaves(page) ? "here" : "needed", count };
+  }
+}
+
+function clamp(index: number): number {
+  return Math.max(0, Math.min(PAGE_LEAVES, index));
+}

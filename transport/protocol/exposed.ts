@@ -1,0 +1,22 @@
+import type { Manifest } from "../../codec/manifest.ts";
+
+/** What a machine has to know of an exposure to grant it and to answer requests; its bytes stay in a store. */
+export interface Exposed {
+  /** 32 bytes. */
+  readonly id: Uint8Array;
+  /** 88 bytes. */
+  readonly manifestBytes: Uint8Array;
+  /** The same, decoded. */
+  readonly manifest: Manifest;
+  /** 32 bytes; leaves only inside a grant. */
+  readonly exposureKey: Uint8Array;
+  /** All leaf hashes, after each other. */
+  readonly leaves: Uint8Array;
+  /** At most 255 bytes of UTF-8. */
+  readonly name: string;
+  /**
+   * Who may pull: called with the ticket's ID (zeros for none) and the puller's static key. Answers with the psk of the ticket,
+   * `"open"` when none is needed, `"denied"` otherwise.
+   */
+  access(ticketId: Uint8Array, pullerKey: Uint8Array | undefined): Uint8Array | "open" | "denied";
+}

@@ -1,0 +1,397 @@
+/*
+ * The exposer, sans-IO: answers handshakes without keeping state, and requests from soft state that expires in seconds.
+ * It never sees a chunk's bytes: it says which symbols to send to whom, and the shell stamps and sends them from a store.
+ */
+import { addressBytes } from "../../codec/address.ts";
+import type { Address } from "../../codec/address.ts";
+import {
+  complete,
+  CompleteReason,
+  keepalive,
+  keepaliveEcho,
+  refusal,
+  RefusalReason,
+} from "../../codec/control.ts";
+import { symbolSizes } from "../../codec/geometry.ts";
+import { MAC_BYTES, PacketType, PROTOCOL_VERSION, readWord } from "../../codec/packet.ts";
+import { decodePullRequest } from "../../codec/pull_request.ts";
+import type { PullRequest, RequestEntry } from "../../codec/pull_request.ts";
+import { equalBytes } from "../../core/bytes.ts";
+import { limits } from "../../core/limits.ts";
+import type { Machine, Random } from "../../core/machine.ts";
+import type { Engine } from "../../crypto/engine.ts";
+import { packetMac, packetMacIsRight, TokenMint } from "../../crypto/tokens.ts";
+import { answersOf, bitmapEntries, requestCeiling } from "./answers.ts";
+import { DropCounter } from "./drops.ts";
+import type { Exposed } from "./exposed.ts";
+import { LiveToken } from "./live_token.ts";
+import type { Answer } from "./live_token.ts";
+import { Responder } from "./responder.ts";
+import { TokenBucket } from "./token_bucket.ts";
+
+/** What an exposer asks its shell to do. */
+export type ExposerOutput =
+  /** Send one control packet. */
+  | { readonly kind: "send"; readonly to: Address; readonly bytes: Uint8Array }
+  /** Send symbols of a piece, stamped with tag, request and receipt; then call `handleServed`. */
+  | ({ readonly kind: "serve"; readonly puller: LiveToken; readonly receipt: number } & Answer)
+  /** A puller has got a grant. */
+  | {
+    readonly kind: "granted";
+    readonly to: Address;
+    readonly exposed: Exposed;
+    readonly ticketId: Uint8Array;
+  }
+  /** A puller says that it has all that it wants, or has fallen silent. */
+  | {
+    readonly kind: "left";
+    readonly from: Address;
+    readonly exposed: Exposed;
+    readonly bytesSent: number;
+    readonly done: boolean;
+  };
+
+/** What an exposer is made of. */
+export interface ExposerOptions {
+  /** Cryptography. */
+  readonly engine: Engine;
+  /** The node's X25519 private key, 32 bytes. */
+  readonly staticPrivate: Uint8Array;
+  /** Random bytes. */
+  readonly random: Random;
+  /** Bytes a second over all pullers; absent: no limit. */
+  readonly limitRate?: number;
+  /** Bytes a second for each puller; absent: no limit. */
+  readonly pullRateMax?: number;
+}
+
+/** A puller that is pulling now, for status lines. */
+export interface PullerStatus {
+  /** Where it is. */
+  readonly address: Address;
+  /** ID of the exposure. */
+  readonly exposureId: Uint8Array;
+  /** Bytes sent to it. */
+  readonly bytesSent: number;
+  /** Bytes a second of late. */
+  readonly rate: number;
+}
+
+// Sends under way at once: the next one is ready when one ends, and a puller that arrives waits for no more than these.
+const SERVES_AT_ONCE = 2;
+// Handshakes come after pulls, but a crowd of pulls does not lock newcomers out.
+const ANSWERS_PER_HANDSHAKE = 32;
+const SWEEP_MS = 5000;
+
+/** The exposer's machine. See {@linkcode Machine} for how it is driven. */
+export class ExposerMachine implements Machine<ExposerOutput> {
+  /** Packets dropped, by reason. */
+  readonly drops: DropCounter = new DropCounter();
+  readonly #engine: Engine;
+  readonly #mint: TokenMint;
+  readonly #responder: Responder;
+  readonly #limiter: TokenBucket | undefined;
+  readonly #pullRateMax: number;
+  readonly #exposures = new Map<string, Exposed>();
+  readonly #live = new Map<string, LiveToken>();
+  /** Live tokens with answers waiting, served in turn. */
+  readonly #turns: LiveToken[] = [];
+  readonly #outputs: ExposerOutput[] = [];
+  readonly #handshakes: { from: Address; packet: Uint8Array }[] = [];
+  readonly #lastRefusal = new Map<string, number>();
+  #queuedBytes = 0;
+  #serving = 0;
+  #answersSinceHandshake = 0;
+  #bytesSent = 0;
+  #sweepAt = Infinity;
+  #now: number;
+
+  /** Nothing is exposed yet; `now` is monotonic ms. */
+  constructor(now: number, options: ExposerOptions) {
+    this.#now = now;
+    this.#engine = options.engine;
+    this.#pullRateMax = options.pullRateMax ?? 0;
+    this.#mint = new TokenMint(options.engine, options.random, now);
+    this.#responder = new Responder({
+      ...options,
+      pullRateMax: this.#pullRateMax,
+      mint: this.#mint,
+      find: (id) => this.#exposures.get(id.toHex()),
+    });
+    this.#limiter = options.limitRate
+      ? new TokenBucket(options.limitRate, Math.max(16_384, options.limitRate / 50), now)
+      : undefined;
+  }
+
+  /** Bytes of CHUNK_DATA handed out so far. */
+  get bytesSent(): number {
+    return this.#bytesSent;
+  }
+
+  /** Starts to answer for an exposure. */
+  add(exposed: Exposed): void {
+    this.#exposures.set(exposed.id.toHex(), exposed);
+  }
+
+  /** Stops answering for an exposure, and tells those who are pulling it. */
+  withdraw(now: number, id: Uint8Array): void {
+    this.#now = now;
+    this.#exposures.delete(id.toHex());
+    for (const [key, live] of this.#live) {
+      if (!equalBytes(live.exposed.id, id)) continue;
+      const fields = { tag: live.tag, label: id.slice(0, 16) };
+      const bytes = complete.encode(fields, { field: CompleteReason.WITHDRAWN }, this.#macOf(live));
+      this.#outputs.push({ kind: "send", to: live.address, bytes });
+      this.#forget(key, live);
+    }
+  }
+
+  /** Ends the pulls of a ticket that is valid no longer. */
+  revoke(now: number, ticketId: Uint8Array): void {
+    this.#now = now;
+    for (const [key, live] of this.#live) {
+      if (equalBytes(live.ticketId, ticketId)) this.#forget(key, live);
+    }
+  }
+
+  /** Who pulls now. */
+  pullers(now: number): PullerStatus[] {
+    return [...this.#live.values()].filter((live) => !live.done).map((live) => ({
+      address: live.address,
+      exposureId: live.exposed.id,
+      bytesSent: live.bytesSent,
+      rate: live.rate(now),
+    }));
+  }
+
+  /** A datagram has arrived. */
+  handleDatagram(now: number, from: Address, packet: Uint8Array): void {
+    this.#now = now;
+    const word = readWord(packet);
+    if (!word) return this.drops.count("malformed");
+    if (word.version !== PROTOCOL_VERSION) {
+      this.drops.count("other version");
+      // Nothing ever answers a refusal, of any version: two exposers would go on for ever.
+      if (word.type !== PacketType.REFUSAL && packet.length >= 12) {
+        this.#refuse(from, RefusalReason.VERSION, packet.slice(4, 12));
+      }
+      return;
+    }
+    if (word.type === PacketType.PULL_REQUEST) this.#handleRequest(from, packet);
+    else if (word.type === PacketType.HANDSHAKE) this.#queueHandshake(from, packet);
+    else if (word.type === PacketType.KEEPALIVE) this.#handleKeepalive(from, packet);
+    else this.drops.count("unknown type");
+  }
+
+  /** A `serve` has been carried out; `ok` is false when the store no longer has the piece as it was sealed. */
+  handleServed(now: number, puller: LiveToken, ok: boolean): void {
+    this.#now = now;
+    this.#serving--;
+    if (ok) return;
+    const bytes = refusal.encode(
+      { echo: puller.tag },
+      { field: RefusalReason.SOURCE_CHANGED, flags: 1 },
+      this.#macOf(puller),
+    );
+    this.#outputs.push({ kind: "send", to: puller.address, bytes });
+  }
+
+  /** See {@linkcode Machine.handleTimeout}. */
+  handleTimeout(now: number): void {
+    this.#now = now;
+    if (now < this.#sweepAt) return;
+    this.#mint.expire(now);
+    for (const [key, live] of this.#live) {
+      if (now - live.lastSeen > limits.tokenIdleMsMax || now > live.expiresAt) {
+        if (!live.done) this.#left(live, false);
+        this.#forget(key, live);
+      }
+    }
+    for (const [key, at] of this.#lastRefusal) if (now - at > SWEEP_MS) this.#lastRefusal.delete(key);
+    this.#sweepAt = this.#live.size + this.#lastRefusal.size > 0 ? now + SWEEP_MS : Infinity;
+  }
+
+  /** See {@linkcode Machine.deadline}. */
+  get deadline(): number {
+    const waiting = this.#turns.length > 0 && this.#serving < SERVES_AT_ONCE;
+    const sendAt = waiting && this.#limiter ? this.#limiter.readyAt(this.#now) : Infinity;
+    return Math.min(this.#sweepAt, sendAt);
+  }
+
+  /** See {@linkcode Machine.poll}. */
+  poll(): ExposerOutput | undefined {
+    const output = this.#outputs.shift();
+    if (output) return output;
+    const crowded = this.#turns.length > 0 && this.#answersSinceHandshake < ANSWERS_PER_HANDSHAKE;
+    if (this.#handshakes.length > 0 && !crowded) {
+      this.#answersSinceHandshake = 0;
+      const { from, packet } = this.#handshakes.shift()!;
+      this.#answerHandshake(from, packet);
+      return this.poll();
+    }
+    return this.#nextServe();
+  }
+
+  #nextServe(): ExposerOutput | undefined {
+    if (this.#turns.length === 0 || this.#serving >= SERVES_AT_ONCE) return undefined;
+    if (this.#limiter && this.#limiter.readyAt(this.#now) > this.#now) return undefined;
+    const live = this.#turns.shift()!;
+    const answer = live.queue.shift()!;
+    if (live.queue.length > 0) this.#turns.push(live);
+    live.queuedBytes -= answer.bytes;
+    this.#queuedBytes -= answer.bytes;
+    live.bytesSent += answer.bytes;
+    this.#bytesSent += answer.bytes;
+    this.#limiter?.spend(this.#now, answer.bytes);
+    this.#serving++;
+    this.#answersSinceHandshake++;
+    const receipt = this.#mint.receipt(this.#now, live.token);
+    return { kind: "serve", puller: live, receipt, ...answer };
+  }
+
+  #handleRequest(from: Address, packet: Uint8Array): void {
+    const request = decodePullRequest(packet);
+    if (!request) return this.drops.count("malformed");
+    const live = this.#liveToken(from, request.token, request.tag);
+    if (!live) return;
+    if (!packetMacIsRight(this.#engine, live.pullKey, packet)) return this.drops.count("wrong mac");
+    live.lastSeen = this.#now;
+    live.tag = request.tag;
+    if (request.done) return this.#finish(live);
+    if (!symbolSizes.includes(request.symbolSize)) return this.drops.count("malformed");
+    const fresh = this.#mint.receiptIsFresh(this.#now, live.token, request.receipt);
+    for (const { number, entries } of newSections(live, request)) {
+      this.#queueAnswers(live, request, number, entries, fresh);
+    }
+  }
+
+  #queueAnswers(
+    live: LiveToken,
+    request: PullRequest,
+    number: number,
+    entries: readonly RequestEntry[],
+    fresh: boolean,
+  ): void {
+    const answers = answersOf(live.exposed.manifest, entries, request.symbolSize, number);
+    if (!answers) return this.drops.count("piece out of bounds");
+    const bytes = answers.reduce((sum, answer) => sum + answer.bytes, 0);
+    if (bytes > requestCeiling(live.exposed.manifest)) return this.drops.count("request too large");
+    if (this.#queuedBytes + bytes > limits.answerQueueBytesMax) return this.drops.count("queue full");
+    if (!live.allows(this.#now, bytes, fresh, request.received)) return this.drops.count("over the limit");
+    if (live.queue.length === 0 && answers.length > 0) this.#turns.push(live);
+    live.queue.push(...answers);
+    live.queuedBytes += bytes;
+    this.#queuedBytes += bytes;
+  }
+
+  #finish(live: LiveToken): void {
+    if (live.done) return;
+    live.done = true;
+    this.#left(live, true);
+  }
+
+  #left(live: LiveToken, done: boolean): void {
+    const { address: from, exposed, bytesSent } = live;
+    this.#outputs.push({ kind: "left", from, exposed, bytesSent, done });
+  }
+
+  #handleKeepalive(from: Address, packet: Uint8Array): void {
+    const message = keepalive.decode(packet);
+    if (!message) return this.drops.count("malformed");
+    const live = this.#liveToken(from, message.token, message.tag);
+    if (!live) return;
+    if (!packetMacIsRight(this.#engine, live.pullKey, packet)) return this.drops.count("wrong mac");
+    live.lastSeen = this.#now;
+    if (message.flags & 1) {
+      const bytes = keepaliveEcho.encode(message, { flags: 2 }, this.#macOf(live));
+      this.#outputs.push({ kind: "send", to: from, bytes });
+    }
+  }
+
+  /** The soft state of a token, made anew when it is not there; refuses a token that is not good. */
+  #liveToken(from: Address, token: Uint8Array, echo: Uint8Array): LiveToken | undefined {
+    const key = token.toHex();
+    const known = this.#live.get(key);
+    if (
+      known && known.expiresAt > this.#now && known.address.host === from.host &&
+      known.address.port === from.port
+    ) {
+      return known;
+    }
+    const body = this.#mint.open(this.#now, token, addressBytes(from));
+    const pullKey = body && this.#mint.pullKey(token);
+    if (!body || !pullKey) {
+      this.drops.count("bad token");
+      this.#refuse(from, RefusalReason.TOKEN, echo);
+      return undefined;
+    }
+    const exposed = this.#exposures.get(body.exposureId.toHex());
+    if (!exposed || exposed.access(body.ticketId, undefined) === "denied") {
+      this.drops.count("unknown exposure");
+      this.#refuse(from, RefusalReason.TOKEN, echo);
+      return undefined;
+    }
+    if (this.#live.size >= limits.liveTokensMax) {
+      this.drops.count("queue full");
+      return undefined;
+    }
+    const expiresAt = body.expirySeconds * 1000;
+    const facts = { address: from, exposed, token, pullKey, ticketId: body.ticketId, expiresAt };
+    const live = new LiveToken(this.#now, facts, this.#pullRateMax);
+    this.#live.set(key, live);
+    this.#sweepAt = Math.min(this.#sweepAt, this.#now + SWEEP_MS);
+    return live;
+  }
+
+  #forget(key: string, live: LiveToken): void {
+    this.#live.delete(key);
+    this.#queuedBytes -= live.queuedBytes;
+    const turn = this.#turns.indexOf(live);
+    if (turn >= 0) this.#turns.splice(turn, 1);
+  }
+
+  #queueHandshake(from: Address, packet: Uint8Array): void {
+    if (this.#handshakes.length >= limits.handshakeQueueMax) return this.drops.count("handshake queue full");
+    this.#handshakes.push({ from, packet: packet.slice() });
+  }
+
+  #answerHandshake(from: Address, packet: Uint8Array): void {
+    const reply = this.#responder.answer(this.#now, from, packet);
+    if (reply.drop) this.drops.count(reply.drop);
+    if (reply.refuse) this.#refuse(from, reply.refuse.reason, reply.refuse.echo);
+    if (reply.bytes) this.#outputs.push({ kind: "send", to: from, bytes: reply.bytes });
+    if (reply.granted) this.#outputs.push({ kind: "granted", to: from, ...reply.granted });
+  }
+
+  /** A refusal is a hint, smaller than its cause, and rare. */
+  #refuse(to: Address, reason: number, echo: Uint8Array): void {
+    const key = to.host;
+    const last = this.#lastRefusal.get(key);
+    if (last !== undefined && this.#now - last < limits.refusalIntervalMs) return;
+    if (this.#lastRefusal.size >= limits.liveTokensMax) return;
+    this.#lastRefusal.set(key, this.#now);
+    this.#sweepAt = Math.min(this.#sweepAt, this.#now + SWEEP_MS);
+    this.#outputs.push({ kind: "send", to, bytes: refusal.encode({ echo }, { field: reason }) });
+  }
+
+  #macOf(live: LiveToken): (packet: Uint8Array) => Uint8Array {
+    return (packet) => packetMac(this.#engine, live.pullKey, packet).subarray(0, MAC_BYTES);
+  }
+}
+
+/** The parts of a request that were not served yet, oldest first: its own, and those that it repeats. */
+function newSections(
+  live: LiveToken,
+  request: PullRequest,
+): { number: number; entries: readonly RequestEntry[] }[] {
+  const sections = request.bitmap
+    ? [bitmapEntries(live.exposed.manifest, request.bitmap, request.symbolSize) ?? []]
+    : request.sections;
+  const fresh: { number: number; entries: readonly RequestEntry[] }[] = [];
+  for (let age = sections.length - 1; age >= 0; age--) {
+    const number = request.number - age;
+    const entries = sections[age];
+    if (number >= 0 && entries.length > 0 && live.accept(number)) fresh.push({ number, entries });
+  }
+  return fresh;
+}

@@ -1,0 +1,291 @@
+import type { Grant } from "../../codec/grant.ts";
+import { keepalive } from "../../codec/control.ts";
+import {
+  CHUNK_HEADER_BYTES,
+  chunkDataHasTag,
+  chunkDataPiece,
+  chunkDataReceipt,
+  chunkDataRequest,
+} from "../../codec/packet.ts";
+import { encodePullRequest } from "../../codec/pull_request.ts";
+import type { RequestEntry } from "../../codec/pull_request.ts";
+import { limits } from "../../core/limits.ts";
+import type { Engine } from "../../crypto/engine.ts";
+import { packetMac } from "../../crypto/tokens.ts";
+import type { Assembly } from "./assembly.ts";
+import type { DropCounter } from "./drops.ts";
+import type { PiecesInHand, SymbolRun } from "./pieces_in_hand.ts";
+import { TokenBucket } from "./token_bucket.ts";
+import { SafeWindow } from "./window.ts";
+
+/** Entries of one request, and of what it repeats: three times this fits a packet. */
+const ENTRIES_MAX = 32;
+/** Symbols of a later request that may overtake an earlier one before that counts as lost. */
+const OVERTAKEN_BY = 2;
+
+interface SentRequest {
+  readonly number: number;
+  readonly sentAt: number;
+  readonly runs: readonly SymbolRun[];
+  readonly entries: readonly RequestEntry[];
+  /** Symbols asked for that have not come. */
+  remaining: number;
+  answered: boolean;
+}
+
+/** What a flow is made of. */
+export interface FlowOptions {
+  /** Cryptography. */
+  readonly engine: Engine;
+  /** What it granted. */
+  readonly grant: Grant;
+  /** 8 random bytes that its answers carry. */
+  readonly tag: Uint8Array;
+  /** Round trip of the handshake, ms. */
+  readonly roundTrip: number;
+  /** Packets that our receive buffer holds in one burst. */
+  readonly burstPacketsMax: number;
+  /** Bytes a second to ask for at most; absent: no limit. */
+  readonly limitRate?: number;
+  /** Where drops are counted. */
+  readonly drops: DropCounter;
+}
+
+/** Requests to one source and the symbols that answer them: what is under way, what is lost, how much more to ask for. */
+export class Flow {
+  /** Symbols that arrived, new or not. */
+  symbolsReceived = 0;
+  /** Symbols that had to be asked for again. */
+  symbolsLost = 0;
+  /** Timeouts since the last symbol. */
+  silentTimeouts = 0;
+  /** Symbols of full size that arrived under the present grant. */
+  fullSymbolsUnderGrant = 0;
+  /** When the last symbol of full size came, or the flow began. */
+  lastFullSymbolAt: number;
+  /** Bytes of CHUNK_DATA received, headers included. */
+  bytesReceived = 0;
+  readonly #options: FlowOptions;
+  readonly #hand: PiecesInHand;
+  readonly #window: SafeWindow;
+  readonly #limiter: TokenBucket | undefined;
+  readonly #sent = new Map<number, SentRequest>();
+  #grant: Grant;
+  #receipt: number;
+  #receivedUnderToken = 0;
+  #nextNumber = 1;
+  #underWay = 0;
+  #lastActivity: number;
+  #lastSend: number;
+  #keepalives = 0;
+  #limitedUntil = Infinity;
+
+  /** `now` is the time of the grant. */
+  constructor(now: number, hand: PiecesInHand, options: FlowOptions) {
+    this.#options = options;
+    this.#hand = hand;
+    this.#grant = options.grant;
+    this.#receipt = options.grant.receipt;
+    this.#window = new SafeWindow(options.roundTrip, options.burstPacketsMax);
+    this.#lastActivity = this.#lastSend = this.lastFullSymbolAt = now;
+    this.#limiter = options.limitRate
+      ? new TokenBucket(options.limitRate, Math.max(16_384, options.limitRate / 50), now)
+      : undefined;
+  }
+
+  /** Smoothed round trip, ms. */
+  get roundTrip(): number {
+    return this.#window.roundTrip;
+  }
+
+  /** The MAC key that the source uses towards us. */
+  get pullKey(): Uint8Array {
+    return this.#grant.pullKey;
+  }
+
+  /** 8 bytes that its answers carry. */
+  get tag(): Uint8Array {
+    return this.#options.tag;
+  }
+
+  /** Goes on under a new grant of the same exposure. What was under way is asked for again. */
+  renew(now: number, grant: Grant): void {
+    this.#grant = grant;
+    this.#receipt = grant.receipt;
+    this.#receivedUnderToken = 0;
+    this.fullSymbolsUnderGrant = 0;
+    this.#loseAll();
+    this.#lastActivity = now;
+  }
+
+  /** Takes a symbol; answers with its assembly when that is whole now. */
+  handleSymbol(now: number, packet: Uint8Array): Assembly | undefined {
+    const { tag, drops } = this.#options;
+    if (!chunkDataHasTag(packet, tag)) return void drops.count("wrong tag");
+    this.bytesReceived += packet.length;
+    this.#receivedUnderToken += packet.length;
+    this.symbolsReceived++;
+    this.silentTimeouts = 0;
+    this.#lastActivity = now;
+    if (packet.length === this.#hand.symbolSize + CHUNK_HEADER_BYTES) {
+      this.fullSymbolsUnderGrant++;
+      this.lastFullSymbolAt = now;
+    }
+    this.#receipt = chunkDataReceipt(packet);
+    this.#handleAnswer(now, chunkDataRequest(packet));
+    const assembly = this.#hand.assembly(chunkDataPiece(packet));
+    if (!assembly) return void drops.count("late symbol");
+    const fate = assembly.accept(packet);
+    if (fate.kind === "malformed") return void drops.count("malformed");
+    if (fate.kind === "duplicate") return void drops.count("duplicate symbol");
+    this.#credit(fate.owner);
+    this.#window.handleSymbol();
+    return assembly.whole ? assembly : undefined;
+  }
+
+  /** The next request packet, or `undefined` while the window, the limit or the hand says no. */
+  nextRequest(now: number): Uint8Array | undefined {
+    const room = this.#window.symbols - this.#underWay;
+    if (room < 1 || (this.#underWay > 0 && room < this.#window.burst)) return undefined;
+    const readyAt = this.#limiter?.readyAt(now) ?? now;
+    this.#limitedUntil = readyAt > now ? readyAt : Infinity;
+    if (readyAt > now) return undefined;
+    const number = this.#nextNumber;
+    const runs = this.#takeRuns(Math.min(room, this.#window.burst, this.#symbolsPerRequest()), number);
+    if (runs.length === 0) return undefined;
+    this.#nextNumber++;
+    const entries = runs.map(({ assembly, first, count }) => ({
+      piece: assembly.piece,
+      first,
+      count,
+      parityFirst: 0,
+      parityCount: 0,
+    }));
+    const remaining = runs.reduce((sum, run) => sum + run.count, 0);
+    if (this.#underWay === 0) this.#lastActivity = now;
+    this.#underWay += remaining;
+    this.#limiter?.spend(now, remaining * (this.#hand.symbolSize + CHUNK_HEADER_BYTES));
+    this.#sent.set(number, { number, sentAt: now, runs, entries, remaining, answered: false });
+    return this.#encode(now, number, [entries, ...this.#repeats(number)]);
+  }
+
+  /** Says to the source that all is here. */
+  doneRequest(now: number): Uint8Array {
+    return this.#encode(now, this.#nextNumber++, [], true);
+  }
+
+  /** Keeps the way open while there is nothing to ask for; every fourth asks for an echo. */
+  keepalive(now: number): Uint8Array {
+    this.#lastSend = now;
+    const number = this.#keepalives++;
+    const flags = number % 4 === 3 ? 1 : 0;
+    return keepalive.encode(
+      { tag: this.#options.tag, number, token: this.#grant.token },
+      { flags },
+      this.#mac,
+    );
+  }
+
+  /** When nothing has come for too long, or a limit ends, or the way must be kept open. */
+  get deadline(): number {
+    const silence = this.#underWay > 0
+      ? this.#lastActivity + this.#window.timeout
+      : this.#lastSend + limits.keepaliveIntervalMs;
+    return Math.min(silence, this.#limitedUntil);
+  }
+
+  /** What the clock brings: everything under way is lost, or the way must be kept open. */
+  handleTimeout(now: number): "lost" | "keepalive" | undefined {
+    if (now >= this.#limitedUntil) this.#limitedUntil = Infinity;
+    if (this.#underWay > 0 && now >= this.#lastActivity + this.#window.timeout) {
+      this.silentTimeouts++;
+      this.#loseAll();
+      this.#window.handleTimeout();
+      this.#lastActivity = now;
+      return "lost";
+    }
+    return this.#underWay === 0 && now - this.#lastSend >= limits.keepaliveIntervalMs
+      ? "keepalive"
+      : undefined;
+  }
+
+  /** Forgets what is under way: its assemblies are gone. */
+  forget(): void {
+    this.#sent.clear();
+    this.#underWay = 0;
+  }
+
+  #takeRuns(symbols: number, number: number): SymbolRun[] {
+    const runs: SymbolRun[] = [];
+    for (let left = symbols; left > 0 && runs.length < ENTRIES_MAX;) {
+      const run = this.#hand.takeRun(left, number);
+      if (!run) break;
+      runs.push(run);
+      left -= run.count;
+    }
+    return runs.sort((a, b) => a.assembly.piece - b.assembly.piece || a.first - b.first);
+  }
+
+  #symbolsPerRequest(): number {
+    return Math.floor(this.#grant.requestBytesMax / (this.#hand.symbolSize + CHUNK_HEADER_BYTES));
+  }
+
+  /** Requests get lost too: each carries again what the two before it ask for and have not got. */
+  #repeats(number: number): (readonly RequestEntry[])[] {
+    return [number - 1, number - 2].map((before) => {
+      const sent = this.#sent.get(before);
+      return sent && !sent.answered ? sent.entries : [];
+    });
+  }
+
+  #encode(now: number, number: number, sections: (readonly RequestEntry[])[], done = false): Uint8Array {
+    this.#lastSend = now;
+    return encodePullRequest({
+      tag: this.#options.tag,
+      number,
+      receipt: this.#receipt,
+      received: this.#receivedUnderToken % 2 ** 32,
+      token: this.#grant.token,
+      symbolSize: this.#hand.symbolSize,
+      sections,
+      done,
+    }, this.#mac);
+  }
+
+  readonly #mac = (packet: Uint8Array): Uint8Array =>
+    packetMac(this.#options.engine, this.#grant.pullKey, packet);
+
+  /** A symbol that answers request `number`: a round trip, and proof that earlier requests have nothing more to come. */
+  #handleAnswer(now: number, number: number): void {
+    const sent = this.#sent.get(number);
+    if (sent && !sent.answered) {
+      sent.answered = true;
+      this.#window.handleRoundTrip(now - sent.sentAt);
+    }
+    for (const earlier of this.#sent.values()) {
+      // The map is in order of numbers: what comes after is not overtaken either.
+      if (earlier.number > number - OVERTAKEN_BY) break;
+      if (this.#lose(earlier) > 0) this.#window.handleLoss(now);
+    }
+  }
+
+  #credit(number: number): void {
+    const sent = this.#sent.get(number);
+    if (!sent) return;
+    this.#underWay--;
+    if (--sent.remaining === 0) this.#sent.delete(number);
+  }
+
+  #lose(sent: SentRequest): number {
+    this.#sent.delete(sent.number);
+    this.#underWay -= sent.remaining;
+    let lost = 0;
+    for (const { assembly, first, count } of sent.runs) lost += assembly.release(first, count, sent.number);
+    this.symbolsLost += lost;
+    return lost;
+  }
+
+  #loseAll(): void {
+    for (const sent of this.#sent.values()) this.#lose(sent);
+  }
+}

@@ -1,0 +1,146 @@
+import { limits } from "../../core/limits.ts";
+import type { Address } from "../../codec/address.ts";
+import type { Exposed } from "./exposed.ts";
+import { TokenBucket } from "./token_bucket.ts";
+
+/** Symbols of one piece that wait to be sent to one puller. */
+export interface Answer {
+  /** Chunk, or leaf page with the top bit. */
+  readonly piece: number;
+  /** First data symbol. */
+  readonly first: number;
+  /** Data symbols. */
+  readonly count: number;
+  /** Bytes of a symbol. */
+  readonly symbolSize: number;
+  /** Number of the request that asked. */
+  readonly request: number;
+  /** What it costs on the wire. */
+  readonly bytes: number;
+}
+
+/** Which request numbers were served. A slot holds the highest number of its residue, so no number is served twice. */
+class RequestWindow {
+  readonly #slots = new Float64Array(limits.requestWindow).fill(-1);
+
+  /** Whether `number` is new; from now on it is not. */
+  accept(number: number): boolean {
+    const slot = number % limits.requestWindow;
+    if (number <= this.#slots[slot]) return false;
+    this.#slots[slot] = number;
+    return true;
+  }
+}
+
+// RFC 8085 §3.1.10: a sender stops when its receiver shows that next to nothing arrives.
+const BREAKER_WINDOW_MS = 5000;
+const BREAKER_SHARE = 0.1;
+// Below this the numbers say nothing: a few requests' worth of answers may still be under way.
+const BREAKER_BYTES_MIN = 4 * limits.requestBytesMax;
+
+/** Slows a puller down to the floor rate while it reports less than a tenth of what it was sent. */
+class CircuitBreaker {
+  #since: number;
+  #sent = 0;
+  #received = 0;
+  #open = false;
+
+  constructor(now: number) {
+    this.#since = now;
+  }
+
+  /** Whether the puller is held at the floor rate, given what was sent to it and what it reports (modulo 2^32). */
+  check(now: number, sent: number, received: number): boolean {
+    if (now - this.#since < BREAKER_WINDOW_MS) return this.#open;
+    const sentInWindow = sent - this.#sent;
+    const receivedInWindow = (received - this.#received) >>> 0;
+    if (this.#open || sentInWindow >= BREAKER_BYTES_MIN) {
+      this.#open = receivedInWindow < BREAKER_SHARE * sentInWindow;
+    }
+    this.#since = now;
+    this.#sent = sent;
+    this.#received = received;
+    return this.#open;
+  }
+}
+
+/**
+ * What an exposer remembers of a puller that is pulling now: small, bounded, and gone seconds after its last request.
+ * All of it can be lost at any time; then the puller's next request makes it anew.
+ */
+export class LiveToken {
+  /** Where the puller is: part of the token. */
+  readonly address: Address;
+  /** What it pulls. */
+  readonly exposed: Exposed;
+  /** As it came. */
+  readonly token: Uint8Array;
+  /** MAC key of its control packets. */
+  readonly pullKey: Uint8Array;
+  /** Which ticket it holds; zeros for none. */
+  readonly ticketId: Uint8Array;
+  /** When it ends, on the exposer's clock. */
+  readonly expiresAt: number;
+  /** The flow tag of its newest request. */
+  tag: Uint8Array = new Uint8Array(8);
+  /** Time of its newest valid packet. */
+  lastSeen: number;
+  /** Bytes sent to it, headers included. */
+  bytesSent = 0;
+  /** It has said that it has all that it wants. */
+  done = false;
+  /** Answers that wait, oldest first. */
+  readonly queue: Answer[] = [];
+  /** What they will cost. */
+  queuedBytes = 0;
+  readonly #window = new RequestWindow();
+  readonly #breaker: CircuitBreaker;
+  readonly #floor: TokenBucket;
+  readonly #ceiling: TokenBucket | undefined;
+  #rate = { at: 0, bytes: 0, perSecond: 0 };
+
+  /** `now` is the time of the first request. */
+  constructor(
+    now: number,
+    facts: Pick<LiveToken, "address" | "exposed" | "token" | "pullKey" | "ticketId" | "expiresAt">,
+    pullRateMax: number,
+  ) {
+    this.address = facts.address;
+    this.exposed = facts.exposed;
+    this.token = facts.token;
+    this.pullKey = facts.pullKey;
+    this.ticketId = facts.ticketId;
+    this.expiresAt = facts.expiresAt;
+    this.lastSeen = now;
+    this.#breaker = new CircuitBreaker(now);
+    this.#floor = new TokenBucket(limits.floorBytesPerSecond, limits.floorBytesPerSecond / 4, now);
+    this.#ceiling = pullRateMax > 0 ? new TokenBucket(pullRateMax, limits.requestBytesMax, now) : undefined;
+    this.#rate.at = now;
+  }
+
+  /** Whether a request number is new. */
+  accept(number: number): boolean {
+    return this.#window.accept(number);
+  }
+
+  /** Whether `bytes` more may be queued: under the ceiling, and under the floor rate when the puller has not shown that it receives. */
+  allows(now: number, bytes: number, receiptFresh: boolean, received: number): boolean {
+    const broken = this.#breaker.check(now, this.bytesSent, received);
+    if (this.queuedBytes + bytes > limits.tokenQueueBytesMax) return false;
+    if ((broken || !receiptFresh) && !this.#floor.trySpend(now, bytes)) return false;
+    return this.#ceiling === undefined || this.#ceiling.trySpend(now, bytes);
+  }
+
+  /** Bytes a second sent to it, over the last second or so. */
+  rate(now: number): number {
+    const elapsed = now - this.#rate.at;
+    if (elapsed >= 1000) {
+      this.#rate = {
+        at: now,
+        bytes: this.bytesSent,
+        perSecond: (this.bytesSent - this.#rate.bytes) / elapsed * 1000,
+      };
+    }
+    return this.#rate.perSecond;
+  }
+}

@@ -1,0 +1,131 @@
+import type { Manifest } from "../../codec/manifest.ts";
+import { PAGE_BIT } from "../../codec/packet.ts";
+import { pieceBytes } from "../exposure/pieces.ts";
+import { Assembly } from "./assembly.ts";
+import type { ChunkPlan } from "./chunk_plan.ts";
+
+/** Memory of pieces that are not stored yet: assembled, or being opened. */
+const BYTES_IN_HAND_MAX = 16 * 1024 * 1024;
+const PIECES_MIN = 8;
+const PIECES_MAX = 512;
+const CHECKS_AT_ONCE = 2;
+
+/** Symbols of one piece to ask for. */
+export interface SymbolRun {
+  /** The piece they belong to. */
+  readonly assembly: Assembly;
+  /** First symbol. */
+  readonly first: number;
+  /** Symbols. */
+  readonly count: number;
+}
+
+/** The pieces between "missing" and "stored": being assembled, waiting for their leaf page, being opened, being checked on disk. */
+export class PiecesInHand {
+  readonly #manifest: Manifest;
+  readonly #plan: ChunkPlan;
+  readonly #limit: number;
+  readonly #assemblies = new Map<number, Assembly>();
+  /** Pieces that the shell is opening, with their buffers. */
+  readonly #opening = new Map<number, Uint8Array>();
+  /** Buffers of full chunks for use again. */
+  readonly #spare: Uint8Array[] = [];
+  #checking = 0;
+  #symbolSize: number;
+
+  /** Nothing in hand yet. */
+  constructor(manifest: Manifest, plan: ChunkPlan, symbolSize: number) {
+    this.#manifest = manifest;
+    this.#plan = plan;
+    this.#symbolSize = symbolSize;
+    const fit = Math.floor(BYTES_IN_HAND_MAX / manifest.chunkSize);
+    this.#limit = Math.max(PIECES_MIN, Math.min(PIECES_MAX, fit));
+  }
+
+  /** Bytes of a symbol. */
+  get symbolSize(): number {
+    return this.#symbolSize;
+  }
+
+  /** Pieces that the shell works on. */
+  get opening(): number {
+    return this.#opening.size + this.#checking;
+  }
+
+  /** Whether no more pieces can be begun until the shell has stored some. */
+  get full(): boolean {
+    return this.#assemblies.size + this.#opening.size >= this.#limit;
+  }
+
+  /** The piece that a symbol belongs to, if it is being assembled. */
+  assembly(piece: number): Assembly | undefined {
+    return this.#assemblies.get(piece);
+  }
+
+  /** Symbols to ask for next, at most `max`, now owned by `request`: what was lost first, then leaf pages, then new chunks. */
+  takeRun(max: number, request: number): SymbolRun | undefined {
+    for (const assembly of this.#assemblies.values()) {
+      const run = assembly.take(max, request);
+      if (run) return { assembly, ...run };
+    }
+    const assembly = this.#begin();
+    const run = assembly?.take(max, request);
+    return assembly && run && { assembly, ...run };
+  }
+
+  /** A whole piece leaves assembly; answers with its bytes for the shell to open. */
+  complete(assembly: Assembly): Uint8Array {
+    this.#assemblies.delete(assembly.piece);
+    this.#opening.set(assembly.piece, assembly.bytes);
+    return assembly.bytes;
+  }
+
+  /** The shell is done with a piece. */
+  settle(piece: number): void {
+    const buffer = this.#opening.get(piece);
+    this.#opening.delete(piece);
+    const isChunk = piece < PAGE_BIT && buffer?.length === pieceBytes(this.#manifest, 0);
+    if (buffer && isChunk && this.#spare.length < this.#limit) this.#spare.push(buffer);
+  }
+
+  /** A chunk on disk to check; end with {@linkcode settleCheck}. */
+  takeCheck(): number | undefined {
+    if (this.#checking >= CHECKS_AT_ONCE) return undefined;
+    const chunk = this.#plan.takeCandidate();
+    if (chunk !== undefined) this.#checking++;
+    return chunk;
+  }
+
+  /** A check has ended. */
+  settleCheck(): void {
+    this.#checking--;
+  }
+
+  /** Throws away what is being assembled, to begin again with symbols of another size. */
+  restart(symbolSize: number): void {
+    for (const { piece } of this.#assemblies.values()) {
+      if (piece >= PAGE_BIT) this.#plan.settlePage(piece - PAGE_BIT, false);
+      else this.#plan.settleChunk(piece, false);
+    }
+    this.#assemblies.clear();
+    this.#symbolSize = symbolSize;
+  }
+
+  #begin(): Assembly | undefined {
+    if (this.full) return undefined;
+    // Taking a chunk may look at a new page, and a page goes before its chunks.
+    const chunk = this.#plan.takeChunk();
+    const page = this.#plan.takePage();
+    if (chunk !== undefined) this.#open(chunk);
+    if (page !== undefined) return this.#open(PAGE_BIT + page);
+    return chunk === undefined ? undefined : this.#assemblies.get(chunk);
+  }
+
+  #open(piece: number): Assembly {
+    const size = pieceBytes(this.#manifest, piece)!;
+    const spare = size === this.#spare.at(-1)?.length ? this.#spare.pop() : undefined;
+    const assembly = new Assembly(piece, spare ?? new Uint8Array(size), this.#symbolSize);
+    this.#assemblies.set(piece, assembly);
+    return assembly;
+  }
+}

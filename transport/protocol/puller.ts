@@ -1,0 +1,577 @@
+/*
+ * The puller, sans-IO: handshake, then requests until everything wanted is here and verified. It holds sealed bytes only while it puts
+ * them together; opening, checking and storing are its shell's work, and it is told what came of them.
+ */
+import { formatAddress } from "../../codec/address.ts";
+import type { Address } from "../../codec/address.ts";
+import { complete, CompleteReason, refusal, RefusalReason, retry } from "../../codec/control.ts";
+import { DenialReason } from "../../codec/grant.ts";
+import type { Grant } from "../../codec/grant.ts";
+import { chunkBytes, chunkCount, decodeManifest } from "../../codec/manifest.ts";
+import type { Manifest } from "../../codec/manifest.ts";
+import {
+  isChunkData,
+  MAC_BYTES,
+  PacketType,
+  PAGE_BIT,
+  PROTOCOL_VERSION,
+  readWord,
+} from "../../codec/packet.ts";
+import { equalBytes } from "../../core/bytes.ts";
+import { RgtpError } from "../../core/errors.ts";
+import type { Machine, Random } from "../../core/machine.ts";
+import type { Engine } from "../../crypto/engine.ts";
+import { exposureId, keyCheck } from "../../crypto/key_schedule.ts";
+import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
+import { packetMacIsRight } from "../../crypto/tokens.ts";
+import type { Assembly } from "./assembly.ts";
+import { Attempts } from "./attempts.ts";
+import { ChunkPlan } from "./chunk_plan.ts";
+import type { ChunkPlanOptions } from "./chunk_plan.ts";
+import { DropCounter } from "./drops.ts";
+import { Flow } from "./flow.ts";
+import { PiecesInHand } from "./pieces_in_hand.ts";
+
+/** What a puller asks its shell to do. */
+export type PullerOutput =
+  /** Send one packet. */
+  | { readonly kind: "send"; readonly to: Address; readonly bytes: Uint8Array }
+  /** The exposer has granted the pull: prepare, then call `begin`. */
+  | {
+    readonly kind: "granted";
+    readonly grant: Grant;
+    readonly manifest: Manifest;
+    readonly exposerKey: Uint8Array;
+  }
+  /** Verify a piece: a leaf page against the root, a chunk against its leaf; open and store it; then call `handleOpened`. The bytes are the machine's again after that. */
+  | { readonly kind: "open"; readonly piece: number; readonly sealed: Uint8Array }
+  /** Check a chunk on disk against its leaf; then call `handleChecked`. */
+  | { readonly kind: "check"; readonly chunk: number }
+  /** All chunks of a page are here: its leaves are needed no longer. */
+  | { readonly kind: "pageDone"; readonly page: number }
+  /** Nothing has come for a while, and this is what is known of why. */
+  | { readonly kind: "stalled"; readonly reason: string }
+  /** It goes on. */
+  | { readonly kind: "resumed" }
+  /** Everything wanted is here. */
+  | { readonly kind: "done" }
+  /** It cannot go on. */
+  | { readonly kind: "failed"; readonly error: RgtpError };
+
+/** What a puller is made of. */
+export interface PullerOptions {
+  /** Cryptography. */
+  readonly engine: Engine;
+  /** Random bytes. */
+  readonly random: Random;
+  /** X25519 private key of this node, or of this pull. */
+  readonly staticPrivate: Uint8Array;
+  /** What to pull: 32 bytes. */
+  readonly exposureId: Uint8Array;
+  /** The exposer's key, when it is known. */
+  readonly exposerKey?: Uint8Array;
+  /** Which ticket, 8 bytes, and its psk; absent: none. */
+  readonly ticket?: { readonly id: Uint8Array; readonly psk: Uint8Array };
+  /** Where to ask, 1 to 8. */
+  readonly addresses: readonly Address[];
+  /** Packets that our receive buffer holds in one burst. */
+  readonly burstPacketsMax: number;
+  /** The symbol size to begin with; a path that does not carry it is noticed. */
+  readonly symbolSize?: number;
+  /** Bytes a second to ask for at most. */
+  readonly limitRate?: number;
+  /** Without any progress for this long, it fails. */
+  readonly timeoutMs: number;
+  /** The same for the first contact. */
+  readonly handshakeTimeoutMs: number;
+}
+
+/** How far a pull is. */
+export interface PullerProgress {
+  /** Plaintext bytes wanted. */
+  readonly total: number;
+  /** Of these, verified and stored. */
+  readonly done: number;
+  /** Of these, found on disk. */
+  readonly reused: number;
+  /** Bytes of CHUNK_DATA received. */
+  readonly wireBytes: number;
+  /** Symbols received, and asked for again. */
+  readonly symbolsReceived: number;
+  /** Symbols that did not come when they should have. */
+  readonly symbolsLost: number;
+  /** Smoothed, in ms; 0 before the first request. */
+  readonly roundTrip: number;
+}
+
+/** From first to last: monotonic ms; undefined for what has not happened. */
+export interface PullerTimes {
+  /** Start of the handshake. */
+  readonly startedAt: number;
+  /** The grant. */
+  grantedAt?: number;
+  /** The first PULL_REQUEST. */
+  requestedAt?: number;
+  /** The last chunk was stored. */
+  finishedAt?: number;
+}
+
+const SYMBOL_SIZE = 1428;
+const SYMBOL_SIZE_SAFE = 1200;
+/** After this without a symbol of full size the path may not carry them. */
+const BLACK_HOLE_MS = 500;
+const STALL_NOTICE_MS = 3000;
+const HANDSHAKE_EVERY_MS = 1000;
+const SILENT_TIMEOUTS_MAX = 3;
+const RENEW_AT_SHARE = 0.8;
+/** So often may one piece be wrong before the source is given up. */
+const WRONG_PIECES_MAX = 16;
+
+/** The puller's machine. See {@linkcode Machine} for how it is driven. */
+export class PullerMachine implements Machine<PullerOutput> {
+  /** Packets dropped, by reason. */
+  readonly drops: DropCounter = new DropCounter();
+  /** When things happened. */
+  readonly times: PullerTimes;
+  readonly #options: PullerOptions;
+  readonly #outputs: PullerOutput[] = [];
+  #phase: "handshake" | "granted" | "pulling" | "done" | "failed" = "handshake";
+  #attempts: Attempts | undefined;
+  #attemptsSince: number;
+  #flow: Flow | undefined;
+  #renewAt = Infinity;
+  #to: Address | undefined;
+  #grant: Grant | undefined;
+  #manifest: Manifest | undefined;
+  #plan: ChunkPlan | undefined;
+  #hand: PiecesInHand | undefined;
+  #awaitingLeaves = new Map<number, { piece: number; sealed: Uint8Array }[]>();
+  #wrong = new Map<number, number>();
+  #total = 0;
+  #done = 0;
+  #reused = 0;
+  #lastProgress: number;
+  #stalled = false;
+
+  /** Begins the handshake; the first packet is due at once. */
+  constructor(now: number, options: PullerOptions) {
+    this.#options = options;
+    this.times = { startedAt: now };
+    this.#lastProgress = now;
+    this.#attemptsSince = now;
+    this.#shakeHands(now);
+    this.#sendHandshakes(now);
+  }
+
+  /** How far it is. */
+  get progress(): PullerProgress {
+    const flow = this.#flow;
+    return {
+      total: this.#total,
+      done: this.#done,
+      reused: this.#reused,
+      wireBytes: flow?.bytesReceived ?? 0,
+      symbolsReceived: flow?.symbolsReceived ?? 0,
+      symbolsLost: flow?.symbolsLost ?? 0,
+      roundTrip: flow?.roundTrip ?? 0,
+    };
+  }
+
+  /** Starts to pull, after `granted`. */
+  begin(now: number, plan: Omit<ChunkPlanOptions, "chunks">): void {
+    if (this.#phase !== "granted" || !this.#manifest || !this.#grant) {
+      throw new RgtpError("INTERNAL", `begin() belongs after the grant, not in phase '${this.#phase}'`);
+    }
+    const manifest = this.#manifest;
+    const chunks = chunkCount(manifest);
+    this.#plan = new ChunkPlan({ chunks, ...plan });
+    this.#hand = new PiecesInHand(manifest, this.#plan, this.#options.symbolSize ?? SYMBOL_SIZE);
+    const { engine, random, burstPacketsMax, limitRate } = this.#options;
+    const roundTrip = this.#roundTrip;
+    const common = {
+      engine,
+      grant: this.#grant,
+      tag: random(8),
+      roundTrip,
+      burstPacketsMax,
+      drops: this.drops,
+    };
+    this.#flow = new Flow(now, this.#hand, limitRate === undefined ? common : { ...common, limitRate });
+    for (const { first, end } of plan.wanted ?? [{ first: 0, end: chunks }]) {
+      this.#total += Math.max(
+        0,
+        Math.min(manifest.totalSize, end * manifest.chunkSize) - first * manifest.chunkSize,
+      );
+    }
+    this.#phase = "pulling";
+    this.#lastProgress = now;
+    this.#pump(now);
+  }
+
+  /** A datagram has arrived. */
+  handleDatagram(now: number, from: Address, packet: Uint8Array): void {
+    if (isChunkData(packet)) return this.#handleSymbol(now, packet);
+    const word = readWord(packet);
+    if (word?.version !== PROTOCOL_VERSION) return this.drops.count(word ? "other version" : "malformed");
+    const handler = this.#handlers[word.type];
+    if (handler) handler(now, from, packet);
+    else this.drops.count("unexpected");
+  }
+
+  /** A piece was verified, opened and stored (`ok`), or is not what the exposure holds. */
+  handleOpened(now: number, piece: number, ok: boolean): void {
+    this.#hand?.settle(piece);
+    if (!ok) this.#blame(now, piece);
+    if (piece >= PAGE_BIT) this.#settlePage(piece - PAGE_BIT, ok);
+    else this.#settleChunk(now, piece, ok);
+    this.#pump(now);
+  }
+
+  /** A chunk on disk is the exposure's (`ok`), or must be pulled. */
+  handleChecked(now: number, chunk: number, ok: boolean): void {
+    this.#hand?.settleCheck();
+    if (ok && this.#manifest) this.#reused += chunkBytes(this.#manifest, chunk);
+    this.#settleChunk(now, chunk, ok);
+    this.#pump(now);
+  }
+
+  /** See {@linkcode Machine.handleTimeout}. */
+  handleTimeout(now: number): void {
+    if (this.#ended) return;
+    this.#sendHandshakes(now);
+    this.#handleFlowTimeout(now);
+    this.#checkStall(now);
+    this.#pump(now);
+  }
+
+  /** See {@linkcode Machine.deadline}. */
+  get deadline(): number {
+    if (this.#ended) return Infinity;
+    const stall = this.#waitsForShell
+      ? Infinity
+      : this.#lastProgress + (this.#stalled ? this.#patience : Math.min(STALL_NOTICE_MS, this.#patience));
+    return Math.min(stall, this.#attempts?.deadline ?? this.#renewAt, this.#flow?.deadline ?? Infinity);
+  }
+
+  /** See {@linkcode Machine.poll}. */
+  poll(): PullerOutput | undefined {
+    return this.#outputs.shift();
+  }
+
+  readonly #handlers: Readonly<Record<number, (now: number, from: Address, packet: Uint8Array) => void>> = {
+    [PacketType.HANDSHAKE]: (now, from, packet) => this.#handleHandshake(now, from, packet),
+    [PacketType.RETRY]: (now, _from, packet) => this.#handleRetry(now, packet),
+    [PacketType.REFUSAL]: (now, _from, packet) => this.#handleRefusal(now, packet),
+    [PacketType.EXPOSURE_COMPLETE]: (_now, _from, packet) => this.#handleComplete(packet),
+    [PacketType.KEEPALIVE]: () => {},
+  };
+
+  get #ended(): boolean {
+    return this.#phase === "done" || this.#phase === "failed";
+  }
+
+  get #patience(): number {
+    return this.#phase === "handshake" ? this.#options.handshakeTimeoutMs : this.#options.timeoutMs;
+  }
+
+  /** The shell has work of ours: silence is not the network's then. */
+  get #waitsForShell(): boolean {
+    return this.#phase === "granted" || (this.#hand?.opening ?? 0) > 0;
+  }
+
+  #roundTrip = 0;
+
+  #shakeHands(now: number): void {
+    const { engine, random, staticPrivate, exposureId, exposerKey, ticket, addresses } = this.#options;
+    const ask = { kind: 0, exposureId, ticketId: ticket?.id ?? new Uint8Array(8) };
+    this.#attemptsSince = now;
+    this.#attempts = new Attempts(now, addresses, {
+      engine,
+      random,
+      staticPrivate,
+      ask,
+      ...(exposerKey && { exposerKey }),
+      ...(ticket && { psk: ticket.psk }),
+    });
+  }
+
+  #sendHandshakes(now: number): void {
+    if (!this.#attempts && now >= this.#renewAt) this.#shakeHands(now);
+    for (const packet of this.#attempts?.due(now) ?? []) this.#outputs.push({ kind: "send", ...packet });
+  }
+
+  #handleHandshake(now: number, from: Address, packet: Uint8Array): void {
+    const result = this.#attempts?.handle(now, from, packet);
+    if (!result) {
+      this.drops.count("unexpected");
+      return this.#sendHandshakes(now);
+    }
+    const { answer } = result;
+    if (!answer.granted) return this.#handleDenial(from, answer.reason);
+    this.#attempts = undefined;
+    this.#renewAt = now + answer.grant.tokenLifeSeconds * 1000 * RENEW_AT_SHARE;
+    this.#roundTrip = result.roundTrip;
+    this.#to = from;
+    this.#progressed(now);
+    if (this.#phase === "handshake") this.#handleGrant(now, answer.grant, result.exposerKey);
+    else if (!equalBytes(answer.grant.manifest, this.#grant!.manifest)) {
+      this.#fail(forgedGrant("another manifest"));
+    } else this.#renew(now, answer.grant);
+  }
+
+  #handleGrant(now: number, grant: Grant, exposerKey: Uint8Array): void {
+    const { engine, exposureId: wanted } = this.#options;
+    if (!equalBytes(exposureId(engine, grant.manifest), wanted)) {
+      return this.#fail(forgedGrant("another exposure"));
+    }
+    let manifest: Manifest;
+    try {
+      manifest = decodeManifest(grant.manifest);
+    } catch (error) {
+      if (error instanceof RgtpError) return this.#fail(error);
+      throw error;
+    }
+    if (!equalBytes(keyCheck(engine, grant.exposureKey), manifest.keyCheck)) {
+      return this.#fail(forgedGrant("another key"));
+    }
+    this.#grant = grant;
+    this.#manifest = manifest;
+    this.#phase = "granted";
+    this.times.grantedAt = now;
+    this.#outputs.push({ kind: "granted", grant, manifest, exposerKey });
+  }
+
+  #renew(now: number, grant: Grant): void {
+    this.#grant = grant;
+    this.#flow?.renew(now, grant);
+    this.#pump(now);
+  }
+
+  #handleDenial(from: Address, reason: number): void {
+    if (reason === DenialReason.BUSY) return;
+    if (reason === DenialReason.SOURCE_CHANGED) return this.#fail(sourceChanged(from));
+    this.#fail(
+      new RgtpError(
+        "ACCESS_DENIED",
+        `the exposer at ${
+          formatAddress(from)
+        } does not give this: the ticket was revoked or has expired, or it no longer ` +
+          "exposes this content; ask for a new ticket",
+      ),
+    );
+  }
+
+  #handleRetry(now: number, packet: Uint8Array): void {
+    const message = retry.decode(packet);
+    if (!message) return this.drops.count("malformed");
+    this.#attempts?.handleRetry(now, message.exchange, message.cookie);
+    this.#sendHandshakes(now);
+  }
+
+  /** A refusal without our MAC is a hint: it can bring a handshake about, never an error. */
+  #handleRefusal(now: number, packet: Uint8Array): void {
+    const message = refusal.decode(packet);
+    if (!message) return this.drops.count("malformed");
+    if (message.field === RefusalReason.KEY) this.#attempts?.handleHint(message.echo, "key");
+    if (message.field === RefusalReason.VERSION) this.#attempts?.handleHint(message.echo, "version");
+    if (this.#phase === "handshake" && this.#attempts?.wrongExposer) return this.#fail(this.#silence());
+    if (!this.#flow || !equalBytes(message.echo, this.#flow.tag)) return;
+    if (message.field === RefusalReason.TOKEN) this.#renewSoon(now);
+    if (message.field === RefusalReason.SOURCE_CHANGED && this.#isFromSource(packet, refusal.size)) {
+      this.#fail(sourceChanged(this.#to));
+    }
+  }
+
+  #handleComplete(packet: Uint8Array): void {
+    const message = complete.decode(packet);
+    if (!message || !this.#flow) return this.drops.count("unexpected");
+    if (!equalBytes(message.tag, this.#flow.tag)) return this.drops.count("wrong tag");
+    if (!this.#isFromSource(packet, complete.size)) return this.drops.count("wrong mac");
+    if (message.field !== CompleteReason.WITHDRAWN || this.#ended) return;
+    this.#fail(
+      new RgtpError(
+        "WITHDRAWN",
+        "the exposer has stopped serving this; what is here is kept: run the same pull again when it is back",
+      ),
+    );
+  }
+
+  #isFromSource(packet: Uint8Array, size: number): boolean {
+    return packet.length === size + MAC_BYTES &&
+      packetMacIsRight(this.#options.engine, this.#flow!.pullKey, packet);
+  }
+
+  #renewSoon(now: number): void {
+    if (this.#attempts || now - this.#attemptsSince < HANDSHAKE_EVERY_MS) return;
+    this.#shakeHands(now);
+    this.#sendHandshakes(now);
+  }
+
+  #handleSymbol(now: number, packet: Uint8Array): void {
+    if (!this.#flow || this.#phase !== "pulling") return this.drops.count("unexpected");
+    const received = this.#flow.symbolsReceived;
+    const assembly = this.#flow.handleSymbol(now, packet);
+    if (this.#flow.symbolsReceived > received) this.#progressed(now);
+    if (assembly) this.#open(assembly);
+    this.#request(now);
+  }
+
+  #open(assembly: Assembly): void {
+    const sealed = this.#hand!.complete(assembly);
+    const { piece } = assembly;
+    const page = Math.floor(piece / PAGE_LEAVES);
+    if (piece >= PAGE_BIT || this.#plan!.leavesHere(page)) {
+      this.#outputs.push({ kind: "open", piece, sealed });
+      return;
+    }
+    const waiting = this.#awaitingLeaves.get(page);
+    if (waiting) waiting.push({ piece, sealed });
+    else this.#awaitingLeaves.set(page, [{ piece, sealed }]);
+  }
+
+  #settlePage(page: number, ok: boolean): void {
+    this.#plan?.settlePage(page, ok);
+    if (!ok) return;
+    for (const waiting of this.#awaitingLeaves.get(page) ?? []) {
+      this.#outputs.push({ kind: "open", ...waiting });
+    }
+    this.#awaitingLeaves.delete(page);
+  }
+
+  #settleChunk(now: number, chunk: number, ok: boolean): void {
+    const page = this.#plan?.settleChunk(chunk, ok);
+    if (page !== undefined) this.#outputs.push({ kind: "pageDone", page });
+    if (!ok || !this.#manifest) return;
+    this.#done += chunkBytes(this.#manifest, chunk);
+    this.#progressed(now);
+  }
+
+  /** A piece that is not the exposure's is pulled again; a source that gives only such is given up. */
+  #blame(_now: number, piece: number): void {
+    this.drops.count("wrong chunk");
+    const times = (this.#wrong.get(piece) ?? 0) + 1;
+    this.#wrong.set(piece, times);
+    if (times < WRONG_PIECES_MAX) return;
+    const what = piece >= PAGE_BIT ? `leaf page ${piece - PAGE_BIT}` : `chunk ${piece}`;
+    this.#fail(
+      new RgtpError(
+        "MERKLE_FAIL",
+        `${what} from ${this.#source} was wrong ${times} times: the source is damaged, or someone on the way changes packets`,
+      ),
+    );
+  }
+
+  #handleFlowTimeout(now: number): void {
+    const flow = this.#flow;
+    if (!flow || this.#phase !== "pulling" || now < flow.deadline) return;
+    const event = flow.handleTimeout(now);
+    if (event === "keepalive") {
+      this.#outputs.push({ kind: "send", to: this.#to!, bytes: flow.keepalive(now) });
+    }
+    if (event !== "lost") return;
+    // A handshake has come through since the last symbol, so small packets pass: perhaps larger ones do not.
+    const silent = flow.fullSymbolsUnderGrant === 0 && now - flow.lastFullSymbolAt > BLACK_HOLE_MS;
+    if (silent && this.#hand!.symbolSize > SYMBOL_SIZE_SAFE) {
+      flow.forget();
+      this.#hand!.restart(SYMBOL_SIZE_SAFE);
+    }
+    if (flow.silentTimeouts >= SILENT_TIMEOUTS_MAX) this.#renewSoon(now);
+  }
+
+  #checkStall(now: number): void {
+    if (this.#ended || this.#waitsForShell) return;
+    const silence = now - this.#lastProgress;
+    if (silence >= this.#patience) return this.#fail(this.#silence());
+    if (silence < STALL_NOTICE_MS || this.#stalled) return;
+    this.#stalled = true;
+    this.#outputs.push({ kind: "stalled", reason: this.#silence().message });
+  }
+
+  #progressed(now: number): void {
+    this.#lastProgress = now;
+    if (!this.#stalled) return;
+    this.#stalled = false;
+    this.#outputs.push({ kind: "resumed" });
+  }
+
+  /** What is known of why nothing comes. */
+  #silence(): RgtpError {
+    const where = this.#options.addresses.map(formatAddress).join(", ");
+    if (this.#phase !== "handshake") {
+      return new RgtpError(
+        "TIMEOUT",
+        `${this.#source} no longer answers: it has stopped, or the network between is down; what is here is kept: run the ` +
+          "same pull again to go on",
+      );
+    }
+    if (this.#attempts?.otherVersion) {
+      return new RgtpError(
+        "VERSION",
+        `${where} speaks another version of the protocol: use the same release on both sides`,
+      );
+    }
+    if (this.#attempts?.wrongExposer) {
+      return new RgtpError(
+        "AUTH_FAIL",
+        `the exposer at ${where} does not hold the key that the ticket names: another one runs there now, or someone pretends ` +
+          "to be it; ask for a new ticket",
+      );
+    }
+    return new RgtpError(
+      "TIMEOUT",
+      `no answer from ${where}: nothing is exposed there, or UDP is blocked on the way (firewall, NAT); check the address and ` +
+        "that the exposer runs",
+    );
+  }
+
+  get #source(): string {
+    return this.#to ? formatAddress(this.#to) : "the exposer";
+  }
+
+  /** Asks for all that may be asked for now. */
+  #request(now: number): void {
+    for (let bytes = this.#flow!.nextRequest(now); bytes; bytes = this.#flow!.nextRequest(now)) {
+      this.times.requestedAt ??= now;
+      this.#outputs.push({ kind: "send", to: this.#to!, bytes });
+    }
+  }
+
+  #pump(now: number): void {
+    if (this.#phase !== "pulling") return;
+    this.#request(now);
+    for (let chunk = this.#hand!.takeCheck(); chunk !== undefined; chunk = this.#hand!.takeCheck()) {
+      this.#outputs.push({ kind: "check", chunk });
+    }
+    if (!this.#plan!.finished) return;
+    this.#phase = "done";
+    this.times.finishedAt = now;
+    this.times.requestedAt ??= now;
+    // A courtesy that may get lost: twice is enough.
+    for (let i = 0; i < 2; i++) {
+      this.#outputs.push({ kind: "send", to: this.#to!, bytes: this.#flow!.doneRequest(now) });
+    }
+    this.#outputs.push({ kind: "done" });
+  }
+
+  #fail(error: RgtpError): void {
+    if (this.#ended) return;
+    this.#phase = "failed";
+    this.#outputs.push({ kind: "failed", error });
+  }
+}
+
+function forgedGrant(what: string): RgtpError {
+  return new RgtpError(
+    "AUTH_FAIL",
+    `the exposer granted ${what} than the ticket names: it is broken or not to be trusted`,
+  );
+}
+
+function sourceChanged(from: Address | undefined): RgtpError {
+  return new RgtpError(
+    "SOURCE_CHANGED",
+    `the file at ${
+      from ? formatAddress(from) : "the exposer"
+    } has changed since it was exposed: it must be exposed again`,
+  );
+}

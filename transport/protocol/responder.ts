@@ -1,0 +1,243 @@
+/*
+ * The exposer's side of the handshake. It keeps no state: what it must remember of XX between two messages travels in a sealed
+ * cookie. Every answer is encrypted under keys that are fresh for that answer, so a message that is played back a thousand times
+ * gets a thousand unrelated answers.
+ */
+import { addressBytes } from "../../codec/address.ts";
+import type { Address } from "../../codec/address.ts";
+import { RefusalReason, retry } from "../../codec/control.ts";
+import { decodeAsk, DenialReason, encodeAnswer } from "../../codec/grant.ts";
+import type { Answer } from "../../codec/grant.ts";
+import {
+  decodeHandshake,
+  encodeHandshake,
+  HandshakeMessage,
+  handshakePrologue,
+  Offer,
+  RETRY_COOKIE_BYTES,
+} from "../../codec/handshake.ts";
+import type { Handshake as HandshakePacket } from "../../codec/handshake.ts";
+import { PacketType, PROTOCOL_VERSION } from "../../codec/packet.ts";
+import { concatBytes } from "../../core/bytes.ts";
+import { limits } from "../../core/limits.ts";
+import type { Random } from "../../core/machine.ts";
+import type { Engine } from "../../crypto/engine.ts";
+import { sealGrant } from "../../crypto/grant_seal.ts";
+import { Handshake } from "../../crypto/noise.ts";
+import type { NoisePattern } from "../../crypto/noise.ts";
+import { CookieJar, RetryCookies } from "../../crypto/sealed_box.ts";
+import type { TokenMint } from "../../crypto/tokens.ts";
+import { requestCeiling } from "./answers.ts";
+import type { DropReason } from "./drops.ts";
+import type { Exposed } from "./exposed.ts";
+
+/** First messages are padded to this, less room for a RETRY cookie: an answer is never larger than what it answers. */
+export const FIRST_MESSAGE_BYTES = limits.controlPacketBytesMax;
+/** Bytes of a packet that are bound to the grant as associated data: word and exchange. */
+export const GRANT_AAD_BYTES = 12;
+/** The psk of a denial: it says who denies, and needs no ticket. */
+export const NO_PSK: Uint8Array = new Uint8Array(32);
+
+/** What came of a handshake packet. */
+export interface HandshakeReply {
+  /** To be sent back. */
+  readonly bytes?: Uint8Array;
+  /** To be sent back, as a hint, at a bounded rate. */
+  readonly refuse?: { readonly reason: number; readonly echo: Uint8Array };
+  /** Why it was dropped. */
+  readonly drop?: DropReason;
+  /** Who got what. */
+  readonly granted?: { readonly exposed: Exposed; readonly ticketId: Uint8Array };
+}
+
+/** What a responder is made of. */
+export interface ResponderOptions {
+  /** Cryptography. */
+  readonly engine: Engine;
+  /** X25519 private key, 32 bytes. */
+  readonly staticPrivate: Uint8Array;
+  /** Random bytes. */
+  readonly random: Random;
+  /** Makes tokens. */
+  readonly mint: TokenMint;
+  /** Bytes a second that each puller may have at most; 0 = no ceiling. */
+  readonly pullRateMax: number;
+  /** The exposure of an ID. */
+  readonly find: (id: Uint8Array) => Exposed | undefined;
+}
+
+interface FirstMessage {
+  readonly pattern: NoisePattern;
+  readonly answer: number;
+}
+
+const FIRST: Readonly<Record<number, FirstMessage>> = {
+  [HandshakeMessage.XX1]: { pattern: "XX", answer: HandshakeMessage.XX2 },
+  [HandshakeMessage.IK1]: { pattern: "IK", answer: HandshakeMessage.IK2 },
+  [HandshakeMessage.IK_PSK1]: { pattern: "IKpsk2", answer: HandshakeMessage.IK_PSK2 },
+};
+
+/** Answers handshake packets. */
+export class Responder {
+  readonly #options: ResponderOptions;
+  readonly #cookies: CookieJar;
+  readonly #retries: RetryCookies;
+  #second = { at: -Infinity, handshakes: 0 };
+
+  /** Fresh cookie keys, in memory only. */
+  constructor(options: ResponderOptions) {
+    this.#options = options;
+    this.#cookies = new CookieJar(options.engine, options.random);
+    this.#retries = new RetryCookies(options.engine, options.random);
+  }
+
+  /** The answer to one HANDSHAKE packet. */
+  answer(now: number, from: Address, packet: Uint8Array): HandshakeReply {
+    const message = decodeHandshake(packet);
+    if (!message) return { drop: "malformed" };
+    if (message.fragments !== 1) return { drop: "unexpected" };
+    if (message.message === HandshakeMessage.XX3) return this.#answerLast(now, from, message);
+    const first = FIRST[message.message];
+    if (!first) return { drop: "unexpected" };
+    if (packet.length < FIRST_MESSAGE_BYTES - RETRY_COOKIE_BYTES) return { drop: "handshake too short" };
+    if (!message.offers.includes(Offer.X25519)) {
+      return {
+        drop: "unexpected",
+        refuse: { reason: RefusalReason.VERSION, echo: message.exchange.slice() },
+      };
+    }
+    const challenge = this.#challenge(now, from, message);
+    return challenge ?? this.#answerFirst(now, from, message, first);
+  }
+
+  /** Under load an address must prove that it receives before any Diffie-Hellman is done for it. */
+  #challenge(now: number, from: Address, message: HandshakePacket): HandshakeReply | undefined {
+    if (now - this.#second.at >= 1000) this.#second = { at: now, handshakes: 0 };
+    this.#second.handshakes++;
+    if (this.#second.handshakes <= limits.handshakesPerSecondBeforeRetry) return undefined;
+    const address = addressBytes(from);
+    if (message.retryCookie.length > 0) {
+      return this.#retries.check(now, address, message.retryCookie) ? undefined : { drop: "bad cookie" };
+    }
+    return { bytes: retry.encode({ exchange: message.exchange, cookie: this.#retries.mint(now, address) }) };
+  }
+
+  #answerFirst(now: number, from: Address, message: HandshakePacket, first: FirstMessage): HandshakeReply {
+    const { engine, staticPrivate, random } = this.#options;
+    const prologue = handshakePrologue(PROTOCOL_VERSION, first.pattern, message.offers);
+    const noise = Handshake.start(engine, {
+      pattern: first.pattern,
+      initiator: false,
+      prologue,
+      staticPrivate,
+    });
+    const payload = noise.readMessage(message.body);
+    if (!payload) {
+      // Most likely the puller means another exposer, or an old key of ours.
+      const refuse = { reason: RefusalReason.KEY, echo: message.exchange.slice() };
+      return { drop: "handshake not for this key", refuse };
+    }
+    const choice = Uint8Array.of(Offer.X25519);
+    if (first.pattern === "XX") {
+      const body = noise.writeMessage(choice, random);
+      const stateCookie = this.#cookies.seal(now, cookieAad(from), noise.exportState());
+      return { bytes: encodeHandshake({ ...reply(message, first.answer), stateCookie, body }) };
+    }
+    const decision = this.#decide(payload, noise.remoteStatic);
+    if (first.pattern === "IKpsk2") noise.usePsk(decision.psk ?? NO_PSK);
+    const head = encodeHandshake(reply(message, first.answer));
+    const body = noise.writeMessage(choice, random);
+    const sealed = this.#sealAnswer(now, from, decision, noise.split().responderKey, head);
+    return this.#outcome(
+      decision,
+      encodeHandshake({ ...reply(message, first.answer), body: concatBytes(body, sealed) }),
+    );
+  }
+
+  #answerLast(now: number, from: Address, message: HandshakePacket): HandshakeReply {
+    const { engine, staticPrivate } = this.#options;
+    const state = this.#cookies.open(now, cookieAad(from), message.stateCookie);
+    const noise = state && Handshake.importState(engine, state, { staticPrivate });
+    const payload = noise?.readMessage(message.body);
+    if (!noise || !payload) return { drop: "bad cookie" };
+    const decision = this.#decide(payload, noise.remoteStatic);
+    const head = encodeHandshake(reply(message, HandshakeMessage.XX_GRANT));
+    const body = this.#sealAnswer(now, from, decision, noise.split().responderKey, head);
+    return this.#outcome(decision, encodeHandshake({ ...reply(message, HandshakeMessage.XX_GRANT), body }));
+  }
+
+  /** Absent and denied are one answer, with the same work behind it. */
+  #decide(payload: Uint8Array, pullerKey: Uint8Array | undefined): Decision {
+    const ask = decodeAsk(payload);
+    const exposed = ask && this.#options.find(ask.exposureId);
+    const access = exposed?.access(ask!.ticketId, pullerKey) ?? "denied";
+    if (!ask || !exposed || access === "denied") return {};
+    const ticketId = ask.ticketId;
+    return access === "open" ? { exposed, ticketId } : { exposed, ticketId, psk: access };
+  }
+
+  #sealAnswer(
+    now: number,
+    from: Address,
+    decision: Decision,
+    transportKey: Uint8Array,
+    head: Uint8Array,
+  ): Uint8Array {
+    const { engine, random } = this.#options;
+    const answer = encodeAnswer(this.#answer(now, from, decision));
+    return sealGrant(engine, transportKey, random, head.subarray(0, GRANT_AAD_BYTES), answer);
+  }
+
+  #answer(now: number, from: Address, { exposed, ticketId }: Decision): Answer {
+    if (!exposed || !ticketId) return { granted: false, reason: DenialReason.DENIED };
+    const { mint, pullRateMax } = this.#options;
+    const token = mint.mint(now, { exposureId: exposed.id, ticketId, address: addressBytes(from), flags: 0 });
+    const pullKey = mint.pullKey(token)!;
+    const { expirySeconds } = mint.open(now, token, addressBytes(from))!;
+    const leaves = exposed.leaves.length <= 32 * limits.grantLeavesMax ? exposed.leaves : new Uint8Array(0);
+    return {
+      granted: true,
+      grant: {
+        manifest: exposed.manifestBytes,
+        exposureKey: exposed.exposureKey,
+        token,
+        pullKey,
+        receipt: mint.receipt(now, token),
+        tokenLifeSeconds: Math.floor(expirySeconds - now / 1000),
+        requestBytesMax: requestCeiling(exposed.manifest),
+        pullRateMax,
+        name: exposed.name,
+        leaves,
+      },
+    };
+  }
+
+  #outcome({ exposed, ticketId }: Decision, bytes: Uint8Array): HandshakeReply {
+    return exposed && ticketId ? { bytes, granted: { exposed, ticketId } } : { bytes };
+  }
+}
+
+interface Decision {
+  readonly exposed?: Exposed;
+  readonly ticketId?: Uint8Array;
+  readonly psk?: Uint8Array;
+}
+
+const NONE = new Uint8Array(0);
+
+function reply(to: HandshakePacket, message: number): HandshakePacket {
+  return {
+    message,
+    fragment: 0,
+    fragments: 1,
+    exchange: to.exchange,
+    offers: [],
+    retryCookie: NONE,
+    stateCookie: NONE,
+    body: NONE,
+  };
+}
+
+function cookieAad(from: Address): Uint8Array {
+  return concatBytes(addressBytes(from), Uint8Array.of(PROTOCOL_VERSION, PacketType.HANDSHAKE));
+}

@@ -1,0 +1,273 @@
+import { parseTicket } from "../codec/ticket.ts";
+import type { Ticket } from "../codec/ticket.ts";
+import type { Manifest } from "../codec/manifest.ts";
+import { openPart } from "./exposure/part_file.ts";
+import type { PartFile } from "./exposure/part_file.ts";
+import { chunkOffset } from "./exposure/pieces.ts";
+import { RgtpError } from "../core/errors.ts";
+import { systemRandom } from "../core/machine.ts";
+import { defaultEngine } from "../crypto/default_engine.ts";
+import { ticketId, ticketPsk } from "../crypto/key_schedule.ts";
+import { bindHostFor, resolveAddresses } from "./addresses.ts";
+import { ChunkQueue } from "./chunk_queue.ts";
+import type { Link } from "./link/link.ts";
+import { openLink } from "./link/open_link.ts";
+import type { LinkKind } from "./link/open_link.ts";
+import type { PullerOptions, PullerProgress, PullerTimes } from "./protocol/puller.ts";
+import { PullerShell } from "./puller_shell.ts";
+import type { ChunkSink } from "./puller_shell.ts";
+
+/** How something is pulled. */
+export interface PullOptions {
+  /** Without any progress for this long it fails; 30 s. The first contact has 10 s unless this is given. */
+  readonly timeoutMs?: number;
+  /** Bytes a second to ask for at most. */
+  readonly limitRate?: number;
+  /** Which link; absent: the best there is. */
+  readonly link?: LinkKind;
+  /** Ends the pull with CANCELLED; what is on disk stays for a later pull. */
+  readonly signal?: AbortSignal;
+  /** Told when nothing comes, with the reason; and with `undefined` when it goes on. */
+  readonly onStall?: (reason: string | undefined) => void;
+}
+
+/** A verified chunk. */
+export interface PulledChunk {
+  /** Its place: it starts at `index` × chunk size. */
+  readonly index: number;
+  /** Its plaintext. */
+  readonly bytes: Uint8Array;
+}
+
+/** How far a pull is. */
+export interface PullProgress extends PullerProgress {
+  /** Bytes a second, over the whole pull so far, without what was found on disk. */
+  readonly rate: number;
+}
+
+/** How a pull to a file ended. */
+export interface PullResult {
+  /** Plaintext bytes. */
+  readonly bytes: number;
+  /** From the first request to the last verified byte. */
+  readonly seconds: number;
+  /** From the start to the grant. */
+  readonly handshakeSeconds: number;
+  /** Bytes of chunks received, headers included. */
+  readonly wireBytes: number;
+  /** Bytes that were found on disk and did not have to be pulled. */
+  readonly reusedBytes: number;
+  /** The exposure's ID, base64url. */
+  readonly id: string;
+  /** Where the file is. */
+  readonly path: string;
+  /** SHA-256 of the file as it stands on disk, hex. */
+  readonly sha256: string;
+  /** Whether the file had been there already, whole and right. */
+  readonly alreadyComplete: boolean;
+}
+
+/** How {@linkcode Pull.saveTo} saves. */
+export interface SaveOptions {
+  /** Replace what is there. */
+  readonly force?: boolean;
+  /** Told about every 100 ms. */
+  readonly onProgress?: (progress: PullProgress) => void;
+  /** Told while the finished file is hashed: bytes hashed. */
+  readonly onHash?: (bytes: number) => void;
+}
+
+const TIMEOUT_MS = 30_000;
+const FIRST_CONTACT_MS = 10_000;
+const PROGRESS_MS = 100;
+
+/**
+ * A pull of one exposure. Nothing happens until it is iterated or saved; one pull does one of these, once.
+ *
+ * @example
+ * ```ts
+ * import { expose, pull } from "@red-giant/rgtp";
+ *
+ * await using exposure = await expose(new Uint8Array(200_000), { host: "127.0.0.1", port: 0 });
+ * let bytes = 0;
+ * for await (const chunk of pull(exposure.ticket)) bytes += chunk.bytes.length;
+ * if (bytes !== 200_000) throw new Error("unexpected");
+ * ```
+ */
+export class Pull implements AsyncIterable<PulledChunk> {
+  /** The ticket. */
+  readonly ticket: Ticket;
+  readonly #options: PullOptions;
+  readonly #abort = new AbortController();
+  #shell: PullerShell | undefined;
+  #started = false;
+
+  /** See {@linkcode pull}. */
+  constructor(ticket: Ticket, options: PullOptions) {
+    this.ticket = ticket;
+    this.#options = options;
+  }
+
+  /** How far it is. */
+  get progress(): PullProgress {
+    return progressOf(this.#shell);
+  }
+
+  /** Verified chunks as they come, in any order. Leaving the loop closes the pull. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<PulledChunk> {
+    const queue = new ChunkQueue();
+    const run = this.#run(() => queue).then(() => queue.end(), (error) => queue.fail(error));
+    try {
+      yield* queue;
+    } finally {
+      this.close();
+      await run;
+    }
+  }
+
+  /** The whole exposure in memory. */
+  async bytes(): Promise<Uint8Array> {
+    let whole = new Uint8Array(0);
+    let facts: Manifest | undefined;
+    const sink: ChunkSink = {
+      write: (chunk, bytes) => whole.set(bytes, chunkOffset(facts!, chunk)),
+    };
+    await this.#run((manifest) => {
+      facts = manifest;
+      whole = new Uint8Array(manifest.totalSize);
+      return sink;
+    });
+    return whole;
+  }
+
+  /**
+   * Pulls into the file `path`. It appears there whole and verified, or not at all: until then the data lives in `path.part`, and a
+   * later pull goes on from there.
+   *
+   * @throws {RgtpError} EXISTS when there is another file at `path` and `force` is not set; BUSY when another pull works on it; NO_SPACE,
+   * IO; ACCESS_DENIED, AUTH_FAIL, TIMEOUT, WITHDRAWN, SOURCE_CHANGED, MERKLE_FAIL; CANCELLED
+   */
+  async saveTo(path: string, options: SaveOptions = {}): Promise<PullResult> {
+    const hash = defaultEngine().sha256;
+    const { exposureId: id } = this.ticket;
+    const { force = false, onProgress, onHash } = options;
+    let part: PartFile | undefined;
+    const ticker = setInterval(() => onProgress?.(this.progress), PROGRESS_MS);
+    try {
+      const { times, progress } = await this.#run((manifest) =>
+        part = openPart({ path, manifest, id, hash, force })
+      );
+      onProgress?.(progress);
+      clearInterval(ticker);
+      const state = await part!.finish();
+      const sha256 = await part!.sha256(onHash);
+      return {
+        bytes: progress.total,
+        seconds: (times.finishedAt! - times.requestedAt!) / 1000,
+        handshakeSeconds: (times.grantedAt! - times.startedAt) / 1000,
+        wireBytes: progress.wireBytes,
+        reusedBytes: progress.reused,
+        id: id.toBase64({ alphabet: "base64url", omitPadding: true }),
+        path,
+        sha256: sha256.toHex(),
+        alreadyComplete: state === "already-complete",
+      };
+    } finally {
+      clearInterval(ticker);
+      part?.close();
+    }
+  }
+
+  /** Ends the pull; a loop over it ends with CANCELLED. Twice is fine. */
+  close(): void {
+    this.#abort.abort(new RgtpError("CANCELLED", "the pull was closed"));
+  }
+
+  async #run(
+    open: (manifest: Manifest) => ChunkSink,
+  ): Promise<{ times: PullerTimes; progress: PullProgress }> {
+    if (this.#started) throw new TypeError("a pull can be iterated or saved once: call pull() again");
+    this.#started = true;
+    const signal = this.#options.signal
+      ? AbortSignal.any([this.#options.signal, this.#abort.signal])
+      : this.#abort.signal;
+    throwIfAborted(signal);
+    const addresses = await resolveAddresses(this.ticket.addresses);
+    const kind = this.#options.link;
+    const link = await openLink({ host: bindHostFor(addresses), port: 0, ...(kind && { kind }) });
+    const shell = new PullerShell(link, this.#machineOptions(addresses, link), {
+      granted: (_grant, manifest) => open(manifest),
+      stalled: (reason) => this.#options.onStall?.(reason),
+    });
+    this.#shell = shell;
+    const stop = () => shell.stop(cancelled(signal.reason));
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+    try {
+      await shell.run();
+      return { times: shell.machine.times, progress: this.progress };
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  #machineOptions(addresses: PullerOptions["addresses"], link: Link): PullerOptions {
+    const { exposureId, exposerKey, secret } = this.ticket;
+    const { timeoutMs, limitRate } = this.#options;
+    const engine = defaultEngine();
+    const psk = secret && ticketPsk(engine, secret);
+    return {
+      engine,
+      random: systemRandom,
+      staticPrivate: systemRandom(32),
+      exposureId,
+      exposerKey,
+      ...(psk && { ticket: { id: ticketId(engine, psk), psk } }),
+      addresses,
+      burstPacketsMax: link.burstPacketsMax,
+      ...(limitRate !== undefined && { limitRate }),
+      timeoutMs: timeoutMs ?? TIMEOUT_MS,
+      handshakeTimeoutMs: timeoutMs ?? FIRST_CONTACT_MS,
+    };
+  }
+}
+
+/**
+ * Prepares a pull of what a ticket names.
+ *
+ * @throws {RgtpError} INVALID_ARG or TRUNCATED when it is not a ticket
+ */
+export function pull(ticket: string | Ticket, options: PullOptions = {}): Pull {
+  return new Pull(typeof ticket === "string" ? parseTicket(ticket) : ticket, options);
+}
+
+function progressOf(shell: PullerShell | undefined): PullProgress {
+  if (!shell) {
+    return {
+      total: 0,
+      done: 0,
+      reused: 0,
+      wireBytes: 0,
+      symbolsReceived: 0,
+      symbolsLost: 0,
+      roundTrip: 0,
+      rate: 0,
+    };
+  }
+  const { progress, times } = shell.machine;
+  const since = times.requestedAt;
+  const seconds = since === undefined ? 0 : ((times.finishedAt ?? performance.now()) - since) / 1000;
+  return { ...progress, rate: seconds > 0 ? (progress.done - progress.reused) / seconds : 0 };
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw cancelled(signal.reason);
+}
+
+function cancelled(reason: unknown): RgtpError {
+  return reason instanceof RgtpError
+    ? reason
+    : new RgtpError("CANCELLED", "the pull was cancelled; what is on disk is kept for a later one", {
+      cause: reason,
+    });
+}

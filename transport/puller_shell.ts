@@ -1,0 +1,232 @@
+import type { Grant } from "../codec/grant.ts";
+import { chunkBytes, chunkCount, ManifestAead, parameters } from "../codec/manifest.ts";
+import type { Manifest } from "../codec/manifest.ts";
+import { PAGE_BIT } from "../codec/packet.ts";
+import { equalBytes } from "../core/bytes.ts";
+import { RgtpError } from "../core/errors.ts";
+import type { Clock } from "../core/machine.ts";
+import type { Aead, Engine } from "../crypto/engine.ts";
+import { HASH_BYTES } from "../crypto/engine.ts";
+import { chunkNonce } from "../crypto/key_schedule.ts";
+import { PAGE_LEAVES, verifyLeafPage } from "../crypto/leaf_pages.ts";
+import { leafHash, merkleRoot } from "../crypto/merkle.ts";
+import { Drive, processClock } from "./drive.ts";
+import type { Link } from "./link/link.ts";
+import type { ChunkRun } from "./protocol/chunk_plan.ts";
+import { PullerMachine } from "./protocol/puller.ts";
+import type { PullerOptions, PullerOutput } from "./protocol/puller.ts";
+
+/** Where the chunks of a pull go, and where candidates come from. All but `write` are synchronous. */
+export interface ChunkSink {
+  /** Which chunks to pull; absent: all. */
+  readonly wanted?: readonly ChunkRun[];
+  /** Flags, one a chunk of the page: worth checking before it is pulled. */
+  candidates?(page: number): Uint8Array | undefined;
+  /** A leaf page that was kept from an earlier run, if it is there. It is verified again. */
+  page?(page: number): Uint8Array | undefined;
+  /** Keeps a verified leaf page for a later run. */
+  savePage?(page: number, bytes: Uint8Array): void;
+  /** Reads a candidate; false when it is not there. */
+  read?(chunk: number, into: Uint8Array): boolean;
+  /** The candidate that was read is right: it counts as written. */
+  keep?(chunk: number, plaintext: Uint8Array): void;
+  /** The candidate that was read is wrong. Whether there is another one for this chunk to read. */
+  reject?(chunk: number): boolean;
+  /** Takes a verified chunk. The bytes are the sink's from now on. What it returns holds the pull back until it is done. */
+  write(chunk: number, bytes: Uint8Array): void | Promise<void>;
+}
+
+/** What a puller's owner is told. */
+export interface PullerEvents {
+  /** The exposer has granted the pull. Answers with the sink; may throw. */
+  granted(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): ChunkSink | Promise<ChunkSink>;
+  /** Nothing comes, and why; or (`undefined`) it goes on. */
+  stalled(reason: string | undefined): void;
+}
+
+/** A puller's machine on a link: verifies, opens and stores what it brings. */
+export class PullerShell {
+  /** The machine, to look at. */
+  readonly machine: PullerMachine;
+  readonly #link: Link;
+  readonly #drive: Drive<PullerOutput>;
+  readonly #engine: Engine;
+  readonly #events: PullerEvents;
+  readonly #result = Promise.withResolvers<void>();
+  #opener: ChunkOpener | undefined;
+  #sink: ChunkSink | undefined;
+
+  /** Takes over the link and begins the handshake at {@linkcode PullerShell.run}. */
+  constructor(link: Link, options: PullerOptions, events: PullerEvents, clock: Clock = processClock) {
+    this.#link = link;
+    this.#engine = options.engine;
+    this.#events = events;
+    this.machine = new PullerMachine(clock(), options);
+    this.#drive = new Drive(
+      link,
+      this.machine,
+      (output) => this.#handlers[output.kind](output as never),
+      clock,
+    );
+  }
+
+  /** Pulls until everything wanted is in the sink. @throws {RgtpError} what went wrong */
+  async run(): Promise<void> {
+    this.#drive.run().then(
+      () => this.stop(new RgtpError("CANCELLED", "the pull was closed")),
+      (error) => this.stop(error),
+    );
+    try {
+      await this.#result.promise;
+    } finally {
+      this.#drive.close();
+      this.#link.close();
+    }
+  }
+
+  /** Ends the pull with an error. After its end this does nothing. */
+  stop(error: unknown): void {
+    this.#result.reject(error);
+  }
+
+  readonly #handlers: { [K in PullerOutput["kind"]]: (output: Extract<PullerOutput, { kind: K }>) => void } =
+    {
+      send: ({ to, bytes }) => {
+        this.#link.send({ peer: to, bytes, segmentSize: bytes.length }).catch((error) => this.stop(error));
+      },
+      granted: ({ grant, manifest, exposerKey }) => {
+        this.#begin(grant, manifest, exposerKey).catch((error) => this.stop(error));
+      },
+      open: ({ piece, sealed }) => this.#later((now) => this.#open(now, piece, sealed)),
+      check: ({ chunk }) => this.#later((now) => this.#check(now, chunk)),
+      pageDone: ({ page }) => this.#opener?.forget(page),
+      stalled: ({ reason }) => this.#events.stalled(reason),
+      resumed: () => this.#events.stalled(undefined),
+      done: () => this.#result.resolve(),
+      failed: ({ error }) => this.stop(error),
+    };
+
+  async #begin(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): Promise<void> {
+    const sink = await this.#events.granted(grant, manifest, exposerKey);
+    const opener = new ChunkOpener(this.#engine, grant, manifest);
+    this.#sink = sink;
+    this.#opener = opener;
+    this.#drive.mutate((now) =>
+      this.machine.begin(now, {
+        ...(sink.wanted && { wanted: sink.wanted }),
+        candidates: (page) => sink.candidates?.(page),
+        hasLeaves: (page) => opener.hasLeaves(page) || opener.acceptPage(page, sink.page?.(page)),
+      })
+    );
+  }
+
+  /** Work that the machine asked for is done when its drain has ended; a failure of it ends the pull. */
+  #later(work: (now: number) => void): void {
+    this.#drive.mutate((now) => {
+      try {
+        work(now);
+      } catch (error) {
+        this.stop(error);
+      }
+    });
+  }
+
+  #open(now: number, piece: number, sealed: Uint8Array): void {
+    const sink = this.#sink!;
+    const opener = this.#opener!;
+    if (piece >= PAGE_BIT) {
+      const page = piece - PAGE_BIT;
+      const ok = opener.acceptPage(page, sealed);
+      if (ok) sink.savePage?.(page, sealed);
+      return this.machine.handleOpened(now, piece, ok);
+    }
+    const plaintext = opener.open(piece, sealed);
+    const stored = plaintext && sink.write(piece, plaintext);
+    const report = (at: number) => this.machine.handleOpened(at, piece, plaintext !== undefined);
+    if (stored) stored.then(() => this.#drive.mutate(report), (error) => this.stop(error));
+    else report(now);
+  }
+
+  #check(now: number, chunk: number): void {
+    const sink = this.#sink!;
+    const opener = this.#opener!;
+    const plaintext = opener.scratch(chunk);
+    let ok = false;
+    while (!ok && sink.read?.(chunk, plaintext)) {
+      ok = opener.isChunk(chunk, plaintext);
+      if (ok) sink.keep?.(chunk, plaintext);
+      else if (!sink.reject?.(chunk)) break;
+    }
+    this.machine.handleChecked(now, chunk, ok);
+  }
+}
+
+/** Verifies and opens sealed chunks, and seals local ones to compare: everything that needs key and leaves. */
+export class ChunkOpener {
+  readonly #engine: Engine;
+  readonly #aead: Aead;
+  readonly #manifest: Manifest;
+  readonly #key: Uint8Array;
+  readonly #aad: Uint8Array;
+  readonly #chunks: number;
+  readonly #leaves = new Map<number, Uint8Array>();
+  readonly #scratch: Uint8Array;
+
+  constructor(engine: Engine, grant: Grant, manifest: Manifest) {
+    this.#engine = engine;
+    this.#aead = engine.aead(
+      manifest.aead === ManifestAead.AES_256_GCM ? "aes-256-gcm" : "chacha20-poly1305",
+    );
+    this.#manifest = manifest;
+    this.#key = grant.exposureKey;
+    this.#aad = parameters(grant.manifest);
+    this.#chunks = chunkCount(manifest);
+    this.#scratch = new Uint8Array(Math.min(manifest.chunkSize, manifest.totalSize));
+    this.#acceptAll(grant.leaves);
+  }
+
+  hasLeaves(page: number): boolean {
+    return this.#leaves.has(page);
+  }
+
+  /** Whether `bytes` are a leaf page of this exposure; then its leaves are here. */
+  acceptPage(page: number, bytes: Uint8Array | undefined): boolean {
+    if (!bytes) return false;
+    const leaves = verifyLeafPage(this.#engine.sha256, this.#manifest.root, this.#chunks, page, bytes);
+    if (leaves) this.#leaves.set(page, leaves.slice());
+    return leaves !== undefined;
+  }
+
+  forget(page: number): void {
+    this.#leaves.delete(page);
+  }
+
+  /** A buffer of a chunk's plaintext size, the same one every time. */
+  scratch(chunk: number): Uint8Array {
+    return this.#scratch.subarray(0, chunkBytes(this.#manifest, chunk));
+  }
+
+  /** The plaintext of a sealed chunk, or `undefined` when it is not this exposure's. */
+  open(chunk: number, sealed: Uint8Array): Uint8Array | undefined {
+    if (!this.#isLeaf(chunk, sealed)) return undefined;
+    return this.#aead.open(this.#key, chunkNonce(chunk), this.#aad, sealed);
+  }
+
+  /** Whether a plaintext is the chunk of this exposure: sealed again, it has the same leaf. */
+  isChunk(chunk: number, plaintext: Uint8Array): boolean {
+    return this.#isLeaf(chunk, this.#aead.seal(this.#key, chunkNonce(chunk), this.#aad, plaintext));
+  }
+
+  #isLeaf(chunk: number, sealed: Uint8Array): boolean {
+    const leaves = this.#leaves.get(Math.floor(chunk / PAGE_LEAVES));
+    const at = (chunk % PAGE_LEAVES) * HASH_BYTES;
+    return leaves !== undefined &&
+      equalBytes(leafHash(this.#engine.sha256, sealed), leaves.subarray(at, at + HASH_BYTES));
+  }
+
+  /** Few leaves ride in the grant: all of them, so that the root can be computed. */
+  #acceptAll(leaves: Uint8Array): void {
+    if (leaves.length === 0 || leaves.length !== this.#chunks * HASH_BYTES) return;
+    if (equalBytes(merkleRoot(this.#engine.sha256, leaves), this.#manifest.root)) this.#leaves.set(0, leaves);
+  }
+}
