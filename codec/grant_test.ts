@@ -124,6 +124,12 @@ Deno.test("answer: unknown extensions are skipped, one that is cut off spoils th
   }
 });
 
+Deno.test("answer: a name keeps every character, also a byte order mark at its front", () => {
+  for (const name of ["\ufeffx", "\ufeff", "\0", "a\u{1f680}b"]) {
+    assertEquals(decodeAnswer(encodeAnswer(granted({ ...grant, name }))), granted({ ...grant, name }));
+  }
+});
+
 Deno.test("answer: its limits, and one more", () => {
   const name = "n".repeat(limits.nameBytesMax);
   const leaves = ramp(32 * limits.grantLeavesMax);

@@ -84,9 +84,10 @@ export function layout<T extends object>(fields: { readonly [K in keyof T]: Fiel
     read(bytes, at = 0) {
       if (bytes.length - at < size) return undefined;
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      return Object.fromEntries(
-        places.map(({ name, offset, field }) => [name, field.read(view, at + offset)]),
-      ) as T;
+      // No entries, no arrays: requests are read thousands of times a second.
+      const record: Record<string, unknown> = {};
+      for (const { name, offset, field } of places) record[name] = field.read(view, at + offset);
+      return record as T;
     },
     write(bytes, at, value) {
       // A field of bytes knows the buffer alone: at the end of a subarray it would write over what comes next.

@@ -58,6 +58,11 @@ Deno.test("EXPOSE_REQUEST: refuses one cut off anywhere, foreign packets, and a 
   }
 });
 
+Deno.test("EXPOSE_REQUEST: a name keeps a byte order mark at its front", () => {
+  const value = { ...announcement, name: "\ufeffx" };
+  assertEquals(decodeAnnouncement(encodeAnnouncement(value)), value);
+});
+
 Deno.test("EXPOSE_REQUEST: its limits, and one more", () => {
   const longest = { ...announcement, name: "n".repeat(limits.nameBytesMax) };
   assertEquals(decodeAnnouncement(encodeAnnouncement(longest)), longest);

@@ -79,7 +79,7 @@ export interface ExposureStats {
 
 /** Something that is being exposed. */
 export interface Exposure extends AsyncDisposable {
-  /** For pullers: `rgtp://HOST:PORT/ID.KEY.SECRET/NAME`. Whoever has it may pull. */
+  /** For pullers: `rgtp://HOST:PORT/ID.KEY.SECRET/NAME/`. Whoever has it may pull. */
   readonly ticket: string;
   /** The exposure's ID, base64url. */
   readonly id: string;
@@ -131,7 +131,6 @@ export async function expose(source: string | Uint8Array, options: ExposeOptions
   try {
     const started = performance.now();
     const sealed = await state.seal(bytes, {
-      engine,
       aead: options.aead ?? "chacha20-poly1305",
       chunkSize: options.chunkSize ?? profiles[options.profile ?? DEFAULT_PROFILE],
       onProgress: (done) => options.onSeal?.(done, bytes.size),

@@ -26,4 +26,5 @@ export type { LinkKind, OpenLinkOptions } from "./link/open_link.ts";
 export { memoryNetwork } from "./link/memory.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./link/memory.ts";
 export type { PullerStatus } from "./protocol/exposer.ts";
+export type { AeadName } from "../crypto/engine.ts";
 export type { PullerProgress } from "./protocol/puller.ts";

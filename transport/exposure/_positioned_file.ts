@@ -1,8 +1,8 @@
 /** A file read and written at places. Sequential access costs one system call each, since the file's own position is remembered. */
 export class PositionedFile {
   readonly file: Deno.FsFile;
-  /** Where the file's own position stands; -1 when an operation failed on the way. */
-  #position = 0;
+  /** Where the file's own position stands; -1 when that is not known. */
+  #position = -1;
   #closed = false;
 
   constructor(file: Deno.FsFile) {

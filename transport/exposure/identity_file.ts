@@ -1,3 +1,4 @@
+import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
 import type { Random } from "../../core/machine.ts";
 import { ioError } from "./_io_errors.ts";
@@ -28,7 +29,8 @@ export function loadIdentitySeed(stateDir: string, random: Random): LoadedIdenti
   const found = read(path);
   if (found) return found;
   makeStateDir(stateDir);
-  make(path, random(SEED_BYTES), random);
+  const seed = random(SEED_BYTES);
+  make(path, seed, random);
   // Read again, also by the process that made it: it may have come second.
   const made = read(path);
   if (!made) {
@@ -36,7 +38,7 @@ export function loadIdentitySeed(stateDir: string, random: Random): LoadedIdenti
       data: { path },
     });
   }
-  return { ...made, isNew: true };
+  return { ...made, isNew: equalBytes(made.seed, seed) };
 }
 
 /** Makes the state folder with mode 0700 if need be. @throws {RgtpError} IO, NO_SPACE */

@@ -71,6 +71,7 @@ export function sealSource(
   source: ByteSource,
   options: SealOptions & { readonly expectedLeaves?: undefined },
 ): Promise<SealedExposure>;
+/** As above, with what a catalog row says: `undefined` when the content is not the one that the row's salt has sealed. */
 export function sealSource(source: ByteSource, options: SealOptions): Promise<SealedExposure | undefined>;
 export async function sealSource(
   source: ByteSource,

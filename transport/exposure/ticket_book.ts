@@ -1,25 +1,14 @@
 import type { Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { TICKET_SECRET_BYTES, ticketId, ticketPsk } from "../../crypto/key_schedule.ts";
-
-/** A ticket as its exposer keeps it: enough to recognise its secret, not to print it again. */
-export interface TicketRecord {
-  /** 8 bytes. */
-  readonly ticketId: Uint8Array;
-  /** 32 bytes. */
-  readonly psk: Uint8Array;
-  /** For people. */
-  readonly label: string;
-  /** Wall clock, ms since 1970; absent: never. */
-  readonly expiresMs?: number;
-}
+import type { CatalogTicket } from "./catalog.ts";
 
 /** Where tickets outlive the process. */
 export interface TicketShelf {
   /** Tickets of the exposure that are neither revoked nor forgotten. */
-  load(): readonly TicketRecord[];
+  load(): readonly CatalogTicket[];
   /** Keeps one more. */
-  add(ticket: TicketRecord): void;
+  add(ticket: CatalogTicket): void;
   /** One is good no longer. */
   revoke(ticketId: Uint8Array): void;
 }
@@ -33,7 +22,7 @@ export class TicketBook {
   readonly #random: Random;
   readonly #wallClock: () => number;
   readonly #shelf: TicketShelf | undefined;
-  readonly #tickets = new Map<string, TicketRecord>();
+  readonly #tickets = new Map<string, CatalogTicket>();
 
   /** Starts with what the shelf holds; without one, tickets end with the process. */
   constructor(engine: Engine, random: Random, wallClock: () => number, shelf?: TicketShelf) {

@@ -11,11 +11,14 @@ const RESEND_GROWTH = 1.2;
 const RESEND_MS_MAX = 2000;
 /** So many hints that our packets mean another exposer, before they are believed. */
 const KEY_HINTS_MIN = 3;
+/** So often is the last message of XX repeated: then its cookie is taken for dead, and the handshake starts anew. */
+const LAST_TRIES_MAX = 5;
 
 interface Attempt {
   readonly address: Address;
-  readonly initiator: Initiator;
+  initiator: Initiator;
   sendAt: number;
+  /** When the present message went out first. */
   sentAt: number;
   tries: number;
   keyHints: number;
@@ -24,10 +27,12 @@ interface Attempt {
 /** Handshakes with all addresses of one exposer at once: the first good answer wins. */
 export class Attempts {
   readonly #attempts: Attempt[];
+  readonly #options: InitiatorOptions;
   #versionHints = 0;
 
   /** Starts one attempt for each address; the first is due at `now`. */
   constructor(now: number, addresses: readonly Address[], options: InitiatorOptions) {
+    this.#options = options;
     this.#attempts = addresses.map((address, i) => ({
       address,
       initiator: new Initiator(options),
@@ -47,27 +52,34 @@ export class Attempts {
   *due(now: number): Generator<{ to: Address; bytes: Uint8Array }> {
     for (const attempt of this.#attempts) {
       if (now < attempt.sendAt) continue;
-      attempt.sentAt = now;
+      if (attempt.initiator.isLast && attempt.tries >= LAST_TRIES_MAX) {
+        attempt.initiator = new Initiator(this.#options);
+        attempt.tries = 0;
+      }
+      // The first of several sends: an answer may be to any of them, and a round trip that is too short would do harm.
+      if (attempt.tries === 0) attempt.sentAt = now;
       attempt.sendAt = now + Math.min(RESEND_MS_MAX, RESEND_MS * RESEND_GROWTH ** attempt.tries++);
       yield { to: attempt.address, bytes: attempt.initiator.packet };
     }
   }
 
-  /** Takes a HANDSHAKE packet. A result carries the round trip that it took, in ms. */
+  /**
+   * Takes a HANDSHAKE packet: `"next"` when the next message is due. A result carries the round trip that it took, in ms, and the
+   * address that was asked, which need not be where the packet seemed to come from: that proves nothing.
+   */
   handle(
     now: number,
-    from: Address,
     packet: Uint8Array,
-  ): (HandshakeResult & { from: Address; roundTrip: number }) | undefined {
+  ): (HandshakeResult & { address: Address; roundTrip: number }) | "next" | undefined {
     const attempt = this.#find(packet.subarray(4, 12));
     const result = attempt?.initiator.handle(packet);
     if (!attempt || !result) return undefined;
     if (result === "next") {
       attempt.sendAt = now;
       attempt.tries = 0;
-      return undefined;
+      return "next";
     }
-    return { ...result, from, roundTrip: now - attempt.sentAt };
+    return { ...result, address: attempt.address, roundTrip: now - attempt.sentAt };
   }
 
   /** Takes the cookie of a RETRY. */
@@ -81,7 +93,8 @@ export class Attempts {
   /** Somebody hints that our key is not theirs, or our version. */
   handleHint(exchange: Uint8Array, hint: "key" | "version"): void {
     const attempt = this.#find(exchange);
-    if (attempt && hint === "key") attempt.keyHints++;
+    // One for each packet of ours: a single forger cannot outrun the exposer's own answer.
+    if (attempt && hint === "key") attempt.keyHints = Math.min(attempt.keyHints + 1, attempt.tries);
     if (attempt && hint === "version") this.#versionHints++;
   }
 

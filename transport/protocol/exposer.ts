@@ -77,11 +77,33 @@ export interface PullerStatus {
   readonly rate: number;
 }
 
+/** How much an exposer keeps for others. */
+export interface ExposerMemory {
+  /** Pullers whose soft state is kept. */
+  readonly liveTokens: number;
+  /** Answers that wait for their turn. */
+  readonly answers: number;
+  /** Bytes that they will send. */
+  readonly answerBytes: number;
+  /** Handshakes that wait for their turn. */
+  readonly handshakes: number;
+  /** Hosts that were refused something a moment ago. */
+  readonly refusals: number;
+}
+
 // Sends under way at once: the next one is ready when one ends, and a puller that arrives waits for no more than these.
 const SERVES_AT_ONCE = 2;
 // Handshakes come after pulls, but a crowd of pulls does not lock newcomers out.
 const ANSWERS_PER_HANDSHAKE = 32;
 const SWEEP_MS = 5000;
+/** What an exposer sends and nobody answers. */
+const UNANSWERED: ReadonlySet<number> = new Set([
+  PacketType.REFUSAL,
+  PacketType.RETRY,
+  PacketType.CHUNK_DATA,
+]);
+// Far below the age at which a receipt is stale.
+const RECEIPT_EVERY_MS = 500;
 
 /** The exposer's machine. See {@linkcode Machine} for how it is driven. */
 export class ExposerMachine implements Machine<ExposerOutput> {
@@ -100,10 +122,13 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   readonly #handshakes: { from: Address; packet: Uint8Array }[] = [];
   readonly #lastRefusal = new Map<string, number>();
   #queuedBytes = 0;
+  #queuedAnswers = 0;
   #serving = 0;
   #answersSinceHandshake = 0;
   #bytesSent = 0;
   #sweepAt = Infinity;
+  /** When the secrets are dead that the last handshake used: they are overwritten, though nobody comes any more. */
+  #secretsUntil = -Infinity;
   #now: number;
 
   /** Nothing is exposed yet; `now` is monotonic ms. */
@@ -126,6 +151,17 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   /** Bytes of CHUNK_DATA handed out so far. */
   get bytesSent(): number {
     return this.#bytesSent;
+  }
+
+  /** What is kept for others at present: all of it is bounded, and gone soon after they are. */
+  get memory(): ExposerMemory {
+    return {
+      liveTokens: this.#live.size,
+      answers: this.#queuedAnswers,
+      answerBytes: this.#queuedBytes,
+      handshakes: this.#handshakes.length,
+      refusals: this.#lastRefusal.size,
+    };
   }
 
   /** Starts to answer for an exposure. */
@@ -171,8 +207,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     if (!word) return this.drops.count("malformed");
     if (word.version !== PROTOCOL_VERSION) {
       this.drops.count("other version");
-      // Nothing ever answers a refusal, of any version: two exposers would go on for ever.
-      if (word.type !== PacketType.REFUSAL && packet.length >= 12) {
+      // Nothing ever answers these, of any version: two exposers would go on for ever.
+      if (!UNANSWERED.has(word.type) && packet.length >= 12) {
         this.#refuse(from, RefusalReason.VERSION, packet.slice(4, 12));
       }
       return;
@@ -201,6 +237,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#now = now;
     if (now < this.#sweepAt) return;
     this.#mint.expire(now);
+    this.#responder.expire(now);
     for (const [key, live] of this.#live) {
       if (now - live.lastSeen > limits.tokenIdleMsMax || now > live.expiresAt) {
         if (!live.done) this.#left(live, false);
@@ -208,7 +245,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       }
     }
     for (const [key, at] of this.#lastRefusal) if (now - at > SWEEP_MS) this.#lastRefusal.delete(key);
-    this.#sweepAt = this.#live.size + this.#lastRefusal.size > 0 ? now + SWEEP_MS : Infinity;
+    const kept = this.#live.size + this.#lastRefusal.size > 0 || now < this.#secretsUntil;
+    this.#sweepAt = kept ? now + SWEEP_MS : Infinity;
   }
 
   /** See {@linkcode Machine.deadline}. */
@@ -222,7 +260,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   poll(): ExposerOutput | undefined {
     const output = this.#outputs.shift();
     if (output) return output;
-    const crowded = this.#turns.length > 0 && this.#answersSinceHandshake < ANSWERS_PER_HANDSHAKE;
+    const crowded = this.#turns.length > 0 && !this.#limited &&
+      this.#answersSinceHandshake < ANSWERS_PER_HANDSHAKE;
     if (this.#handshakes.length > 0 && !crowded) {
       this.#answersSinceHandshake = 0;
       const { from, packet } = this.#handshakes.shift()!;
@@ -232,11 +271,17 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     return this.#nextServe();
   }
 
+  /** The rate is used up: answers wait for the clock, and whoever shakes hands does not have to wait behind them. */
+  get #limited(): boolean {
+    return this.#limiter !== undefined && this.#limiter.readyAt(this.#now) > this.#now;
+  }
+
   #nextServe(): ExposerOutput | undefined {
     if (this.#turns.length === 0 || this.#serving >= SERVES_AT_ONCE) return undefined;
-    if (this.#limiter && this.#limiter.readyAt(this.#now) > this.#now) return undefined;
+    if (this.#limited) return undefined;
     const live = this.#turns.shift()!;
     const answer = live.queue.shift()!;
+    this.#queuedAnswers--;
     if (live.queue.length > 0) this.#turns.push(live);
     live.queuedBytes -= answer.bytes;
     this.#queuedBytes -= answer.bytes;
@@ -245,8 +290,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#limiter?.spend(this.#now, answer.bytes);
     this.#serving++;
     this.#answersSinceHandshake++;
-    const receipt = this.#mint.receipt(this.#now, live.token);
-    return { kind: "serve", puller: live, receipt, ...answer };
+    return { kind: "serve", puller: live, receipt: this.#receipt(live), ...answer };
   }
 
   #handleRequest(from: Address, packet: Uint8Array): void {
@@ -259,8 +303,12 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     live.tag = request.tag;
     if (request.done) return this.#finish(live);
     if (!symbolSizes.includes(request.symbolSize)) return this.drops.count("malformed");
-    const fresh = this.#mint.receiptIsFresh(this.#now, live.token, request.receipt);
-    for (const { number, entries } of newSections(live, request)) {
+    const fresh = request.receipt === this.#receipt(live) ||
+      this.#mint.receiptIsFresh(this.#now, live.token, request.receipt);
+    const sections = newSections(live, request);
+    if (!sections) return this.drops.count("piece out of bounds");
+    if (sections.at(-1)?.number !== request.number) this.drops.count("replayed request");
+    for (const { number, entries } of sections) {
       this.#queueAnswers(live, request, number, entries, fresh);
     }
   }
@@ -276,12 +324,16 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     if (!answers) return this.drops.count("piece out of bounds");
     const bytes = answers.reduce((sum, answer) => sum + answer.bytes, 0);
     if (bytes > requestCeiling(live.exposed.manifest)) return this.drops.count("request too large");
-    if (this.#queuedBytes + bytes > limits.answerQueueBytesMax) return this.drops.count("queue full");
+    const tooMany = this.#queuedAnswers + answers.length > limits.answerQueueEntriesMax;
+    if (tooMany || this.#queuedBytes + bytes > limits.answerQueueBytesMax) {
+      return this.drops.count("queue full");
+    }
     if (!live.allows(this.#now, bytes, fresh, request.received)) return this.drops.count("over the limit");
     if (live.queue.length === 0 && answers.length > 0) this.#turns.push(live);
     live.queue.push(...answers);
     live.queuedBytes += bytes;
     this.#queuedBytes += bytes;
+    this.#queuedAnswers += answers.length;
   }
 
   #finish(live: LiveToken): void {
@@ -346,6 +398,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   #forget(key: string, live: LiveToken): void {
     this.#live.delete(key);
     this.#queuedBytes -= live.queuedBytes;
+    this.#queuedAnswers -= live.queue.length;
     const turn = this.#turns.indexOf(live);
     if (turn >= 0) this.#turns.splice(turn, 1);
   }
@@ -356,6 +409,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   }
 
   #answerHandshake(from: Address, packet: Uint8Array): void {
+    this.#secretsUntil = this.#now + limits.tokenLifeMsMax;
+    this.#sweepAt = Math.min(this.#sweepAt, this.#now + SWEEP_MS);
     const reply = this.#responder.answer(this.#now, from, packet);
     if (reply.drop) this.drops.count(reply.drop);
     if (reply.refuse) this.#refuse(from, reply.refuse.reason, reply.refuse.echo);
@@ -374,19 +429,28 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#outputs.push({ kind: "send", to, bytes: refusal.encode({ echo }, { field: reason }) });
   }
 
+  /** Made anew now and then: a MAC for every answer would cost as much as sending it. */
+  #receipt(live: LiveToken): number {
+    if (this.#now - live.receipt.at > RECEIPT_EVERY_MS) {
+      live.receipt = { value: this.#mint.receipt(this.#now, live.token), at: this.#now };
+    }
+    return live.receipt.value;
+  }
+
   #macOf(live: LiveToken): (packet: Uint8Array) => Uint8Array {
     return (packet) => packetMac(this.#engine, live.pullKey, packet).subarray(0, MAC_BYTES);
   }
 }
 
-/** The parts of a request that were not served yet, oldest first: its own, and those that it repeats. */
+/** The parts of a request that were not served yet, oldest first: its own, and those that it repeats. `undefined` when its bitmap is wrong. */
 function newSections(
   live: LiveToken,
   request: PullRequest,
-): { number: number; entries: readonly RequestEntry[] }[] {
-  const sections = request.bitmap
-    ? [bitmapEntries(live.exposed.manifest, request.bitmap, request.symbolSize) ?? []]
-    : request.sections;
+): { number: number; entries: readonly RequestEntry[] }[] | undefined {
+  const { manifest } = live.exposed;
+  const whole = request.bitmap && bitmapEntries(manifest, request.bitmap, request.symbolSize);
+  if (request.bitmap && !whole) return undefined;
+  const sections = whole ? [whole] : request.sections;
   const fresh: { number: number; entries: readonly RequestEntry[] }[] = [];
   for (let age = sections.length - 1; age >= 0; age--) {
     const number = request.number - age;

@@ -22,6 +22,11 @@ import { SafeWindow } from "./window.ts";
 const ENTRIES_MAX = 32;
 /** Symbols of a later request that may overtake an earlier one before that counts as lost. */
 const OVERTAKEN_BY = 2;
+/** Share of symbols that must have been lost of late for requests to be repeated, and how slowly that is forgotten. */
+const REPEAT_LOSS_MIN = 0.005;
+const LOSS_MEMORY_REQUESTS = 64;
+/** Requests without an answer whose time is remembered. */
+const GIVEN_UP_MAX = 64;
 
 interface SentRequest {
   readonly number: number;
@@ -70,15 +75,20 @@ export class Flow {
   readonly #window: SafeWindow;
   readonly #limiter: TokenBucket | undefined;
   readonly #sent = new Map<number, SentRequest>();
+  /** When requests were sent that were given up before anything of them came. */
+  readonly #givenUp = new Map<number, number>();
   #grant: Grant;
   #receipt: number;
   #receivedUnderToken = 0;
   #nextNumber = 1;
+  #firstUnderGrant = 1;
   #underWay = 0;
   #lastActivity: number;
   #lastSend: number;
   #keepalives = 0;
   #limitedUntil = Infinity;
+  /** Lost symbols by request, averaged; what is not known yet counts as bad. */
+  #lossRate = REPEAT_LOSS_MIN;
 
   /** `now` is the time of the grant. */
   constructor(now: number, hand: PiecesInHand, options: FlowOptions) {
@@ -88,14 +98,19 @@ export class Flow {
     this.#receipt = options.grant.receipt;
     this.#window = new SafeWindow(options.roundTrip, options.burstPacketsMax);
     this.#lastActivity = this.#lastSend = this.lastFullSymbolAt = now;
-    this.#limiter = options.limitRate
-      ? new TokenBucket(options.limitRate, Math.max(16_384, options.limitRate / 50), now)
-      : undefined;
+    // What is over the exposer's ceiling it would only drop.
+    const rate = Math.min(options.limitRate || Infinity, options.grant.pullRateMax || Infinity);
+    this.#limiter = rate < Infinity ? new TokenBucket(rate, Math.max(16_384, rate / 50), now) : undefined;
   }
 
   /** Smoothed round trip, ms. */
   get roundTrip(): number {
     return this.#window.roundTrip;
+  }
+
+  /** Symbols asked for that have not come. */
+  get underWay(): number {
+    return this.#underWay;
   }
 
   /** The MAC key that the source uses towards us. */
@@ -108,22 +123,36 @@ export class Flow {
     return this.#options.tag;
   }
 
-  /** Goes on under a new grant of the same exposure. What was under way is asked for again. */
-  renew(now: number, grant: Grant): void {
+  /**
+   * Goes on under a new grant of the same exposure. What is under way still comes, under the old token; or (`lost`) that one was good
+   * no longer, and it is asked for again.
+   */
+  renew(now: number, grant: Grant, lost: boolean): void {
     this.#grant = grant;
     this.#receipt = grant.receipt;
     this.#receivedUnderToken = 0;
-    this.fullSymbolsUnderGrant = 0;
-    this.#loseAll();
+    this.#firstUnderGrant = this.#nextNumber;
     this.#lastActivity = now;
+    if (!lost) return;
+    this.fullSymbolsUnderGrant = 0;
+    this.silentTimeouts = 0;
+    this.#window.handleContact();
+    this.#loseSentBefore(Infinity);
   }
 
   /** Takes a symbol; answers with its assembly when that is whole now. */
   handleSymbol(now: number, packet: Uint8Array): Assembly | undefined {
     const { tag, drops } = this.#options;
     if (!chunkDataHasTag(packet, tag)) return void drops.count("wrong tag");
+    const number = chunkDataRequest(packet);
+    // Otherwise one packet could make everything that is under way look overtaken.
+    if (number >= this.#nextNumber) return void drops.count("unexpected");
     this.bytesReceived += packet.length;
-    this.#receivedUnderToken += packet.length;
+    // Answers under an old token still come: they say nothing of this one.
+    if (number >= this.#firstUnderGrant) {
+      this.#receivedUnderToken += packet.length;
+      this.#receipt = chunkDataReceipt(packet);
+    }
     this.symbolsReceived++;
     this.silentTimeouts = 0;
     this.#lastActivity = now;
@@ -131,8 +160,7 @@ export class Flow {
       this.fullSymbolsUnderGrant++;
       this.lastFullSymbolAt = now;
     }
-    this.#receipt = chunkDataReceipt(packet);
-    this.#handleAnswer(now, chunkDataRequest(packet));
+    this.#handleAnswer(now, number);
     const assembly = this.#hand.assembly(chunkDataPiece(packet));
     if (!assembly) return void drops.count("late symbol");
     const fate = assembly.accept(packet);
@@ -145,11 +173,15 @@ export class Flow {
 
   /** The next request packet, or `undefined` while the window, the limit or the hand says no. */
   nextRequest(now: number): Uint8Array | undefined {
+    // While something else is waited for, the limit's end brings nothing.
+    this.#limitedUntil = Infinity;
     const room = this.#window.symbols - this.#underWay;
     if (room < 1 || (this.#underWay > 0 && room < this.#window.burst)) return undefined;
     const readyAt = this.#limiter?.readyAt(now) ?? now;
-    this.#limitedUntil = readyAt > now ? readyAt : Infinity;
-    if (readyAt > now) return undefined;
+    if (readyAt > now) {
+      this.#limitedUntil = readyAt;
+      return undefined;
+    }
     const number = this.#nextNumber;
     const runs = this.#takeRuns(Math.min(room, this.#window.burst, this.#symbolsPerRequest()), number);
     if (runs.length === 0) return undefined;
@@ -188,31 +220,36 @@ export class Flow {
 
   /** When nothing has come for too long, or a limit ends, or the way must be kept open. */
   get deadline(): number {
-    const silence = this.#underWay > 0
-      ? this.#lastActivity + this.#window.timeout
-      : this.#lastSend + limits.keepaliveIntervalMs;
+    const silence = this.#underWay > 0 ? this.#silentAt : this.#lastSend + limits.keepaliveIntervalMs;
     return Math.min(silence, this.#limitedUntil);
   }
 
-  /** What the clock brings: everything under way is lost, or the way must be kept open. */
+  /** What the clock brings: what was asked for so long ago is lost, or the way must be kept open. */
   handleTimeout(now: number): "lost" | "keepalive" | undefined {
     if (now >= this.#limitedUntil) this.#limitedUntil = Infinity;
-    if (this.#underWay > 0 && now >= this.#lastActivity + this.#window.timeout) {
+    if (this.#underWay > 0 && now >= this.#silentAt) {
       this.silentTimeouts++;
-      this.#loseAll();
+      this.#loseSentBefore(now);
       this.#window.handleTimeout();
       this.#lastActivity = now;
       return "lost";
     }
-    return this.#underWay === 0 && now - this.#lastSend >= limits.keepaliveIntervalMs
+    return this.#underWay === 0 && now >= this.#lastSend + limits.keepaliveIntervalMs
       ? "keepalive"
       : undefined;
   }
 
   /** Forgets what is under way: its assemblies are gone. */
   forget(): void {
+    for (const sent of this.#sent.values()) this.#giveUp(sent);
     this.#sent.clear();
     this.#underWay = 0;
+  }
+
+  /** A request that has only just been sent has its time too, however long the others have been silent. */
+  get #silentAt(): number {
+    const oldest = this.#sent.values().next().value;
+    return Math.max(this.#lastActivity, oldest?.sentAt ?? -Infinity) + this.#window.timeout;
   }
 
   #takeRuns(symbols: number, number: number): SymbolRun[] {
@@ -230,11 +267,16 @@ export class Flow {
     return Math.floor(this.#grant.requestBytesMax / (this.#hand.symbolSize + CHUNK_HEADER_BYTES));
   }
 
-  /** Requests get lost too: each carries again what the two before it ask for and have not got. */
+  /**
+   * Requests get lost too: where packets do, each carries again what the two before it ask for and have not got. Elsewhere the answers
+   * to later requests tell soon enough, and the exposer is spared the reading.
+   */
   #repeats(number: number): (readonly RequestEntry[])[] {
+    if (this.#lossRate < REPEAT_LOSS_MIN) return [];
     return [number - 1, number - 2].map((before) => {
       const sent = this.#sent.get(before);
-      return sent && !sent.answered ? sent.entries : [];
+      // A token's number window does not know the requests under another one.
+      return sent && !sent.answered && before >= this.#firstUnderGrant ? sent.entries : [];
     });
   }
 
@@ -262,6 +304,12 @@ export class Flow {
       sent.answered = true;
       this.#window.handleRoundTrip(now - sent.sentAt);
     }
+    // Taken for lost, and here all the same: without this sample, a timeout that is too short would stay so.
+    const givenUpAt = this.#givenUp.get(number);
+    if (givenUpAt !== undefined) {
+      this.#givenUp.delete(number);
+      this.#window.handleRoundTrip(now - givenUpAt);
+    }
     for (const earlier of this.#sent.values()) {
       // The map is in order of numbers: what comes after is not overtaken either.
       if (earlier.number > number - OVERTAKEN_BY) break;
@@ -273,19 +321,35 @@ export class Flow {
     const sent = this.#sent.get(number);
     if (!sent) return;
     this.#underWay--;
-    if (--sent.remaining === 0) this.#sent.delete(number);
+    if (--sent.remaining > 0) return;
+    this.#sent.delete(number);
+    this.#observeLoss(0);
+  }
+
+  #observeLoss(rate: number): void {
+    this.#lossRate += (rate - this.#lossRate) / LOSS_MEMORY_REQUESTS;
   }
 
   #lose(sent: SentRequest): number {
     this.#sent.delete(sent.number);
     this.#underWay -= sent.remaining;
+    if (!sent.answered) this.#giveUp(sent);
     let lost = 0;
     for (const { assembly, first, count } of sent.runs) lost += assembly.release(first, count, sent.number);
     this.symbolsLost += lost;
+    this.#observeLoss(lost / sent.runs.reduce((sum, run) => sum + run.count, 0));
     return lost;
   }
 
-  #loseAll(): void {
-    for (const sent of this.#sent.values()) this.#lose(sent);
+  /** Everything that has had its time at `now`; with `Infinity` all. */
+  #loseSentBefore(now: number): void {
+    const { timeout } = this.#window;
+    for (const sent of this.#sent.values()) if (sent.sentAt + timeout <= now) this.#lose(sent);
+  }
+
+  #giveUp({ number, sentAt }: SentRequest): void {
+    this.#givenUp.set(number, sentAt);
+    if (this.#givenUp.size <= GIVEN_UP_MAX) return;
+    for (const oldest of this.#givenUp.keys()) return void this.#givenUp.delete(oldest);
   }
 }

@@ -77,6 +77,11 @@ export class Initiator {
     this.#message = this.#packet(MESSAGES[this.#pattern][0], { offers: OFFERS, body: this.#firstBody() });
   }
 
+  /** Whether {@linkcode packet} is the last message of XX, which holds a cookie of the exposer that dies. */
+  get isLast(): boolean {
+    return this.#noise.isFinished;
+  }
+
   /** The packet to send now, and again while no answer comes. */
   get packet(): Uint8Array {
     return encodeHandshake(this.#message);

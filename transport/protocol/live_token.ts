@@ -87,6 +87,8 @@ export class LiveToken {
   lastSeen: number;
   /** Bytes sent to it, headers included. */
   bytesSent = 0;
+  /** The receipt that its answers carry now, and when it was made. */
+  receipt = { value: 0, at: -Infinity };
   /** It has said that it has all that it wants. */
   done = false;
   /** Answers that wait, oldest first. */

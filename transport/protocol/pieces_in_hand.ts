@@ -52,9 +52,14 @@ export class PiecesInHand {
     return this.#opening.size + this.#checking;
   }
 
+  /** Pieces that are being assembled, or wait to be opened and stored. */
+  get pieces(): number {
+    return this.#assemblies.size + this.#opening.size;
+  }
+
   /** Whether no more pieces can be begun until the shell has stored some. */
   get full(): boolean {
-    return this.#assemblies.size + this.#opening.size >= this.#limit;
+    return this.pieces >= this.#limit;
   }
 
   /** The piece that a symbol belongs to, if it is being assembled. */
@@ -112,13 +117,20 @@ export class PiecesInHand {
   }
 
   #begin(): Assembly | undefined {
-    if (this.full) return undefined;
+    if (this.full) return this.#beginPageOnly();
     // Taking a chunk may look at a new page, and a page goes before its chunks.
     const chunk = this.#plan.takeChunk();
     const page = this.#plan.takePage();
     if (chunk !== undefined) this.#open(chunk);
     if (page !== undefined) return this.#open(PAGE_BIT + page);
     return chunk === undefined ? undefined : this.#assemblies.get(chunk);
+  }
+
+  /** Pieces that wait for their leaves may fill the hand: a page must still be pulled then, one beyond the limit. */
+  #beginPageOnly(): Assembly | undefined {
+    if (this.pieces > this.#limit) return undefined;
+    const page = this.#plan.takePage();
+    return page === undefined ? undefined : this.#open(PAGE_BIT + page);
   }
 
   #open(piece: number): Assembly {

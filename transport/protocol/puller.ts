@@ -104,6 +104,18 @@ export interface PullerProgress {
   readonly roundTrip: number;
 }
 
+/** How much a puller keeps while it pulls. */
+export interface PullerMemory {
+  /** Pieces that are being assembled, or wait to be opened and stored. */
+  readonly pieces: number;
+  /** Of these, whole ones that wait for their leaf page. */
+  readonly awaitingLeaves: number;
+  /** Symbols asked for that have not come. */
+  readonly symbolsUnderWay: number;
+  /** Pieces that came wrong and have not come right yet. */
+  readonly wrongPieces: number;
+}
+
 /** From first to last: monotonic ms; undefined for what has not happened. */
 export interface PullerTimes {
   /** Start of the handshake. */
@@ -140,12 +152,17 @@ export class PullerMachine implements Machine<PullerOutput> {
   #attemptsSince: number;
   #flow: Flow | undefined;
   #renewAt = Infinity;
+  #tokenLost = false;
   #to: Address | undefined;
+  /** Proved by a handshake, or named by the ticket: from then on it is never anybody else. */
+  #exposerKey: Uint8Array | undefined;
   #grant: Grant | undefined;
   #manifest: Manifest | undefined;
   #plan: ChunkPlan | undefined;
   #hand: PiecesInHand | undefined;
-  #awaitingLeaves = new Map<number, { piece: number; sealed: Uint8Array }[]>();
+  readonly #awaitingLeaves = new Map<number, { piece: number; sealed: Uint8Array }[]>();
+  /** How many pieces those are. */
+  #awaiting = 0;
   #wrong = new Map<number, number>();
   #total = 0;
   #done = 0;
@@ -159,6 +176,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.times = { startedAt: now };
     this.#lastProgress = now;
     this.#attemptsSince = now;
+    this.#exposerKey = options.exposerKey;
     this.#shakeHands(now);
     this.#sendHandshakes(now);
   }
@@ -174,6 +192,16 @@ export class PullerMachine implements Machine<PullerOutput> {
       symbolsReceived: flow?.symbolsReceived ?? 0,
       symbolsLost: flow?.symbolsLost ?? 0,
       roundTrip: flow?.roundTrip ?? 0,
+    };
+  }
+
+  /** What is kept at present: bounded, whatever comes. */
+  get memory(): PullerMemory {
+    return {
+      pieces: this.#hand?.pieces ?? 0,
+      awaitingLeaves: this.#awaiting,
+      symbolsUnderWay: this.#flow?.underWay ?? 0,
+      wrongPieces: this.#wrong.size,
     };
   }
 
@@ -209,29 +237,39 @@ export class PullerMachine implements Machine<PullerOutput> {
   }
 
   /** A datagram has arrived. */
-  handleDatagram(now: number, from: Address, packet: Uint8Array): void {
+  handleDatagram(now: number, _from: Address, packet: Uint8Array): void {
+    // What proves a packet is in it: no sender's address does.
+    if (this.#ended) return this.drops.count("unexpected");
     if (isChunkData(packet)) return this.#handleSymbol(now, packet);
     const word = readWord(packet);
-    if (word?.version !== PROTOCOL_VERSION) return this.drops.count(word ? "other version" : "malformed");
+    if (!word) return this.drops.count("malformed");
+    // The one packet that another version may say to us: that it is another version.
+    if (word.version !== PROTOCOL_VERSION && word.type !== PacketType.REFUSAL) {
+      return this.drops.count("other version");
+    }
     const handler = this.#handlers[word.type];
-    if (handler) handler(now, from, packet);
+    if (handler) handler(now, packet);
     else this.drops.count("unexpected");
   }
 
   /** A piece was verified, opened and stored (`ok`), or is not what the exposure holds. */
   handleOpened(now: number, piece: number, ok: boolean): void {
     this.#hand?.settle(piece);
-    if (!ok) this.#blame(now, piece);
+    // Silence while the shell was at work was not the network's.
+    this.#progressed(now);
+    if (ok) this.#wrong.delete(piece);
+    else this.#blame(piece);
     if (piece >= PAGE_BIT) this.#settlePage(piece - PAGE_BIT, ok);
-    else this.#settleChunk(now, piece, ok);
+    else this.#settleChunk(piece, ok);
     this.#pump(now);
   }
 
   /** A chunk on disk is the exposure's (`ok`), or must be pulled. */
   handleChecked(now: number, chunk: number, ok: boolean): void {
     this.#hand?.settleCheck();
+    this.#progressed(now);
     if (ok && this.#manifest) this.#reused += chunkBytes(this.#manifest, chunk);
-    this.#settleChunk(now, chunk, ok);
+    this.#settleChunk(chunk, ok);
     this.#pump(now);
   }
 
@@ -258,11 +296,11 @@ export class PullerMachine implements Machine<PullerOutput> {
     return this.#outputs.shift();
   }
 
-  readonly #handlers: Readonly<Record<number, (now: number, from: Address, packet: Uint8Array) => void>> = {
-    [PacketType.HANDSHAKE]: (now, from, packet) => this.#handleHandshake(now, from, packet),
-    [PacketType.RETRY]: (now, _from, packet) => this.#handleRetry(now, packet),
-    [PacketType.REFUSAL]: (now, _from, packet) => this.#handleRefusal(now, packet),
-    [PacketType.EXPOSURE_COMPLETE]: (_now, _from, packet) => this.#handleComplete(packet),
+  readonly #handlers: Readonly<Record<number, (now: number, packet: Uint8Array) => void>> = {
+    [PacketType.HANDSHAKE]: (now, packet) => this.#handleHandshake(now, packet),
+    [PacketType.RETRY]: (now, packet) => this.#handleRetry(now, packet),
+    [PacketType.REFUSAL]: (now, packet) => this.#handleRefusal(now, packet),
+    [PacketType.EXPOSURE_COMPLETE]: (_now, packet) => this.#handleComplete(packet),
     [PacketType.KEEPALIVE]: () => {},
   };
 
@@ -276,13 +314,15 @@ export class PullerMachine implements Machine<PullerOutput> {
 
   /** The shell has work of ours: silence is not the network's then. */
   get #waitsForShell(): boolean {
-    return this.#phase === "granted" || (this.#hand?.opening ?? 0) > 0;
+    // What waits for its leaves is not with the shell: they come from the network.
+    return this.#phase === "granted" || (this.#hand?.opening ?? 0) > this.#awaiting;
   }
 
   #roundTrip = 0;
 
   #shakeHands(now: number): void {
-    const { engine, random, staticPrivate, exposureId, exposerKey, ticket, addresses } = this.#options;
+    const { engine, random, staticPrivate, exposureId, ticket, addresses } = this.#options;
+    const exposerKey = this.#exposerKey;
     const ask = { kind: 0, exposureId, ticketId: ticket?.id ?? new Uint8Array(8) };
     this.#attemptsSince = now;
     this.#attempts = new Attempts(now, addresses, {
@@ -300,18 +340,17 @@ export class PullerMachine implements Machine<PullerOutput> {
     for (const packet of this.#attempts?.due(now) ?? []) this.#outputs.push({ kind: "send", ...packet });
   }
 
-  #handleHandshake(now: number, from: Address, packet: Uint8Array): void {
-    const result = this.#attempts?.handle(now, from, packet);
-    if (!result) {
-      this.drops.count("unexpected");
-      return this.#sendHandshakes(now);
-    }
-    const { answer } = result;
-    if (!answer.granted) return this.#handleDenial(from, answer.reason);
+  #handleHandshake(now: number, packet: Uint8Array): void {
+    const result = this.#attempts?.handle(now, packet);
+    if (!result) return this.drops.count("unexpected");
+    if (result === "next") return this.#sendHandshakes(now);
+    const { answer, address } = result;
+    if (!answer.granted) return this.#handleDenial(address, answer.reason);
     this.#attempts = undefined;
     this.#renewAt = now + answer.grant.tokenLifeSeconds * 1000 * RENEW_AT_SHARE;
     this.#roundTrip = result.roundTrip;
-    this.#to = from;
+    this.#to = address;
+    this.#exposerKey = result.exposerKey;
     this.#progressed(now);
     if (this.#phase === "handshake") this.#handleGrant(now, answer.grant, result.exposerKey);
     else if (!equalBytes(answer.grant.manifest, this.#grant!.manifest)) {
@@ -343,7 +382,8 @@ export class PullerMachine implements Machine<PullerOutput> {
 
   #renew(now: number, grant: Grant): void {
     this.#grant = grant;
-    this.#flow?.renew(now, grant);
+    this.#flow?.renew(now, grant, this.#tokenLost);
+    this.#tokenLost = false;
     this.#pump(now);
   }
 
@@ -401,7 +441,9 @@ export class PullerMachine implements Machine<PullerOutput> {
       packetMacIsRight(this.#options.engine, this.#flow!.pullKey, packet);
   }
 
+  /** The present token seems to be good no longer, and with it what is under way. */
   #renewSoon(now: number): void {
+    this.#tokenLost = true;
     if (this.#attempts || now - this.#attemptsSince < HANDSHAKE_EVERY_MS) return;
     this.#shakeHands(now);
     this.#sendHandshakes(now);
@@ -424,6 +466,7 @@ export class PullerMachine implements Machine<PullerOutput> {
       this.#outputs.push({ kind: "open", piece, sealed });
       return;
     }
+    this.#awaiting++;
     const waiting = this.#awaitingLeaves.get(page);
     if (waiting) waiting.push({ piece, sealed });
     else this.#awaitingLeaves.set(page, [{ piece, sealed }]);
@@ -433,21 +476,20 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#plan?.settlePage(page, ok);
     if (!ok) return;
     for (const waiting of this.#awaitingLeaves.get(page) ?? []) {
+      this.#awaiting--;
       this.#outputs.push({ kind: "open", ...waiting });
     }
     this.#awaitingLeaves.delete(page);
   }
 
-  #settleChunk(now: number, chunk: number, ok: boolean): void {
+  #settleChunk(chunk: number, ok: boolean): void {
     const page = this.#plan?.settleChunk(chunk, ok);
     if (page !== undefined) this.#outputs.push({ kind: "pageDone", page });
-    if (!ok || !this.#manifest) return;
-    this.#done += chunkBytes(this.#manifest, chunk);
-    this.#progressed(now);
+    if (ok && this.#manifest) this.#done += chunkBytes(this.#manifest, chunk);
   }
 
   /** A piece that is not the exposure's is pulled again; a source that gives only such is given up. */
-  #blame(_now: number, piece: number): void {
+  #blame(piece: number): void {
     this.drops.count("wrong chunk");
     const times = (this.#wrong.get(piece) ?? 0) + 1;
     this.#wrong.set(piece, times);
@@ -470,7 +512,8 @@ export class PullerMachine implements Machine<PullerOutput> {
     }
     if (event !== "lost") return;
     // A handshake has come through since the last symbol, so small packets pass: perhaps larger ones do not.
-    const silent = flow.fullSymbolsUnderGrant === 0 && now - flow.lastFullSymbolAt > BLACK_HOLE_MS;
+    const silent = flow.fullSymbolsUnderGrant === 0 && flow.silentTimeouts > 1 &&
+      now - flow.lastFullSymbolAt > BLACK_HOLE_MS;
     if (silent && this.#hand!.symbolSize > SYMBOL_SIZE_SAFE) {
       flow.forget();
       this.#hand!.restart(SYMBOL_SIZE_SAFE);
@@ -480,14 +523,15 @@ export class PullerMachine implements Machine<PullerOutput> {
 
   #checkStall(now: number): void {
     if (this.#ended || this.#waitsForShell) return;
-    const silence = now - this.#lastProgress;
-    if (silence >= this.#patience) return this.#fail(this.#silence());
-    if (silence < STALL_NOTICE_MS || this.#stalled) return;
+    // Reckoned as `deadline` does: a difference may be rounded to just less than what it must reach.
+    if (now >= this.#lastProgress + this.#patience) return this.#fail(this.#silence());
+    if (now < this.#lastProgress + STALL_NOTICE_MS || this.#stalled) return;
     this.#stalled = true;
     this.#outputs.push({ kind: "stalled", reason: this.#silence().message });
   }
 
   #progressed(now: number): void {
+    if (this.#ended) return;
     this.#lastProgress = now;
     if (!this.#stalled) return;
     this.#stalled = false;

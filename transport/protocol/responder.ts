@@ -110,16 +110,23 @@ export class Responder {
     return challenge ?? this.#answerFirst(now, from, message, first);
   }
 
+  /** Overwrites cookie keys whose life is over. */
+  expire(now: number): void {
+    this.#cookies.expire(now);
+  }
+
   /** Under load an address must prove that it receives before any Diffie-Hellman is done for it. */
   #challenge(now: number, from: Address, message: HandshakePacket): HandshakeReply | undefined {
     if (now - this.#second.at >= 1000) this.#second = { at: now, handshakes: 0 };
     this.#second.handshakes++;
     if (this.#second.handshakes <= limits.handshakesPerSecondBeforeRetry) return undefined;
     const address = addressBytes(from);
-    if (message.retryCookie.length > 0) {
-      return this.#retries.check(now, address, message.retryCookie) ? undefined : { drop: "bad cookie" };
-    }
-    return { bytes: retry.encode({ exchange: message.exchange, cookie: this.#retries.mint(now, address) }) };
+    const bytes = () =>
+      retry.encode({ exchange: message.exchange, cookie: this.#retries.mint(now, address) });
+    if (message.retryCookie.length === 0) return { bytes: bytes() };
+    if (this.#retries.check(now, address, message.retryCookie)) return undefined;
+    // Stale, or from before a restart: its sender would repeat it for ever if it got no other one.
+    return { drop: "bad cookie", bytes: bytes() };
   }
 
   #answerFirst(now: number, from: Address, message: HandshakePacket, first: FirstMessage): HandshakeReply {
@@ -143,7 +150,7 @@ export class Responder {
       const stateCookie = this.#cookies.seal(now, cookieAad(from), noise.exportState());
       return { bytes: encodeHandshake({ ...reply(message, first.answer), stateCookie, body }) };
     }
-    const decision = this.#decide(payload, noise.remoteStatic);
+    const decision = this.#decide(payload, noise.remoteStatic, first.pattern);
     if (first.pattern === "IKpsk2") noise.usePsk(decision.psk ?? NO_PSK);
     const head = encodeHandshake(reply(message, first.answer));
     const body = noise.writeMessage(choice, random);
@@ -160,20 +167,23 @@ export class Responder {
     const noise = state && Handshake.importState(engine, state, { staticPrivate });
     const payload = noise?.readMessage(message.body);
     if (!noise || !payload) return { drop: "bad cookie" };
-    const decision = this.#decide(payload, noise.remoteStatic);
+    const decision = this.#decide(payload, noise.remoteStatic, "XX");
     const head = encodeHandshake(reply(message, HandshakeMessage.XX_GRANT));
     const body = this.#sealAnswer(now, from, decision, noise.split().responderKey, head);
     return this.#outcome(decision, encodeHandshake({ ...reply(message, HandshakeMessage.XX_GRANT), body }));
   }
 
-  /** Absent and denied are one answer, with the same work behind it. */
-  #decide(payload: Uint8Array, pullerKey: Uint8Array | undefined): Decision {
+  /**
+   * Absent and denied are one answer, with the same work behind it. A ticket counts only where the handshake proves its secret: its ID
+   * alone is no more than a name.
+   */
+  #decide(payload: Uint8Array, pullerKey: Uint8Array | undefined, pattern: NoisePattern): Decision {
     const ask = decodeAsk(payload);
     const exposed = ask && this.#options.find(ask.exposureId);
     const access = exposed?.access(ask!.ticketId, pullerKey) ?? "denied";
     if (!ask || !exposed || access === "denied") return {};
-    const ticketId = ask.ticketId;
-    return access === "open" ? { exposed, ticketId } : { exposed, ticketId, psk: access };
+    if (access === "open") return { exposed, ticketId: ask.ticketId };
+    return pattern === "IKpsk2" ? { exposed, ticketId: ask.ticketId, psk: access } : {};
   }
 
   #sealAnswer(

@@ -15,7 +15,8 @@ const RTO_MS_MAX = 3000;
 /** The window and the round-trip estimate of one source. Times in ms. */
 export class SafeWindow {
   readonly #burstMax: number;
-  #symbols = SYMBOLS_START;
+  readonly #min: number;
+  #symbols: number;
   #growing = true;
   #smoothed: number;
   #variation: number;
@@ -26,8 +27,10 @@ export class SafeWindow {
   /** `roundTrip` is that of the handshake; `burstMax` what our receive buffer holds at once, in packets. */
   constructor(roundTrip: number, burstMax: number) {
     this.#burstMax = burstMax;
+    this.#min = Math.min(SYMBOLS_MIN, burstMax);
     this.#smoothed = this.#least = roundTrip;
     this.#variation = roundTrip / 2;
+    this.#symbols = Math.min(SYMBOLS_START, this.#max);
   }
 
   /** Symbols that may be under way. */
@@ -70,14 +73,19 @@ export class SafeWindow {
     if (now - this.#cutAt < this.#smoothed) return;
     this.#cutAt = now;
     this.#growing = false;
-    this.#symbols = Math.max(SYMBOLS_MIN, this.#symbols * 2 / 3);
+    this.#symbols = Math.max(this.#min, this.#symbols * 2 / 3);
+  }
+
+  /** The other side is there again. */
+  handleContact(): void {
+    this.#backoff = 0;
   }
 
   /** Nothing arrived for {@linkcode timeout}. */
   handleTimeout(): void {
     this.#backoff = Math.min(this.#backoff + 1, 8);
     this.#growing = true;
-    this.#symbols = SYMBOLS_MIN;
+    this.#symbols = this.#min;
   }
 
   get #max(): number {

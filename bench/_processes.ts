@@ -1,0 +1,96 @@
+/** A child process of a benchmark whose standard output is read line by line. */
+export class BenchProcess implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #lines: AsyncGenerator<string>;
+
+  /** Runs a file of this project with this Deno and all permissions. */
+  constructor(file: string, args: readonly string[]) {
+    const script = new URL(`../${file}`, import.meta.url).pathname;
+    const config = new URL("../deno.json", import.meta.url).pathname;
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", "--config", config, script, ...args],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    this.#lines = lines(this.#child.stdout);
+  }
+
+  /** The next line. @throws {Error} when the process has ended */
+  async line(): Promise<string> {
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`a benchmark process ended early, status ${(await this.#child.status).code}`);
+    return value;
+  }
+
+  /** The next JSON line whose `event` is `name`; others are passed over. */
+  async event(name: string): Promise<Record<string, unknown>> {
+    while (true) {
+      const event = JSON.parse(await this.line());
+      if (event.event === name) return event;
+      if (event.event === "error") throw new Error(`a benchmark process failed: ${event.message}`);
+    }
+  }
+
+  /** Waits for its end. */
+  async ended(): Promise<void> {
+    const { code } = await this.#child.status;
+    if (code !== 0) throw new Error(`a benchmark process ended with status ${code}`);
+  }
+
+  /** Ends it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch (error) {
+      // It has ended by itself.
+      if (!(error instanceof TypeError)) throw error;
+    }
+    await this.#lines.return(undefined);
+    await this.#child.status;
+  }
+}
+
+async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const parts = (rest + text).split("\n");
+    rest = parts.pop()!;
+    yield* parts;
+  }
+  if (rest !== "") yield rest;
+}
+
+/** The middle of some figures, and their range. */
+export function spread(figures: readonly number[]): { median: number; min: number; max: number } {
+  const sorted = figures.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return { median, min: sorted[0], max: sorted[sorted.length - 1] };
+}
+
+/** A folder for large files: in memory where the system has such a place, so that no disk is measured. */
+export async function fastTempDir(): Promise<string> {
+  try {
+    return await Deno.makeTempDir({ dir: "/dev/shm", prefix: "rgtp-bench-" });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
+      throw error;
+    }
+    return await Deno.makeTempDir({ prefix: "rgtp-bench-" });
+  }
+}
+
+/** Writes `bytes` pseudo-random bytes to `path`. */
+export async function writeRandomFile(path: string, bytes: number): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  const block = new Uint8Array(1 << 20);
+  for (let at = 0; at < block.length; at += 65536) crypto.getRandomValues(block.subarray(at, at + 65536));
+  const view = new DataView(block.buffer);
+  for (let at = 0, n = 0; at < bytes; at += block.length, n++) {
+    // Every block differs, and nothing of it can be guessed from the others cheaply enough to matter here.
+    for (let i = 0; i < block.length; i += 4096) view.setUint32(i, n + i);
+    let slice = block.subarray(0, Math.min(block.length, bytes - at));
+    while (slice.length > 0) slice = slice.subarray(await file.write(slice));
+  }
+}

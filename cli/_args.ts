@@ -1,0 +1,166 @@
+/**
+ * Command line arguments, from a table that says which flags there are. `deno-std` on npm carries no types, so this is the one place
+ * that imports its parser.
+ *
+ * @module
+ */
+import { redactTicket } from "../codec/ticket.ts";
+import { RgtpError } from "../core/errors.ts";
+// @ts-types="./_args.d.ts"
+import { parseArgs } from "@std/cli/parse_args.js";
+import { nearest } from "./_nearest.ts";
+import { visible } from "./_text.ts";
+import { type ValueKind, valueKinds } from "./_values.ts";
+
+/** One flag. */
+export type Flag =
+  & {
+    /** What it does: a phrase. */
+    readonly help: string;
+    /** What its value is called in the help, such as `PATH`; absent: the kind's own. */
+    readonly placeholder?: string;
+    /** What holds without it, in words, for the help. */
+    readonly default?: string;
+  }
+  & (
+    | { readonly kind: "boolean" | "string" | ValueKind }
+    | { readonly kind: "choice"; readonly choices: readonly string[] }
+  );
+
+/** Flags by their long names. */
+export type FlagTable = Readonly<Record<string, Flag>>;
+
+/** What a flag's value becomes: bytes for a size, bytes a second for a rate, ms for a duration. */
+export type FlagValue<F extends Flag> = F["kind"] extends "boolean" ? boolean
+  : F extends { readonly choices: readonly (infer Choice)[] } ? Choice | undefined
+  : F["kind"] extends "string" ? string | undefined
+  : number | undefined;
+
+/** Arguments that were understood. */
+export interface Parsed<Flags extends FlagTable> {
+  /** A value for each flag of the table; `undefined`, or `false`, for those that were not given. */
+  readonly flags: { readonly [Name in keyof Flags]: FlagValue<Flags[Name]> };
+  /** The arguments that are no flags. */
+  readonly rest: readonly string[];
+}
+
+/** How many arguments that are no flags a command takes, and what they are called. */
+export interface Operands {
+  /** Those that must be there. */
+  readonly required: readonly string[];
+  /** Those that may follow. */
+  readonly optional: readonly string[];
+}
+
+/**
+ * Reads arguments by a table of flags.
+ *
+ * @throws {RgtpError} INVALID_ARG, with the flag, what was given and what is allowed
+ */
+export function parseByTable<const Flags extends FlagTable>(
+  argv: readonly string[],
+  table: Flags,
+  operands: Operands,
+): Parsed<Flags> {
+  const names = Object.keys(table);
+  const booleans = names.filter((name) => table[name].kind === "boolean");
+  checkSpelling(argv, names, booleans);
+  const raw = parseArgs(argv, {
+    string: ["_", ...names.filter((name) => table[name].kind !== "boolean")],
+    boolean: booleans,
+    collect: names,
+    unknown(arg, key) {
+      if (key !== undefined) throw unknownFlag(arg, names);
+      return true;
+    },
+  });
+  const entries = names.map((name) => [name, valueOf(name, table[name], raw[name])]);
+  checkOperands(raw._, operands);
+  // The table is the type: each entry was made by its flag's kind.
+  const flags = Object.fromEntries(entries) as Parsed<Flags>["flags"];
+  return { flags, rest: raw._ };
+}
+
+/** What the parser would let pass: `--json=perhaps`, and a flag named like its own field. */
+function checkSpelling(argv: readonly string[], names: readonly string[], booleans: readonly string[]): void {
+  const end = argv.indexOf("--");
+  for (const arg of end < 0 ? argv : argv.slice(0, end)) {
+    if (!/^-+[^-]/.test(arg)) continue;
+    const [, dashes, name, value] = /^(-+)([^=]*)(?:=(.*))?$/s.exec(arg) ?? [];
+    if (name === "_" || dashes.length > 2) throw unknownFlag(arg, names);
+    if (value !== undefined && booleans.includes(name)) {
+      throw invalid(
+        `--${name} takes no value, but '${shown(value)}' was given: say --${name} or leave it out`,
+      );
+    }
+  }
+}
+
+function valueOf(name: string, flag: Flag, raw: unknown): unknown {
+  const given: readonly unknown[] = Array.isArray(raw) ? raw : [];
+  if (flag.kind === "boolean") return given.at(-1) === true;
+  if (given.length > 1) throw invalid(`--${name} was given ${given.length} times: give it once`);
+  if (given.length === 0) return undefined;
+  const text = String(given[0]);
+  if (text === "") {
+    throw invalid(
+      `--${name} lacks its value: say --${name} ${
+        placeholder(flag)
+      }, or --${name}=… for one that starts with '-'`,
+    );
+  }
+  if (flag.kind === "string") return text;
+  if (flag.kind === "choice") return choiceOf(name, flag.choices, text);
+  const kind = valueKinds[flag.kind];
+  const value = kind.parse(text);
+  if (value === undefined) throw invalid(`--${name} '${shown(text)}' is not ${kind.allowed}`);
+  return value;
+}
+
+function choiceOf(name: string, choices: readonly string[], text: string): string {
+  if (choices.includes(text)) return text;
+  const guess = nearest(text, choices);
+  throw invalid(
+    `--${name} '${shown(text)}' is not known: it is one of ${choices.join(", ")}${
+      guess ? `; did you mean ${guess}?` : ""
+    }`,
+  );
+}
+
+function checkOperands(rest: readonly string[], { required, optional }: Operands): void {
+  const missing = required[rest.length] ?? required.find((_, i) => rest[i] === "");
+  if (missing !== undefined) throw invalid(`${missing} is missing`);
+  const most = required.length + optional.length;
+  if (rest.length > most) {
+    const all = [...required, ...optional].join(" and ");
+    throw invalid(
+      `'${shown(rest[most])}' is one argument too many: only ${all} can be given (quote a path with spaces)`,
+    );
+  }
+}
+
+/** What a flag's value is called in the help; empty when it takes none. */
+export function placeholder(flag: Flag): string {
+  if (flag.kind === "boolean") return "";
+  if (flag.placeholder !== undefined) return flag.placeholder;
+  if (flag.kind === "choice") return flag.choices.join("|");
+  return flag.kind === "string" ? "TEXT" : flag.kind.toUpperCase();
+}
+
+function unknownFlag(arg: string, names: readonly string[]): RgtpError {
+  const name = arg.replace(/^-+/, "").replace(/=.*$/s, "");
+  const guess = nearest(name, names);
+  const flag = shown(arg.replace(/=.*$/s, ""));
+  return invalid(
+    `there is no flag ${flag}${guess ? `; did you mean --${guess}?` : ": --help lists those that there are"}`,
+  );
+}
+
+function invalid(message: string): RgtpError {
+  return new RgtpError("INVALID_ARG", message);
+}
+
+/** A user's own words in a message: a ticket that stands in the wrong place keeps its secret. */
+function shown(text: string): string {
+  return visible(redactTicket(text));
+}

@@ -1,0 +1,41 @@
+import type { FlagTable, Operands, Parsed } from "./_args.ts";
+import { parseByTable } from "./_args.ts";
+import { helpText } from "./_help.ts";
+import type { Io } from "./_io.ts";
+
+/** A command as data: from this come its parsing, its checks and its help. */
+export interface CommandSpec<Flags extends FlagTable> {
+  /** What it does, in one line. */
+  readonly summary: string;
+  /** The arguments beside the flags. */
+  readonly operands: Operands;
+  /** The flags, without `--help`. */
+  readonly flags: Flags;
+  /** Paragraphs for the help. */
+  readonly details: readonly string[];
+  /** Lines to copy, without the program's name. */
+  readonly examples: readonly string[];
+  /** Deno's permissions, and what each is for. */
+  readonly permissions: readonly (readonly [flag: string, why: string])[];
+  /** Does it. Returns the exit status; what it throws is reported by its caller. */
+  run(args: Parsed<Flags>, io: Io): Promise<number>;
+}
+
+/** A command that can be run with whatever somebody typed. */
+export interface Command {
+  /** What it does, in one line. */
+  readonly summary: string;
+  /** Its help, for a program of this name. */
+  help(program: string): string;
+  /** Runs it. @throws {RgtpError} INVALID_ARG for arguments that it does not know, and what went wrong */
+  run(argv: readonly string[], io: Io): Promise<number>;
+}
+
+/** Makes a command of its description. */
+export function defineCommand<const Flags extends FlagTable>(spec: CommandSpec<Flags>): Command {
+  return {
+    summary: spec.summary,
+    help: (program) => helpText(spec, program),
+    run: async (argv, io) => await spec.run(parseByTable(argv, spec.flags, spec.operands), io),
+  };
+}

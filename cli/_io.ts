@@ -1,0 +1,67 @@
+/** Where a command reads and writes. Results go to `out`, everything that is told on the way to `err`. */
+export interface Io {
+  /** One line of a result. */
+  out(line: string): void;
+  /** Text for people, as it is. */
+  err(text: string): void;
+  /** Whether someone looks at `err` on a terminal. */
+  readonly errIsTerminal: boolean;
+  /** Characters in a line of that terminal. */
+  columns(): number;
+  /** The first line of standard input that is not blank; empty when there is none. */
+  readLine(): Promise<string>;
+}
+
+const COLUMNS = 80;
+
+/** The longest line that is worth reading: much more than a ticket. */
+const LINE_BYTES_MAX = 65_536;
+
+/** The streams of this process. */
+export function processIo(): Io {
+  return {
+    out: (line) => writeAll(Deno.stdout, `${line}\n`),
+    err: (text) => writeAll(Deno.stderr, text),
+    errIsTerminal: Deno.stderr.isTerminal(),
+    columns,
+    readLine: () => firstLine(Deno.stdin),
+  };
+}
+
+/** The first line that is not blank, without the white space around it, of at most 64 KiB. */
+export async function firstLine(source: { read(into: Uint8Array): Promise<number | null> }): Promise<string> {
+  const bytes = new Uint8Array(LINE_BYTES_MAX);
+  let length = 0;
+  while (length < bytes.length) {
+    const count = await source.read(bytes.subarray(length));
+    if (count === null) break;
+    length += count;
+    const line = lineOf(bytes.subarray(0, length), false);
+    if (line !== undefined) return line;
+  }
+  return lineOf(bytes.subarray(0, length), true) ?? "";
+}
+
+function lineOf(bytes: Uint8Array, ended: boolean): string | undefined {
+  const lines = new TextDecoder().decode(bytes).split(/\r?\n/);
+  if (!ended) lines.pop();
+  return lines.map((line) => line.trim()).find((line) => line !== "");
+}
+
+/** A reader that has gone away (`| head -1`) does not end a transfer. */
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  let bytes = new TextEncoder().encode(text);
+  try {
+    while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns || COLUMNS;
+  } catch {
+    return COLUMNS;
+  }
+}

@@ -1,0 +1,45 @@
+import { RgtpError } from "../core/errors.ts";
+import { visible } from "./_text.ts";
+
+/** A permission that a command cannot do without, and the flag that gives it. */
+export interface Need {
+  readonly descriptor: Deno.PermissionDescriptor;
+  readonly flag: string;
+}
+
+/** To read a path. */
+export function toRead(path: string): Need {
+  return { descriptor: { name: "read", path }, flag: `--allow-read=${path}` };
+}
+
+/** To write a path. */
+export function toWrite(path: string): Need {
+  return { descriptor: { name: "write", path }, flag: `--allow-write=${path}` };
+}
+
+/** To send to, or bind, a host and port; all of them without one. */
+export function toNet(host?: string): Need {
+  return host === undefined
+    ? { descriptor: { name: "net" }, flag: "--allow-net" }
+    : { descriptor: { name: "net", host }, flag: `--allow-net=${host}` };
+}
+
+/**
+ * Looks whether Deno grants all of this, before it is used: else Deno would stop and ask the user.
+ *
+ * @throws {RgtpError} IO, or SOCKET for the network, with the flags that are missing
+ */
+export function demand(needs: readonly Need[]): void {
+  const missing = needs.filter(({ descriptor }) => !isGranted(descriptor));
+  if (missing.length === 0) return;
+  const flags = [...new Set(missing.map(({ flag }) => visible(flag)))].join(" ");
+  const condition = missing.every(({ descriptor }) => descriptor.name === "net") ? "SOCKET" : "IO";
+  throw new RgtpError(condition, `Deno does not permit what this needs: run it again with ${flags}`, {
+    data: { flags },
+  });
+}
+
+/** Whether Deno grants it without a question. */
+export function isGranted(descriptor: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(descriptor).state === "granted";
+}

@@ -1,0 +1,43 @@
+import type { Ticket } from "../codec/ticket.ts";
+import { parseTicket } from "../codec/ticket.ts";
+import { RgtpError } from "../core/errors.ts";
+import { firstLine } from "./_io.ts";
+import type { Io } from "./_io.ts";
+import { demand, toRead } from "./_permissions.ts";
+import { visible } from "./_text.ts";
+
+/**
+ * The ticket that an argument names: it is one, or `@FILE` holds it, or (`-`) standard input does, in its first line that is not blank.
+ *
+ * @throws {RgtpError} INVALID_ARG or TRUNCATED when it is no ticket; NOT_FOUND or IO when there is none to read
+ */
+export async function readTicket(argument: string, io: Io): Promise<Ticket> {
+  if (argument === "-") return ticketIn(await io.readLine(), "standard input");
+  if (argument.startsWith("@")) {
+    const path = argument.slice(1);
+    return ticketIn(await readTicketFile(path), `'${visible(path)}'`);
+  }
+  return parseTicket(argument);
+}
+
+function ticketIn(text: string, where: string): Ticket {
+  if (text === "") throw new RgtpError("INVALID_ARG", `there is no ticket in ${where}: it is empty`);
+  return parseTicket(text);
+}
+
+async function readTicketFile(path: string): Promise<string> {
+  if (path === "") throw new RgtpError("INVALID_ARG", "a file's name belongs after the '@'");
+  demand([toRead(path)]);
+  try {
+    using file = await Deno.open(path);
+    return await firstLine(file);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) {
+      throw new RgtpError("NOT_FOUND", `there is no file '${path}' with a ticket in it; check the path`, {
+        cause,
+      });
+    }
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RgtpError("IO", `cannot read the ticket in '${path}': ${why}`, { cause });
+  }
+}

@@ -1,0 +1,314 @@
+import { formatAddress } from "../codec/address.ts";
+import { parseTicket } from "../codec/ticket.ts";
+import { utf8 } from "../core/bytes.ts";
+import { errorTable, RgtpError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import { expose } from "../transport/expose.ts";
+import type { Exposure, ExposureEvent } from "../transport/expose.ts";
+import { defaultStateDir } from "../transport/exposure/identity_file.ts";
+import { DEFAULT_PROFILE, profiles } from "../transport/exposure/profiles.ts";
+import { linkKinds } from "../transport/link/open_link.ts";
+import type { FlagTable, Parsed } from "./_args.ts";
+import { defineCommand } from "./_command.ts";
+import type { Command } from "./_command.ts";
+import { Interrupt, pause } from "./_interrupt.ts";
+import type { Io } from "./_io.ts";
+import { demand, isGranted, toNet, toRead, toWrite } from "./_permissions.ts";
+import { PullerLog } from "./_puller_log.ts";
+import { RateMeter } from "./_rate_meter.ts";
+import { emit } from "./_report.ts";
+import { StatusLine } from "./_terminal.ts";
+import { formatBytes, formatPercent, formatRate, formatSeconds, plural, visible } from "./_text.ts";
+
+const flags = {
+  port: {
+    kind: "port",
+    help: "the UDP port to answer on; 0: any free one",
+    default: "9000, or the next free one",
+  },
+  host: {
+    kind: "string",
+    placeholder: "ADDRESS",
+    help: "the address to answer on",
+    default: "all of this machine",
+  },
+  name: { kind: "string", placeholder: "NAME", help: "what pullers see", default: "the file's name" },
+  profile: {
+    kind: "choice",
+    choices: ["lan", "wan", "mobile", "satellite"],
+    help: "the kind of network, which sets the chunk size",
+    default: DEFAULT_PROFILE,
+  },
+  "chunk-size": {
+    kind: "size",
+    help: "bytes of a chunk: a power of two, 4KiB to 1MiB",
+    default: "the profile's",
+  },
+  for: { kind: "duration", help: "how long to serve, counted from the ticket on, such as 30s, 5m, 1h, 1d" },
+  once: { kind: "boolean", help: "end after the first complete pull" },
+  "limit-rate": {
+    kind: "rate",
+    help: "send at most this to all pullers together, such as 10MB/s, 100Mbit/s",
+  },
+  "state-dir": {
+    kind: "string",
+    placeholder: "FOLDER",
+    help: "where this machine's identity and its catalog of exposures live",
+    default: "$XDG_STATE_HOME/red-giant or its like",
+  },
+  link: {
+    kind: "choice",
+    choices: linkKinds,
+    placeholder: "KIND",
+    help: `how to reach the network: ${linkKinds.join(" or ")}`,
+  },
+  json: { kind: "boolean", help: "print JSON lines, and nothing else" },
+} as const satisfies FlagTable;
+
+type Flags = Parsed<typeof flags>["flags"];
+
+/** `rgtp expose PATH`. */
+export const exposeCommand: Command = defineCommand({
+  summary: "seals a file once and serves it to whoever has the ticket, until it is stopped",
+  operands: { required: ["PATH"], optional: [] },
+  flags,
+  details: [
+    "The ticket is printed on standard output; it holds a secret: whoever has it may pull. The same file exposed again with the same " +
+    "state folder is the same exposure: pulls go on, and earlier tickets stay good as long as address and port are the same.",
+    "Exit status: 0 after --once or --for, 130 after Ctrl-C, 143 after SIGTERM (pullers are told both times; a second signal ends " +
+    "it at once), or the error's code without its sign: 2 wrong arguments, 14 not a regular file, 16 no such file, 18 the file " +
+    "changed while it was read, 20 it cannot be read, 23 the port is taken.",
+  ],
+  examples: ["video.mkv", "video.mkv --port 9000 --limit-rate 100Mbit/s --for 1h", "video.mkv --once --json"],
+  permissions: [
+    ["--allow-net", "to answer pullers, whose addresses nobody knows before"],
+    ["--allow-read=PATH,STATE", "the file, and the state folder (--state-dir)"],
+    ["--allow-write=STATE", "the state folder; PATH is never written to"],
+    [
+      "--allow-sys=networkInterfaces",
+      "to put this machine's addresses into the ticket; not with --host ADDRESS",
+    ],
+    [
+      "--allow-env=XDG_STATE_HOME,HOME",
+      "to find the state folder (LOCALAPPDATA on Windows); not with --state-dir",
+    ],
+  ],
+  run: ({ flags, rest }, io) => runExpose(rest[0], flags, io),
+});
+
+async function runExpose(path: string, flags: Flags, io: Io): Promise<number> {
+  checkFlags(flags);
+  const stateDir = flags["state-dir"] ?? defaultStateDir();
+  demand([toNet(), toRead(path), toRead(stateDir), toWrite(stateDir)]);
+  using interrupt = new Interrupt();
+  const status = new StatusLine(io);
+  const view = flags.json ? new JsonView(io) : new HumanView(io, status);
+  const finished = Promise.withResolvers<void>();
+  let exposure: Exposure;
+  try {
+    exposure = await expose(path, {
+      ...exposeOptions(flags),
+      stateDir,
+      signal: interrupt.signal,
+      onSeal: (bytes, total) => view.sealing(bytes, total),
+      onEvent: (event) => {
+        view.event(event);
+        if (event.kind === "completed" && flags.once) finished.resolve();
+      },
+    });
+  } catch (error) {
+    status.clear();
+    if (interrupt.status === undefined) throw error;
+    tellInterrupted(io, flags.json);
+    return interrupt.status;
+  }
+  return await serve(exposure, view, { interrupt, finished: finished.promise, forMs: flags.for ?? Infinity });
+}
+
+function tellInterrupted(io: Io, json: boolean): void {
+  const message = "stopped before the file was sealed: nothing was exposed";
+  if (json) emit(io, "error", { code: errorTable.CANCELLED[0], name: "CANCELLED", message });
+  else io.err(`${message}\n`);
+}
+
+/** Until one of the ends that it may have; the counts at the end are told before the exposure is closed. */
+async function serve(
+  exposure: Exposure,
+  view: View,
+  { interrupt, finished, forMs }: { interrupt: Interrupt; finished: Promise<void>; forMs: number },
+): Promise<number> {
+  const over = new AbortController();
+  const ticker = setInterval(() => view.tick(exposure), TICK_MS);
+  try {
+    view.ready(exposure);
+    const any = AbortSignal.any([over.signal, interrupt.signal]);
+    // `closed` ends by itself only when the socket dies, and then it rejects.
+    await Promise.race([pause(forMs, any), finished, exposure.closed]);
+    return interrupt.status ?? 0;
+  } finally {
+    over.abort();
+    clearInterval(ticker);
+    view.end(exposure);
+    await exposure.close();
+  }
+}
+
+/** How often the views may say something. */
+const TICK_MS = 250;
+const SERVED_MS = 2000;
+
+/** Who is told what happens. */
+interface View {
+  sealing(bytes: number, total: number): void;
+  ready(exposure: Exposure): void;
+  event(event: ExposureEvent): void;
+  tick(exposure: Exposure): void;
+  end(exposure: Exposure): void;
+}
+
+class JsonView implements View {
+  readonly #io: Io;
+  #saidAt = performance.now();
+  #said = served(0, 0);
+
+  constructor(io: Io) {
+    this.#io = io;
+  }
+
+  sealing(): void {}
+
+  ready({ ticket, id, bytes, chunks, sealSeconds }: Exposure): void {
+    emit(this.#io, "ready", { ticket, id, bytes, chunks, sealSeconds });
+  }
+
+  event(): void {}
+
+  tick(exposure: Exposure): void {
+    const now = performance.now();
+    const { bytesSent, pullers } = exposure.stats();
+    const next = served(bytesSent, pullers.length);
+    if (
+      now - this.#saidAt < SERVED_MS ||
+      (next.bytes === this.#said.bytes && next.pullers === this.#said.pullers)
+    ) return;
+    this.#saidAt = now;
+    this.#said = next;
+    emit(this.#io, "served", { ...next });
+  }
+
+  end(exposure: Exposure): void {
+    const { bytesSent, pullers } = exposure.stats();
+    emit(this.#io, "served", { ...served(bytesSent, pullers.length) });
+  }
+}
+
+class HumanView implements View {
+  readonly #io: Io;
+  readonly #status: StatusLine;
+  readonly #log: PullerLog;
+  readonly #sealRate = new RateMeter();
+
+  constructor(io: Io, status: StatusLine) {
+    this.#io = io;
+    this.#status = status;
+    this.#log = new PullerLog(status);
+  }
+
+  sealing(bytes: number, total: number): void {
+    const rate = this.#sealRate.update(performance.now(), bytes);
+    const eta = rate > 0 ? `, ${formatSeconds((total - bytes) / rate)} left` : "";
+    this.#status.show(
+      `sealing: ${formatBytes(bytes)} of ${formatBytes(total)}, ${formatPercent(bytes, total)}, ${
+        formatRate(rate)
+      }${eta}`,
+    );
+  }
+
+  ready(exposure: Exposure): void {
+    const { ticket, bytes, chunks, sealSeconds, address } = exposure;
+    const { name, addresses } = parseTicket(ticket);
+    const note = (text: string) => this.#status.note(text);
+    this.#status.clear();
+    note(
+      `exposing ${visible(name)}: ${formatBytes(bytes)} (${bytes} bytes) in ${
+        plural(chunks, "chunk")
+      }, sealed in ` +
+        formatSeconds(sealSeconds),
+    );
+    note(
+      `answering on UDP ${formatAddress(address)}; the ticket names ${
+        addresses.map(formatAddress).join(", ")
+      }`,
+    );
+    if (addresses.every(({ host }) => isLoopback(host))) note(loopbackHint(address.host));
+    note("the ticket (whoever has it may pull):");
+    this.#io.out(ticket);
+    note("to pull it: rgtp pull TICKET [OUT]    to stop: Ctrl-C");
+  }
+
+  event(event: ExposureEvent): void {
+    this.#log.event(event);
+  }
+
+  tick(exposure: Exposure): void {
+    this.#log.show(exposure.stats());
+  }
+
+  end(exposure: Exposure): void {
+    const { bytesSent, completed } = exposure.stats();
+    this.#status.clear();
+    this.#status.note(`stopped: ${formatBytes(bytesSent)} served, ${plural(completed, "complete pull")}`);
+  }
+}
+
+function served(bytes: number, pullers: number): { bytes: number; pullers: number } {
+  return { bytes, pullers };
+}
+
+function isLoopback(host: string): boolean {
+  return host.startsWith("127.") || host === "::1" || host === "localhost";
+}
+
+function loopbackHint(bound: string): string {
+  if (isLoopback(bound)) return "only this machine can reach that: leave --host out to let others pull";
+  return isGranted({ name: "sys", kind: "networkInterfaces" })
+    ? "this machine has no other address: only it can pull"
+    : "others cannot reach that: run again with --allow-sys=networkInterfaces, or with --host and an address of this machine";
+}
+
+function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
+  const { port, host, name, profile, link } = flags;
+  const chunkSize = flags["chunk-size"];
+  const limitRate = flags["limit-rate"];
+  return {
+    ...(port !== undefined && { port }),
+    ...(host !== undefined && { host }),
+    ...(name !== undefined && { name }),
+    ...(profile !== undefined && { profile }),
+    ...(link !== undefined && { link }),
+    ...(chunkSize !== undefined && { chunkSize }),
+    ...(limitRate !== undefined && { limitRate }),
+  };
+}
+
+/** What the library would call a mistake of its caller. */
+function checkFlags(flags: Flags): void {
+  const size = flags["chunk-size"];
+  const { chunkBytesMin, chunkBytesMax, nameBytesMax } = limits;
+  if (
+    size !== undefined && (size < chunkBytesMin || size > chunkBytesMax || !Number.isInteger(Math.log2(size)))
+  ) {
+    throw new RgtpError(
+      "INVALID_ARG",
+      `--chunk-size is ${size} bytes: it must be a power of two from 4KiB to 1MiB (the profiles take ` +
+        `${Object.entries(profiles).map(([name, bytes]) => `${name} ${bytes / 1024}KiB`).join(", ")})`,
+    );
+  }
+  const bytes = utf8(flags.name ?? "").length;
+  if (bytes > nameBytesMax) {
+    throw new RgtpError(
+      "INVALID_ARG",
+      `--name has ${bytes} bytes of UTF-8: at most ${nameBytesMax} are allowed`,
+    );
+  }
+}
