@@ -1,5 +1,5 @@
 /*
- * The least that a receiver-driven transfer over `Deno.DatagramConn` can do: requests for 20 datagrams, 80 outstanding, datagrams of
+ * The least that a receiver-driven transfer over `Deno.DatagramConn` can do: requests for 40 datagrams, 80 outstanding, datagrams of
  * the size that RGTP sends. Nothing is sealed, verified or stored.
  *
  *   _bare_loop.ts serve                 prints its port
@@ -7,7 +7,7 @@
  */
 const SYMBOL_BYTES = 1428;
 const DATAGRAM_BYTES = 24 + SYMBOL_BYTES;
-const BURST = 20;
+const BURST = 40;
 const OUTSTANDING = 80;
 const RECEIVES_AT_ONCE = 16;
 

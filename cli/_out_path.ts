@@ -42,14 +42,6 @@ export function outputPath(out: string | undefined, name: string, id: string): s
   return out;
 }
 
-/** The folder that a path lies in. */
-export function folderOf(path: string): string {
-  const at = Deno.build.os === "windows"
-    ? Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"))
-    : path.lastIndexOf("/");
-  return at < 0 ? "." : path.slice(0, at) || "/";
-}
-
 function isFolder(path: string): boolean {
   try {
     return Deno.statSync(path).isDirectory;

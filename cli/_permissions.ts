@@ -1,3 +1,4 @@
+import { basename, dirname, join } from "node:path";
 import { RgtpError } from "../core/errors.ts";
 import { visible } from "./_text.ts";
 
@@ -42,4 +43,22 @@ export function demand(needs: readonly Need[]): void {
 /** Whether Deno grants it without a question. */
 export function isGranted(descriptor: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(descriptor).state === "granted";
+}
+
+/**
+ * Where a path leads to when links are followed; the last part need not exist. Deno asks for the permission of that place as well as
+ * soon as an open file's state is looked at. Needs the permission to read `path`.
+ */
+export function linksFollowed(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    // Not there: then it will be made in its folder.
+  }
+  try {
+    return join(Deno.realPathSync(dirname(path)), basename(path));
+  } catch {
+    // What is wrong with it shows, with a better message, when it is opened.
+    return path;
+  }
 }

@@ -85,12 +85,11 @@ export class HumanPullView implements PullView {
 
   progress(progress: PullProgress): void {
     this.#last = progress;
-    const { done, reused, total } = progress;
-    const rate = this.#meter.update(performance.now(), done - reused);
-    if (total === 0) this.#status.show("waiting for the first answer");
-    else {this.#status.show(
-        this.#stalled === undefined ? progressText(progress, rate) : this.#stallText(progress),
-      );}
+    const { done, reused, total, rate: average } = progress;
+    if (total === 0) return this.#status.show("waiting for the first answer");
+    const rate = this.#meter.update(performance.now(), done - reused, average);
+    const text = this.#stalled === undefined ? progressText(progress, rate) : this.#stallText(progress);
+    this.#status.show(text);
   }
 
   stall(reason: string | undefined): void {

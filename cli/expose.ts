@@ -1,24 +1,20 @@
-import { formatAddress } from "../codec/address.ts";
-import { parseTicket } from "../codec/ticket.ts";
 import { utf8 } from "../core/bytes.ts";
 import { errorTable, RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { expose } from "../transport/expose.ts";
-import type { Exposure, ExposureEvent } from "../transport/expose.ts";
+import type { Exposure } from "../transport/expose.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
 import { DEFAULT_PROFILE, profiles } from "../transport/exposure/profiles.ts";
 import { linkKinds } from "../transport/link/open_link.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
+import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
+import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
-import { demand, isGranted, toNet, toRead, toWrite } from "./_permissions.ts";
-import { PullerLog } from "./_puller_log.ts";
-import { RateMeter } from "./_rate_meter.ts";
+import { demand, linksFollowed, toNet, toRead, toWrite } from "./_permissions.ts";
 import { emit } from "./_report.ts";
-import { StatusLine } from "./_terminal.ts";
-import { formatBytes, formatPercent, formatRate, formatSeconds, plural, visible } from "./_text.ts";
 
 const flags = {
   port: {
@@ -82,7 +78,10 @@ export const exposeCommand: Command = defineCommand({
   examples: ["video.mkv", "video.mkv --port 9000 --limit-rate 100Mbit/s --for 1h", "video.mkv --once --json"],
   permissions: [
     ["--allow-net", "to answer pullers, whose addresses nobody knows before"],
-    ["--allow-read=PATH,STATE", "the file, and the state folder (--state-dir)"],
+    [
+      "--allow-read=PATH,STATE",
+      "the file (of a symbolic link: what it points to as well), and the state folder",
+    ],
     ["--allow-write=STATE", "the state folder; PATH is never written to"],
     [
       "--allow-sys=networkInterfaces",
@@ -100,9 +99,9 @@ async function runExpose(path: string, flags: Flags, io: Io): Promise<number> {
   checkFlags(flags);
   const stateDir = flags["state-dir"] ?? defaultStateDir();
   demand([toNet(), toRead(path), toRead(stateDir), toWrite(stateDir)]);
+  demand([toRead(linksFollowed(path))]);
   using interrupt = new Interrupt();
-  const status = new StatusLine(io);
-  const view = flags.json ? new JsonView(io) : new HumanView(io, status);
+  const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io);
   const finished = Promise.withResolvers<void>();
   let exposure: Exposure;
   try {
@@ -117,7 +116,7 @@ async function runExpose(path: string, flags: Flags, io: Io): Promise<number> {
       },
     });
   } catch (error) {
-    status.clear();
+    view.clear();
     if (interrupt.status === undefined) throw error;
     tellInterrupted(io, flags.json);
     return interrupt.status;
@@ -131,10 +130,13 @@ function tellInterrupted(io: Io, json: boolean): void {
   else io.err(`${message}\n`);
 }
 
+/** How often a view may say something. */
+const TICK_MS = 250;
+
 /** Until one of the ends that it may have; the counts at the end are told before the exposure is closed. */
 async function serve(
   exposure: Exposure,
-  view: View,
+  view: ExposeView,
   { interrupt, finished, forMs }: { interrupt: Interrupt; finished: Promise<void>; forMs: number },
 ): Promise<number> {
   const over = new AbortController();
@@ -151,129 +153,6 @@ async function serve(
     view.end(exposure);
     await exposure.close();
   }
-}
-
-/** How often the views may say something. */
-const TICK_MS = 250;
-const SERVED_MS = 2000;
-
-/** Who is told what happens. */
-interface View {
-  sealing(bytes: number, total: number): void;
-  ready(exposure: Exposure): void;
-  event(event: ExposureEvent): void;
-  tick(exposure: Exposure): void;
-  end(exposure: Exposure): void;
-}
-
-class JsonView implements View {
-  readonly #io: Io;
-  #saidAt = performance.now();
-  #said = served(0, 0);
-
-  constructor(io: Io) {
-    this.#io = io;
-  }
-
-  sealing(): void {}
-
-  ready({ ticket, id, bytes, chunks, sealSeconds }: Exposure): void {
-    emit(this.#io, "ready", { ticket, id, bytes, chunks, sealSeconds });
-  }
-
-  event(): void {}
-
-  tick(exposure: Exposure): void {
-    const now = performance.now();
-    const { bytesSent, pullers } = exposure.stats();
-    const next = served(bytesSent, pullers.length);
-    if (
-      now - this.#saidAt < SERVED_MS ||
-      (next.bytes === this.#said.bytes && next.pullers === this.#said.pullers)
-    ) return;
-    this.#saidAt = now;
-    this.#said = next;
-    emit(this.#io, "served", { ...next });
-  }
-
-  end(exposure: Exposure): void {
-    const { bytesSent, pullers } = exposure.stats();
-    emit(this.#io, "served", { ...served(bytesSent, pullers.length) });
-  }
-}
-
-class HumanView implements View {
-  readonly #io: Io;
-  readonly #status: StatusLine;
-  readonly #log: PullerLog;
-  readonly #sealRate = new RateMeter();
-
-  constructor(io: Io, status: StatusLine) {
-    this.#io = io;
-    this.#status = status;
-    this.#log = new PullerLog(status);
-  }
-
-  sealing(bytes: number, total: number): void {
-    const rate = this.#sealRate.update(performance.now(), bytes);
-    const eta = rate > 0 ? `, ${formatSeconds((total - bytes) / rate)} left` : "";
-    this.#status.show(
-      `sealing: ${formatBytes(bytes)} of ${formatBytes(total)}, ${formatPercent(bytes, total)}, ${
-        formatRate(rate)
-      }${eta}`,
-    );
-  }
-
-  ready(exposure: Exposure): void {
-    const { ticket, bytes, chunks, sealSeconds, address } = exposure;
-    const { name, addresses } = parseTicket(ticket);
-    const note = (text: string) => this.#status.note(text);
-    this.#status.clear();
-    note(
-      `exposing ${visible(name)}: ${formatBytes(bytes)} (${bytes} bytes) in ${
-        plural(chunks, "chunk")
-      }, sealed in ` +
-        formatSeconds(sealSeconds),
-    );
-    note(
-      `answering on UDP ${formatAddress(address)}; the ticket names ${
-        addresses.map(formatAddress).join(", ")
-      }`,
-    );
-    if (addresses.every(({ host }) => isLoopback(host))) note(loopbackHint(address.host));
-    note("the ticket (whoever has it may pull):");
-    this.#io.out(ticket);
-    note("to pull it: rgtp pull TICKET [OUT]    to stop: Ctrl-C");
-  }
-
-  event(event: ExposureEvent): void {
-    this.#log.event(event);
-  }
-
-  tick(exposure: Exposure): void {
-    this.#log.show(exposure.stats());
-  }
-
-  end(exposure: Exposure): void {
-    const { bytesSent, completed } = exposure.stats();
-    this.#status.clear();
-    this.#status.note(`stopped: ${formatBytes(bytesSent)} served, ${plural(completed, "complete pull")}`);
-  }
-}
-
-function served(bytes: number, pullers: number): { bytes: number; pullers: number } {
-  return { bytes, pullers };
-}
-
-function isLoopback(host: string): boolean {
-  return host.startsWith("127.") || host === "::1" || host === "localhost";
-}
-
-function loopbackHint(bound: string): string {
-  if (isLoopback(bound)) return "only this machine can reach that: leave --host out to let others pull";
-  return isGranted({ name: "sys", kind: "networkInterfaces" })
-    ? "this machine has no other address: only it can pull"
-    : "others cannot reach that: run again with --allow-sys=networkInterfaces, or with --host and an address of this machine";
 }
 
 function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {

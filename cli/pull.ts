@@ -12,7 +12,7 @@ import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { outputPath } from "./_out_path.ts";
 import type { Need } from "./_permissions.ts";
-import { demand, toNet, toRead, toWrite } from "./_permissions.ts";
+import { demand, linksFollowed, toNet, toRead, toWrite } from "./_permissions.ts";
 import { HumanPullView, JsonPullView } from "./_pull_views.ts";
 import { emit } from "./_report.ts";
 import { formatBytes, visible } from "./_text.ts";
@@ -67,7 +67,10 @@ export const pullCommand: Command = defineCommand({
       "--allow-net",
       "to reach the exposer; for a ticket with IPv4 addresses alone --allow-net=HOST:PORT,0.0.0.0:0 is enough",
     ],
-    ["--allow-read=FOLDER", "the folder that OUT is in, and the FILE of @FILE"],
+    [
+      "--allow-read=FOLDER",
+      "the folder that OUT is in (of a symbolic link: what it points to as well), and the FILE of @FILE",
+    ],
     ["--allow-write=FOLDER", "the folder that OUT is in"],
   ],
   run: ({ flags, rest }, io) => runPull(rest, flags, io),
@@ -79,6 +82,7 @@ async function runPull([source, out]: readonly string[], flags: Flags, io: Io): 
   if (out !== undefined) demand([toRead(out)]);
   const path = outputPath(out, ticket.name, id);
   demand([...netNeeds(ticket), ...fileNeeds(path)]);
+  demand(fileNeeds(linksFollowed(path)));
   using interrupt = new Interrupt();
   const view = flags.json ? new JsonPullView(io) : new HumanPullView(io, ticket, path);
   const task = pull(ticket, {

@@ -48,12 +48,15 @@ async function show(folder: string, mib: number, running: Set<Program>): Promise
   const rateLimit = option("--limit-rate");
   const pullArgs = ["pull", ready.ticket, copy, ...(rateLimit ? ["--limit-rate", rateLimit] : [])];
   const first = new Program(running, pullArgs);
-  const reached = await first.until("progress", ({ bytes, total }) => bytes >= 0.4 * total);
+  const seen = await first.until("progress", ({ bytes, total }) => bytes >= total / 10);
+  await pause((seen.total / 2 - seen.bytes) / seen.rate);
   await first.end("SIGKILL");
-  say(`   killed at about ${share(reached.bytes, reached.total)}, which had come at ${rate(reached.rate)};`);
+  say(`   killed about half-way; it was coming at ${rate(seen.rate)}.`);
   say(
     `   ${
-      await exists(copy) ? "copy.bin EXISTS, and it must not" : "there is no copy.bin yet, only a part of it"
+      await exists(copy)
+        ? "There IS a copy.bin, and there must be none"
+        : "There is no copy.bin yet, only a part of it"
     }.`,
   );
   if (await exists(copy)) return false;
@@ -117,6 +120,10 @@ async function exists(path: string): Promise<boolean> {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
+}
+
+function pause(time: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, 1000 * time)));
 }
 
 function option(name: string): string | undefined {

@@ -8,6 +8,7 @@ import { RgtpError } from "../core/errors.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import { ticketId, ticketPsk } from "../crypto/key_schedule.ts";
+import { isUsableX25519Key } from "../crypto/mod.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import type { Link } from "./link/link.ts";
@@ -104,6 +105,13 @@ export class Pull implements AsyncIterable<PulledChunk> {
 
   /** See {@linkcode pull}. */
   constructor(ticket: Ticket, options: PullOptions) {
+    // Text keeps its form when a character is mistaken: that the key is none shows only here.
+    if (!isUsableX25519Key(ticket.exposerKey)) {
+      throw new RgtpError(
+        "INVALID_ARG",
+        "the ticket is damaged: its exposer's key is not a key; copy it again from the line that 'rgtp expose' printed",
+      );
+    }
     this.ticket = ticket;
     this.#options = options;
   }

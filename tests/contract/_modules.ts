@@ -34,14 +34,14 @@ const watched = new Set([
 ]);
 
 /** Reads a module. @throws {Error} when an import's specifier is not a plain text */
-export function moduleFacts(source: string): ModuleFacts {
+export function moduleFacts(source: string, name = "module.ts"): ModuleFacts {
   const imports: Mention[] = [];
   const uses: Mention[] = [];
   const at = (node: { range: readonly [number, number] }) =>
     source.slice(0, node.range[0]).split("\n").length;
   const addImport = (node: Deno.lint.Node, specifier: unknown) => {
     if (typeof specifier !== "string") {
-      throw new Error(`line ${at(node)}: an import whose target is computed`);
+      throw new Error(`${name}:${at(node)}: an import whose target is computed`);
     }
     imports.push({ line: at(node), what: specifier });
   };
@@ -75,6 +75,6 @@ export function moduleFacts(source: string): ModuleFacts {
     },
   };
   const plugin: Deno.lint.Plugin = { name: "facts", rules: { facts: { create: () => visitor } } };
-  Deno.lint.runPlugin(plugin, "module.ts", source);
+  Deno.lint.runPlugin(plugin, name, source);
   return { imports, uses };
 }

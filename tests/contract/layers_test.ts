@@ -63,7 +63,9 @@ const LINES_MAX = 500;
 const files = projectFiles();
 const sources = files.filter((file) => /\.ts$/.test(file));
 const facts = new Map(
-  sources.filter((file) => !file.endsWith(".d.ts")).map((file) => [file, moduleFacts(projectText(file))]),
+  sources.filter((file) => !file.endsWith(".d.ts")).map((
+    file,
+  ) => [file, moduleFacts(projectText(file), file)]),
 );
 
 const importers = Map.groupBy(relativeImports(), ({ target }) => target);

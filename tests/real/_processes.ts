@@ -2,6 +2,7 @@
  * `rgtp` as people run it: a process of its own, with the Deno permissions that its help names, known by its lines of JSON alone.
  */
 import { join } from "node:path";
+import { parseTicket } from "../../codec/ticket.ts";
 
 /** The exposer serves. */
 export interface ReadyEvent {
@@ -130,6 +131,8 @@ export class RgtpProcess implements AsyncDisposable {
       this.#isOver = true;
       this.#wake();
     });
+    // Whoever waits for this process learns of it; before that, it shall not end the whole run of tests.
+    this.status.catch(() => {});
   }
 
   /** Whether it has ended. */
@@ -268,6 +271,11 @@ export function startPuller(
 export async function stopExposer(exposer: RgtpProcess): Promise<number> {
   await exposer.kill("SIGINT");
   return exposer.last("served")?.bytes ?? 0;
+}
+
+/** The port that a ticket names. */
+export function portOf(ticket: string): number {
+  return parseTicket(ticket).addresses[0].port;
 }
 
 async function pump(from: ReadableStream<Uint8Array>, take: (text: string) => void): Promise<void> {

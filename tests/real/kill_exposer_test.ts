@@ -9,7 +9,7 @@
 import { assertEquals, assertLessOrEqual } from "../_assert.ts";
 import { allocatedBytes, makeFile, sha256Of, TestFolder } from "./_files.ts";
 import { COST_MAX, KILL_BYTES, KILLS, killShares, partReaches, percent } from "./_kills.ts";
-import { startExposer, startPuller } from "./_processes.ts";
+import { portOf, startExposer, startPuller } from "./_processes.ts";
 
 const SEED = 20_250_102;
 /** Linux's default receive buffer for UDP, which counts more than a packet's own bytes. */
@@ -23,7 +23,7 @@ Deno.test(`an exposer of 1 GB is killed 20 times, and a pull of it completes`, a
   let { exposer, ready } = await startExposer(made.path, { host, stateDir });
   try {
     const { ticket, id } = ready;
-    const port = Number(new URL(ticket.replace("rgtp:", "http:")).port);
+    const port = portOf(ticket);
     const plainOut = folder.file("plain");
     await using plainPuller = startPuller(ticket, plainOut);
     const plain = await plainPuller.done();

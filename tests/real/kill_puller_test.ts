@@ -6,7 +6,7 @@
  */
 import { assertEquals, assertLessOrEqual } from "../_assert.ts";
 import { allocatedBytes, makeFile, sha256Of, TestFolder } from "./_files.ts";
-import { COST_MAX, KILL_BYTES, KILLS, killShares, partReaches, percent } from "./_kills.ts";
+import { COST_MAX, KILL_BYTES, killShares, partReaches, percent } from "./_kills.ts";
 import { startExposer, startPuller, stopExposer } from "./_processes.ts";
 
 const SEED = 20_250_101;

@@ -5,7 +5,7 @@
 import { assertEquals, assertGreater } from "../_assert.ts";
 import { profiles } from "../../transport/exposure/profiles.ts";
 import { makeFile, sha256Of, TestFolder } from "./_files.ts";
-import { startExposer, startPuller, stopExposer } from "./_processes.ts";
+import { portOf, startExposer, startPuller, stopExposer } from "./_processes.ts";
 import type { DoneEvent, StartOptions } from "./_processes.ts";
 
 const CHUNK = 65_536;
@@ -60,7 +60,7 @@ Deno.test("a pull needs no more of Deno's permissions than its help names", asyn
     bytes: CHUNK + 1,
     pullWith: (ticket, folder) => ({
       permissions: [
-        `--allow-net=${new URL(ticket.replace("rgtp:", "http:")).host},0.0.0.0:0`,
+        `--allow-net=127.0.0.1:${portOf(ticket)},0.0.0.0:0`,
         `--allow-read=${folder}`,
         `--allow-write=${folder}`,
       ],

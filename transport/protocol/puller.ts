@@ -154,6 +154,8 @@ export class PullerMachine implements Machine<PullerOutput> {
   #renewAt = Infinity;
   #tokenLost = false;
   #to: Address | undefined;
+  /** When it last answered a handshake: that alone is no progress. */
+  #answeredAt = -Infinity;
   /** Proved by a handshake, or named by the ticket: from then on it is never anybody else. */
   #exposerKey: Uint8Array | undefined;
   #grant: Grant | undefined;
@@ -351,7 +353,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#roundTrip = result.roundTrip;
     this.#to = address;
     this.#exposerKey = result.exposerKey;
-    this.#progressed(now);
+    this.#answeredAt = now;
     if (this.#phase === "handshake") this.#handleGrant(now, answer.grant, result.exposerKey);
     else if (!equalBytes(answer.grant.manifest, this.#grant!.manifest)) {
       this.#fail(forgedGrant("another manifest"));
@@ -373,6 +375,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     if (!equalBytes(keyCheck(engine, grant.exposureKey), manifest.keyCheck)) {
       return this.#fail(forgedGrant("another key"));
     }
+    this.#progressed(now);
     this.#grant = grant;
     this.#manifest = manifest;
     this.#phase = "granted";
@@ -541,6 +544,13 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** What is known of why nothing comes. */
   #silence(): RgtpError {
     const where = this.#options.addresses.map(formatAddress).join(", ");
+    if (this.#phase !== "handshake" && this.#answeredAt > this.#lastProgress) {
+      return new RgtpError(
+        "TIMEOUT",
+        `${this.#source} answers, but its data does not arrive: something on the way drops large packets (a firewall, a tunnel ` +
+          "that carries less than 1280 bytes); what is here is kept: run the same pull again to go on",
+      );
+    }
     if (this.#phase !== "handshake") {
       return new RgtpError(
         "TIMEOUT",

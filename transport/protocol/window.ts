@@ -40,7 +40,7 @@ export class SafeWindow {
 
   /** Symbols that one request may ask for: they arrive as one burst. */
   get burst(): number {
-    return Math.min(this.#burstMax, Math.max(4, this.symbols >> 2));
+    return Math.min(this.#burstMax, Math.max(4, this.symbols >> 1));
   }
 
   /** Smoothed round trip, ms. */

@@ -1,0 +1,146 @@
+import { formatAddress } from "../codec/address.ts";
+import { parseTicket } from "../codec/ticket.ts";
+import type { Exposure, ExposureEvent } from "../transport/expose.ts";
+import type { Io } from "./_io.ts";
+import { isGranted } from "./_permissions.ts";
+import { PullerLog } from "./_puller_log.ts";
+import { RateMeter } from "./_rate_meter.ts";
+import { emit } from "./_report.ts";
+import { StatusLine } from "./_terminal.ts";
+import { formatBytes, formatPercent, formatRate, formatSeconds, plural, visible } from "./_text.ts";
+
+const SERVED_MS = 2000;
+
+/** Who is told how an exposure goes. */
+export interface ExposeView {
+  /** So much of the file is sealed. */
+  sealing(bytes: number, total: number): void;
+  /** It serves. */
+  ready(exposure: Exposure): void;
+  /** A puller came or went. */
+  event(event: ExposureEvent): void;
+  /** Some time has passed. */
+  tick(exposure: Exposure): void;
+  /** It is about to close. */
+  end(exposure: Exposure): void;
+  /** Takes away what is not to stay. */
+  clear(): void;
+}
+
+/** For programs: JSON lines. */
+export class JsonExposeView implements ExposeView {
+  readonly #io: Io;
+  #saidAt = performance.now();
+  #said = served(0, 0);
+
+  constructor(io: Io) {
+    this.#io = io;
+  }
+
+  sealing(): void {}
+
+  ready({ ticket, id, bytes, chunks, sealSeconds }: Exposure): void {
+    emit(this.#io, "ready", { ticket, id, bytes, chunks, sealSeconds });
+  }
+
+  event(): void {}
+
+  tick(exposure: Exposure): void {
+    const now = performance.now();
+    const { bytesSent, pullers } = exposure.stats();
+    const next = served(bytesSent, pullers.length);
+    if (
+      now - this.#saidAt < SERVED_MS ||
+      (next.bytes === this.#said.bytes && next.pullers === this.#said.pullers)
+    ) return;
+    this.#saidAt = now;
+    this.#said = next;
+    emit(this.#io, "served", { ...next });
+  }
+
+  end(exposure: Exposure): void {
+    const { bytesSent, pullers } = exposure.stats();
+    emit(this.#io, "served", { ...served(bytesSent, pullers.length) });
+  }
+
+  clear(): void {}
+}
+
+/** For people: ticket and addresses, and a line that says who pulls. */
+export class HumanExposeView implements ExposeView {
+  readonly #io: Io;
+  readonly #status: StatusLine;
+  readonly #log: PullerLog;
+  readonly #sealRate = new RateMeter();
+
+  constructor(io: Io) {
+    this.#io = io;
+    this.#status = new StatusLine(io);
+    this.#log = new PullerLog(this.#status);
+  }
+
+  sealing(bytes: number, total: number): void {
+    const rate = this.#sealRate.update(performance.now(), bytes);
+    const eta = rate > 0 ? `, ${formatSeconds((total - bytes) / rate)} left` : "";
+    this.#status.show(
+      `sealing: ${formatBytes(bytes)} of ${formatBytes(total)}, ${formatPercent(bytes, total)}, ${
+        formatRate(rate)
+      }${eta}`,
+    );
+  }
+
+  ready(exposure: Exposure): void {
+    const { ticket, bytes, chunks, sealSeconds, address } = exposure;
+    const { name, addresses } = parseTicket(ticket);
+    const note = (text: string) => this.#status.note(text);
+    this.#status.clear();
+    note(
+      `exposing ${visible(name)}: ${formatBytes(bytes)} (${bytes} bytes) in ${
+        plural(chunks, "chunk")
+      }, sealed in ` +
+        formatSeconds(sealSeconds),
+    );
+    note(
+      `answering on UDP ${formatAddress(address)}; the ticket names ${
+        addresses.map(formatAddress).join(", ")
+      }`,
+    );
+    if (addresses.every(({ host }) => isLoopback(host))) note(loopbackHint(address.host));
+    note("the ticket (whoever has it may pull):");
+    this.#io.out(ticket);
+    note("to pull it: rgtp pull TICKET [OUT]    to stop: Ctrl-C");
+  }
+
+  event(event: ExposureEvent): void {
+    this.#log.event(event);
+  }
+
+  tick(exposure: Exposure): void {
+    this.#log.show(exposure.stats());
+  }
+
+  end(exposure: Exposure): void {
+    const { bytesSent, completed } = exposure.stats();
+    this.#status.clear();
+    this.#status.note(`stopped: ${formatBytes(bytesSent)} served, ${plural(completed, "complete pull")}`);
+  }
+
+  clear(): void {
+    this.#status.clear();
+  }
+}
+
+function served(bytes: number, pullers: number): { bytes: number; pullers: number } {
+  return { bytes, pullers };
+}
+
+function isLoopback(host: string): boolean {
+  return host.startsWith("127.") || host === "::1" || host === "localhost";
+}
+
+function loopbackHint(bound: string): string {
+  if (isLoopback(bound)) return "only this machine can reach that: leave --host out to let others pull";
+  return isGranted({ name: "sys", kind: "networkInterfaces" })
+    ? "this machine has no other address: only it can pull"
+    : "others cannot reach that: run again with --allow-sys=networkInterfaces, or with --host and an address of this machine";
+}

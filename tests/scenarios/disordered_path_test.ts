@@ -1,0 +1,16 @@
+// Packets overtake each other and come twice: that is not loss, and nothing is stored twice.
+import { assertLess } from "../_assert.ts";
+import { expectWhole, leastWireBytes, simExposure, simTransfer } from "../sim/transfer.ts";
+import { simSeeds } from "../sim/world.ts";
+
+Deno.test("jitter, packets held back and duplicates: all bytes arrive, and little is sent twice", async () => {
+  for (const seed of simSeeds(1, 2, 3, 4)) {
+    const exposure = await simExposure(seed, 2_000_000);
+    const path = { delayMs: 20, jitterMs: 10, reorderRate: 0.05, reorderMs: 15, duplicateRate: 0.05 };
+    const { world, exposer, puller } = simTransfer(seed, exposure, { path });
+    const time = world.run(() => puller.ended, 120_000);
+    expectWhole(puller, exposure);
+    assertLess(time, 15_000);
+    assertLess(exposer.machine.bytesSent, 1.1 * leastWireBytes(exposure));
+  }
+});
