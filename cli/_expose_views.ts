@@ -3,7 +3,7 @@ import { parseTicket } from "../codec/ticket.ts";
 import type { Exposure, ExposureEvent } from "../transport/expose.ts";
 import type { Io } from "./_io.ts";
 import { isGranted } from "./_permissions.ts";
-import { PullerLog } from "./_puller_log.ts";
+import { byAddress, PullerLog } from "./_puller_log.ts";
 import { RateMeter } from "./_rate_meter.ts";
 import { emit } from "./_report.ts";
 import { StatusLine } from "./_terminal.ts";
@@ -48,7 +48,7 @@ export class JsonExposeView implements ExposeView {
   tick(exposure: Exposure): void {
     const now = performance.now();
     const { bytesSent, pullers } = exposure.stats();
-    const next = served(bytesSent, pullers.length);
+    const next = served(bytesSent, byAddress(pullers).length);
     if (
       now - this.#saidAt < SERVED_MS ||
       (next.bytes === this.#said.bytes && next.pullers === this.#said.pullers)
@@ -60,7 +60,7 @@ export class JsonExposeView implements ExposeView {
 
   end(exposure: Exposure): void {
     const { bytesSent, pullers } = exposure.stats();
-    emit(this.#io, "served", { ...served(bytesSent, pullers.length) });
+    emit(this.#io, "served", { ...served(bytesSent, byAddress(pullers).length) });
   }
 
   clear(): void {}
@@ -72,6 +72,7 @@ export class HumanExposeView implements ExposeView {
   readonly #status: StatusLine;
   readonly #log: PullerLog;
   readonly #sealRate = new RateMeter();
+  #exposure: Exposure | undefined;
 
   constructor(io: Io) {
     this.#io = io;
@@ -91,6 +92,7 @@ export class HumanExposeView implements ExposeView {
 
   ready(exposure: Exposure): void {
     const { ticket, bytes, chunks, sealSeconds, address } = exposure;
+    this.#exposure = exposure;
     const { name, addresses } = parseTicket(ticket);
     const note = (text: string) => this.#status.note(text);
     this.#status.clear();
@@ -112,7 +114,7 @@ export class HumanExposeView implements ExposeView {
   }
 
   event(event: ExposureEvent): void {
-    this.#log.event(event);
+    this.#log.event(event, this.#exposure?.stats().pullers ?? []);
   }
 
   tick(exposure: Exposure): void {

@@ -1,6 +1,6 @@
-/** The exit statuses of a process that was told to stop, as shells write them: 128 and the number of the signal. */
-export const INTERRUPTED = 130;
-export const TERMINATED = 143;
+/** Exit statuses of a process that was told to stop, as shells write them: 128 and the number of the signal. */
+const INTERRUPTED = 130;
+const TERMINATED = 143;
 
 /**
  * Listens for Ctrl-C and SIGTERM for as long as a command runs. The first asks it to stop, the second ends the process at once.

@@ -4,7 +4,9 @@ import { visible } from "./_text.ts";
 
 /** A permission that a command cannot do without, and the flag that gives it. */
 export interface Need {
+  /** As Deno names it. */
   readonly descriptor: Deno.PermissionDescriptor;
+  /** As it is written on the command line. */
   readonly flag: string;
 }
 

@@ -1,5 +1,6 @@
 import { formatAddress } from "../codec/address.ts";
 import type { ExposureEvent, ExposureStats } from "../transport/expose.ts";
+import type { PullerStatus } from "../transport/protocol/exposer.ts";
 import { RateMeter } from "./_rate_meter.ts";
 import type { StatusLine } from "./_terminal.ts";
 import { formatBytes, formatRate, formatSeconds, plural } from "./_text.ts";
@@ -21,9 +22,11 @@ export class PullerLog {
     this.#now = now;
   }
 
-  /** A puller came or went. */
-  event({ kind, address, bytesSent }: ExposureEvent): void {
+  /** A puller came or went, while these pull. */
+  event({ kind, address, bytesSent }: ExposureEvent, pulling: readonly PullerStatus[]): void {
     const who = formatAddress(address);
+    // It has fallen silent under an old token only.
+    if (kind === "left" && pulling.some((puller) => formatAddress(puller.address) === who)) return;
     const since = this.#since.get(who);
     // A grant is renewed in a long pull: that is no news.
     if (kind === "granted" && since !== undefined) return;
@@ -40,7 +43,8 @@ export class PullerLog {
   }
 
   /** Shows how things are. Without a terminal, only what is news. */
-  show({ pullers, bytesSent }: ExposureStats): void {
+  show({ pullers: tokens, bytesSent }: ExposureStats): void {
+    const pullers = byAddress(tokens);
     const rate = this.#meter.update(this.#now(), bytesSent);
     const served = `${formatBytes(bytesSent)} served`;
     const each = pullers.map((puller) => `${formatAddress(puller.address)} ${formatRate(puller.rate)}`);
@@ -54,4 +58,15 @@ export class PullerLog {
     this.#status.show(`${who}; ${served}`);
     this.#last = news;
   }
+}
+
+/** Each puller once: after a new handshake one has an old token beside its new one for a while. */
+export function byAddress(pullers: readonly PullerStatus[]): PullerStatus[] {
+  const merged = new Map<string, PullerStatus>();
+  for (const puller of pullers) {
+    const who = formatAddress(puller.address);
+    const { bytesSent = 0, rate = 0 } = merged.get(who) ?? {};
+    merged.set(who, { ...puller, bytesSent: puller.bytesSent + bytesSent, rate: puller.rate + rate });
+  }
+  return [...merged.values()];
 }

@@ -13,6 +13,7 @@ import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { visible } from "./_text.ts";
 import { demand, linksFollowed, toNet, toRead, toWrite } from "./_permissions.ts";
 import { emit } from "./_report.ts";
 
@@ -110,6 +111,7 @@ async function runExpose(path: string, flags: Flags, io: Io): Promise<number> {
       stateDir,
       signal: interrupt.signal,
       onSeal: (bytes, total) => view.sealing(bytes, total),
+      onWarning: (text) => io.err(`warning: ${visible(text)}\n`),
       onEvent: (event) => {
         view.event(event);
         if (event.kind === "completed" && flags.once) finished.resolve();

@@ -6,14 +6,16 @@ import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
-import type { AeadName } from "../crypto/engine.ts";
+import type { AeadName, Engine } from "../crypto/engine.ts";
 import { reachableHosts } from "./addresses.ts";
 import { ExposerShell } from "./exposer_shell.ts";
 import type { ExposerEvent } from "./exposer_shell.ts";
 import { DEFAULT_PROFILE, profiles } from "./exposure/profiles.ts";
 import type { ProfileName } from "./exposure/profiles.ts";
+import type { SealedExposure } from "./exposure/seal.ts";
 import { bytesSource, openFileSource } from "./exposure/source.ts";
 import { openState } from "./exposure/state.ts";
+import type { ExposerState } from "./exposure/state.ts";
 import { TicketBook } from "./exposure/ticket_book.ts";
 import type { Link, LinkStats } from "./link/link.ts";
 import { openLink } from "./link/open_link.ts";
@@ -49,6 +51,8 @@ export interface ExposeOptions {
   readonly signal?: AbortSignal;
   /** Told while sealing: plaintext bytes sealed, and of how many. */
   readonly onSeal?: (bytes: number, total: number) => void;
+  /** Told what is not as it should be, but stops nothing. */
+  readonly onWarning?: (text: string) => void;
   /** Told when a puller gets a grant, and when it has everything or falls silent. */
   readonly onEvent?: (event: ExposureEvent) => void;
 }
@@ -126,9 +130,14 @@ const PORTS_TRIED = 100;
 export async function expose(source: string | Uint8Array, options: ExposeOptions = {}): Promise<Exposure> {
   const name = checkedName(options.name ?? (typeof source === "string" ? baseName(source) : ""));
   const engine = defaultEngine();
-  const state = openState(engine, systemRandom, options.stateDir);
   const bytes = typeof source === "string" ? openFileSource(source) : bytesSource(source);
+  let state: ExposerState | undefined;
+  let link: Link | undefined;
   try {
+    // A taken port shall not show only after a large file was sealed. Who asks meanwhile asks again.
+    link = await bind(options);
+    state = openState(engine, systemRandom, options.stateDir);
+    for (const warning of state.warnings) options.onWarning?.(warning);
     const started = performance.now();
     const sealed = await state.seal(bytes, {
       aead: options.aead ?? "chacha20-poly1305",
@@ -138,10 +147,10 @@ export async function expose(source: string | Uint8Array, options: ExposeOptions
     });
     const sealSeconds = (performance.now() - started) / 1000;
     const book = new TicketBook(engine, systemRandom, Date.now, state.shelf(sealed.id));
-    const link = await bind(options);
     return serve({ options, name, engine, state, sealed, sealSeconds, book, link });
   } catch (error) {
-    state.close();
+    state?.close();
+    link?.close();
     throw error;
   } finally {
     bytes.close();
@@ -151,9 +160,9 @@ export async function expose(source: string | Uint8Array, options: ExposeOptions
 interface Parts {
   readonly options: ExposeOptions;
   readonly name: string;
-  readonly engine: ReturnType<typeof defaultEngine>;
-  readonly state: ReturnType<typeof openState>;
-  readonly sealed: Awaited<ReturnType<ReturnType<typeof openState>["seal"]>>;
+  readonly engine: Engine;
+  readonly state: ExposerState;
+  readonly sealed: SealedExposure;
   readonly sealSeconds: number;
   readonly book: TicketBook;
   readonly link: Link;

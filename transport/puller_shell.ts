@@ -53,6 +53,7 @@ export class PullerShell {
   readonly #engine: Engine;
   readonly #events: PullerEvents;
   readonly #result = Promise.withResolvers<void>();
+  readonly #sends = new Set<Promise<void>>();
   #opener: ChunkOpener | undefined;
   #sink: ChunkSink | undefined;
 
@@ -80,6 +81,8 @@ export class PullerShell {
       await this.#result.promise;
     } finally {
       this.#drive.close();
+      // The last packets say that all is here: they leave before the socket goes.
+      await Promise.allSettled(this.#sends);
       this.#link.close();
     }
   }
@@ -92,7 +95,9 @@ export class PullerShell {
   readonly #handlers: { [K in PullerOutput["kind"]]: (output: Extract<PullerOutput, { kind: K }>) => void } =
     {
       send: ({ to, bytes }) => {
-        this.#link.send({ peer: to, bytes, segmentSize: bytes.length }).catch((error) => this.stop(error));
+        const sent = this.#link.send({ peer: to, bytes, segmentSize: bytes.length })
+          .catch((error) => this.stop(error)).finally(() => this.#sends.delete(sent));
+        this.#sends.add(sent);
       },
       granted: ({ grant, manifest, exposerKey }) => {
         this.#begin(grant, manifest, exposerKey).catch((error) => this.stop(error));

@@ -291,7 +291,7 @@ Deno.test({
           name: "NO_SPACE",
           says: /bytes free where \d+ are needed/,
         });
-        assert(!await isThere(out));
+        await assertNothingAt(out);
         await disk.remount("size=32m");
         await using again = startPuller(ticket, out, [], { permissions });
         assertEquals((await again.done()).sha256, made.sha256);

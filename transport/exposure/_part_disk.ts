@@ -32,7 +32,12 @@ export class PartDisk {
       this.journal = new Journal(this.#lock, facts, id);
       this.found = this.#prepare();
     } catch (cause) {
+      const partIsEmpty = part?.file.statSync().size === 0;
+      const journalIsEmpty = this.#lock.statSync().size === 0;
       part?.close();
+      // Made a moment ago, for nothing; while the lock is held, as in `close`. What stands there and is no part is not ours to remove.
+      if (partIsEmpty) removeQuietly(this.#partPath);
+      if (partIsEmpty || journalIsEmpty) removeQuietly(this.#journalPath);
       this.#lock.close();
       throw ioError(cause, "write", this.#partPath, "write");
     }

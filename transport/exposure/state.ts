@@ -20,6 +20,8 @@ export type StateSealOptions =
 export interface ExposerState {
   /** Who this node is. */
   readonly identity: Identity;
+  /** What its owner should put right. */
+  readonly warnings: readonly string[];
   /**
    * Seals a source: as the same exposure as before when it is known and still the same, byte for byte.
    *
@@ -38,11 +40,15 @@ export interface ExposerState {
  * @throws {RgtpError} IO, NO_SPACE, NOT_SUPPORTED: see `loadIdentitySeed` and `openCatalog`
  */
 export function openState(engine: Engine, random: Random, stateDir: string | undefined): ExposerState {
-  const seed = stateDir === undefined ? random(32) : loadIdentitySeed(stateDir, random).seed;
-  const identity = createIdentity(engine, seed);
+  const loaded = stateDir === undefined ? undefined : loadIdentitySeed(stateDir, random);
+  const identity = createIdentity(engine, loaded?.seed ?? random(32));
   const catalog = stateDir === undefined ? undefined : openCatalog(stateDir);
+  const warnings = loaded?.isReadableByOthers
+    ? [`others on this machine may read '${loaded.path}', which is this node's identity: chmod 600 it`]
+    : [];
   return {
     identity,
+    warnings,
     seal: (source, options) =>
       seal(catalog, source, { ...options, engine, secret: exposerSecret(engine, identity) }, random),
     shelf: (exposureId) => catalog && shelf(catalog, exposureId),

@@ -11,6 +11,8 @@ const RESEND_GROWTH = 1.2;
 const RESEND_MS_MAX = 2000;
 /** So many hints that our packets mean another exposer, before they are believed. */
 const KEY_HINTS_MIN = 3;
+/** So many RETRYs bring a packet at once; further ones have to wait for its time. */
+const RETRIES_AT_ONCE = 3;
 /** So often is the last message of XX repeated: then its cookie is taken for dead, and the handshake starts anew. */
 const LAST_TRIES_MAX = 5;
 
@@ -22,6 +24,7 @@ interface Attempt {
   sentAt: number;
   tries: number;
   keyHints: number;
+  retries: number;
 }
 
 /** Handshakes with all addresses of one exposer at once: the first good answer wins. */
@@ -40,6 +43,7 @@ export class Attempts {
       sentAt: now,
       tries: 0,
       keyHints: 0,
+      retries: 0,
     }));
   }
 
@@ -82,20 +86,23 @@ export class Attempts {
     return { ...result, address: attempt.address, roundTrip: now - attempt.sentAt };
   }
 
-  /** Takes the cookie of a RETRY. */
-  handleRetry(now: number, exchange: Uint8Array, cookie: Uint8Array): void {
+  /** Takes the cookie of a RETRY, if it is for us. */
+  handleRetry(now: number, exchange: Uint8Array, cookie: Uint8Array): boolean {
     const attempt = this.#find(exchange);
-    if (!attempt) return;
+    if (!attempt || attempt.initiator.isLast) return false;
     attempt.initiator.handleRetry(cookie);
-    attempt.sendAt = now;
+    // Nothing proves a RETRY: a forger must not make us send as often as he does.
+    if (attempt.retries++ < RETRIES_AT_ONCE) attempt.sendAt = now;
+    return true;
   }
 
   /** Somebody hints that our key is not theirs, or our version. */
-  handleHint(exchange: Uint8Array, hint: "key" | "version"): void {
+  handleHint(exchange: Uint8Array, hint: "key" | "version"): boolean {
     const attempt = this.#find(exchange);
     // One for each packet of ours: a single forger cannot outrun the exposer's own answer.
     if (attempt && hint === "key") attempt.keyHints = Math.min(attempt.keyHints + 1, attempt.tries);
     if (attempt && hint === "version") this.#versionHints++;
+    return attempt !== undefined;
   }
 
   /** Whether every address that was tried keeps saying that it is not the exposer that we mean. */

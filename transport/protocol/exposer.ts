@@ -240,7 +240,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#responder.expire(now);
     for (const [key, live] of this.#live) {
       if (now - live.lastSeen > limits.tokenIdleMsMax || now > live.expiresAt) {
-        if (!live.done) this.#left(live, false);
+        // It may have said that it has everything, and not been heard.
+        if (!live.done) this.#left(live, live.bytesSent >= live.exposed.manifest.totalSize);
         this.#forget(key, live);
       }
     }
@@ -299,6 +300,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     const live = this.#liveToken(from, request.token, request.tag);
     if (!live) return;
     if (!packetMacIsRight(this.#engine, live.pullKey, packet)) return this.drops.count("wrong mac");
+    if (!live.proven) this.#supersede(live);
     live.lastSeen = this.#now;
     live.tag = request.tag;
     if (request.done) return this.#finish(live);
@@ -393,6 +395,16 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#live.set(key, live);
     this.#sweepAt = Math.min(this.#sweepAt, this.#now + SWEEP_MS);
     return live;
+  }
+
+  /** A puller that has a newer token does not use the one before any more. */
+  #supersede(live: LiveToken): void {
+    live.proven = true;
+    const { address: { host, port }, exposed, expiresAt } = live;
+    for (const [key, old] of this.#live) {
+      const isOlder = old !== live && old.exposed === exposed && old.expiresAt <= expiresAt;
+      if (isOlder && old.address.host === host && old.address.port === port) this.#forget(key, old);
+    }
   }
 
   #forget(key: string, live: LiveToken): void {

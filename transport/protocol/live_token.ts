@@ -89,6 +89,8 @@ export class LiveToken {
   bytesSent = 0;
   /** The receipt that its answers carry now, and when it was made. */
   receipt = { value: 0, at: -Infinity };
+  /** A packet of it had the right MAC. */
+  proven = false;
   /** It has said that it has all that it wants. */
   done = false;
   /** Answers that wait, oldest first. */

@@ -4,7 +4,14 @@
  */
 import { formatAddress } from "../../codec/address.ts";
 import type { Address } from "../../codec/address.ts";
-import { complete, CompleteReason, refusal, RefusalReason, retry } from "../../codec/control.ts";
+import {
+  complete,
+  CompleteReason,
+  keepaliveEcho,
+  refusal,
+  RefusalReason,
+  retry,
+} from "../../codec/control.ts";
 import { DenialReason } from "../../codec/grant.ts";
 import type { Grant } from "../../codec/grant.ts";
 import { chunkBytes, chunkCount, decodeManifest } from "../../codec/manifest.ts";
@@ -19,6 +26,7 @@ import {
 } from "../../codec/packet.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
+import type { ErrorName } from "../../core/errors.ts";
 import type { Machine, Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { exposureId, keyCheck } from "../../crypto/key_schedule.ts";
@@ -138,6 +146,11 @@ const SILENT_TIMEOUTS_MAX = 3;
 const RENEW_AT_SHARE = 0.8;
 /** So often may one piece be wrong before the source is given up. */
 const WRONG_PIECES_MAX = 16;
+/** Reasons that answer a handshake. */
+const HINTS: Readonly<Record<number, "key" | "version">> = {
+  [RefusalReason.KEY]: "key",
+  [RefusalReason.VERSION]: "version",
+};
 
 /** The puller's machine. See {@linkcode Machine} for how it is driven. */
 export class PullerMachine implements Machine<PullerOutput> {
@@ -303,7 +316,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     [PacketType.RETRY]: (now, packet) => this.#handleRetry(now, packet),
     [PacketType.REFUSAL]: (now, packet) => this.#handleRefusal(now, packet),
     [PacketType.EXPOSURE_COMPLETE]: (_now, packet) => this.#handleComplete(packet),
-    [PacketType.KEEPALIVE]: () => {},
+    [PacketType.KEEPALIVE]: (_now, packet) => this.#handleEcho(packet),
   };
 
   get #ended(): boolean {
@@ -407,7 +420,9 @@ export class PullerMachine implements Machine<PullerOutput> {
   #handleRetry(now: number, packet: Uint8Array): void {
     const message = retry.decode(packet);
     if (!message) return this.drops.count("malformed");
-    this.#attempts?.handleRetry(now, message.exchange, message.cookie);
+    if (!this.#attempts?.handleRetry(now, message.exchange, message.cookie)) {
+      return this.drops.count("unexpected");
+    }
     this.#sendHandshakes(now);
   }
 
@@ -415,14 +430,26 @@ export class PullerMachine implements Machine<PullerOutput> {
   #handleRefusal(now: number, packet: Uint8Array): void {
     const message = refusal.decode(packet);
     if (!message) return this.drops.count("malformed");
-    if (message.field === RefusalReason.KEY) this.#attempts?.handleHint(message.echo, "key");
-    if (message.field === RefusalReason.VERSION) this.#attempts?.handleHint(message.echo, "version");
-    if (this.#phase === "handshake" && this.#attempts?.wrongExposer) return this.#fail(this.#silence());
-    if (!this.#flow || !equalBytes(message.echo, this.#flow.tag)) return;
-    if (message.field === RefusalReason.TOKEN) this.#renewSoon(now);
-    if (message.field === RefusalReason.SOURCE_CHANGED && this.#isFromSource(packet, refusal.size)) {
-      this.#fail(sourceChanged(this.#to));
+    const hint = HINTS[message.field];
+    if (hint && this.#attempts?.handleHint(message.echo, hint)) {
+      if (this.#phase === "handshake" && this.#attempts.wrongExposer) {
+        this.#fail(silenceError(this.#silence()));
+      }
+      return;
     }
+    if (!this.#flow || !equalBytes(message.echo, this.#flow.tag)) return this.drops.count("wrong tag");
+    if (message.field === RefusalReason.TOKEN) return this.#renewSoon(now);
+    if (message.field !== RefusalReason.SOURCE_CHANGED) return this.drops.count("unexpected");
+    if (!this.#isFromSource(packet, refusal.size)) return this.drops.count("wrong mac");
+    this.#fail(sourceChanged(this.#to));
+  }
+
+  /** Nothing depends on an echo; whether it is one is looked at all the same, so that what is forged is counted. */
+  #handleEcho(packet: Uint8Array): void {
+    const message = keepaliveEcho.decode(packet);
+    if (!message || !this.#flow) return this.drops.count("unexpected");
+    if (!equalBytes(message.tag, this.#flow.tag)) return this.drops.count("wrong tag");
+    if (!this.#isFromSource(packet, keepaliveEcho.size)) this.drops.count("wrong mac");
   }
 
   #handleComplete(packet: Uint8Array): void {
@@ -527,10 +554,10 @@ export class PullerMachine implements Machine<PullerOutput> {
   #checkStall(now: number): void {
     if (this.#ended || this.#waitsForShell) return;
     // Reckoned as `deadline` does: a difference may be rounded to just less than what it must reach.
-    if (now >= this.#lastProgress + this.#patience) return this.#fail(this.#silence());
+    if (now >= this.#lastProgress + this.#patience) return this.#fail(silenceError(this.#silence()));
     if (now < this.#lastProgress + STALL_NOTICE_MS || this.#stalled) return;
     this.#stalled = true;
-    this.#outputs.push({ kind: "stalled", reason: this.#silence().message });
+    this.#outputs.push({ kind: "stalled", reason: this.#silence().what });
   }
 
   #progressed(now: number): void {
@@ -541,41 +568,33 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#outputs.push({ kind: "resumed" });
   }
 
-  /** What is known of why nothing comes. */
-  #silence(): RgtpError {
+  /** What is known of why nothing comes, and what to do about it when it is too late. */
+  #silence(): Silence {
     const where = this.#options.addresses.map(formatAddress).join(", ");
+    const again = "what is here is kept: run the same pull again to go on";
     if (this.#phase !== "handshake" && this.#answeredAt > this.#lastProgress) {
-      return new RgtpError(
-        "TIMEOUT",
-        `${this.#source} answers, but its data does not arrive: something on the way drops large packets (a firewall, a tunnel ` +
-          "that carries less than 1280 bytes); what is here is kept: run the same pull again to go on",
-      );
+      const what =
+        `${this.#source} answers, but its data does not arrive: something on the way drops large packets (a firewall, a ` +
+        "tunnel that carries less than 1280 bytes)";
+      return { condition: "TIMEOUT", what, advice: again };
     }
     if (this.#phase !== "handshake") {
-      return new RgtpError(
-        "TIMEOUT",
-        `${this.#source} no longer answers: it has stopped, or the network between is down; what is here is kept: run the ` +
-          "same pull again to go on",
-      );
+      const what = `${this.#source} no longer answers: it has stopped, or the network between is down`;
+      return { condition: "TIMEOUT", what, advice: again };
     }
     if (this.#attempts?.otherVersion) {
-      return new RgtpError(
-        "VERSION",
-        `${where} speaks another version of the protocol: use the same release on both sides`,
-      );
+      const what = `${where} speaks another version of the protocol`;
+      return { condition: "VERSION", what, advice: "use the same release on both sides" };
     }
     if (this.#attempts?.wrongExposer) {
-      return new RgtpError(
-        "AUTH_FAIL",
-        `the exposer at ${where} does not hold the key that the ticket names: another one runs there now, or someone pretends ` +
-          "to be it; ask for a new ticket",
-      );
+      const what =
+        `the exposer at ${where} does not hold the key that the ticket names: another one runs there now, or someone ` +
+        "pretends to be it";
+      return { condition: "AUTH_FAIL", what, advice: "ask for a new ticket" };
     }
-    return new RgtpError(
-      "TIMEOUT",
-      `no answer from ${where}: nothing is exposed there, or UDP is blocked on the way (firewall, NAT); check the address and ` +
-        "that the exposer runs",
-    );
+    const what =
+      `no answer from ${where}: nothing is exposed there, or UDP is blocked on the way (firewall, NAT)`;
+    return { condition: "TIMEOUT", what, advice: "check the address and that the exposer runs" };
   }
 
   get #source(): string {
@@ -600,8 +619,8 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#phase = "done";
     this.times.finishedAt = now;
     this.times.requestedAt ??= now;
-    // A courtesy that may get lost: twice is enough.
-    for (let i = 0; i < 2; i++) {
+    // A courtesy that may get lost: an exposer that hears none of them notices the silence later.
+    for (let i = 0; i < 3; i++) {
       this.#outputs.push({ kind: "send", to: this.#to!, bytes: this.#flow!.doneRequest(now) });
     }
     this.#outputs.push({ kind: "done" });
@@ -612,6 +631,16 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#phase = "failed";
     this.#outputs.push({ kind: "failed", error });
   }
+}
+
+interface Silence {
+  readonly condition: ErrorName;
+  readonly what: string;
+  readonly advice: string;
+}
+
+function silenceError({ condition, what, advice }: Silence): RgtpError {
+  return new RgtpError(condition, `${what}; ${advice}`);
 }
 
 function forgedGrant(what: string): RgtpError {
