@@ -38,9 +38,12 @@ export class SafeWindow {
     return Math.floor(this.#symbols);
   }
 
-  /** Symbols that one request may ask for: they arrive as one burst. */
+  /**
+   * Symbols that one request may ask for: they arrive as one burst. Half a window nearby, where each request costs as much as many
+   * symbols; a quarter farther away, where a burst meets queues.
+   */
   get burst(): number {
-    return Math.min(this.#burstMax, Math.max(4, this.symbols >> 1));
+    return Math.min(this.#burstMax, Math.max(4, this.symbols >> (this.#isNear ? 1 : 2)));
   }
 
   /** Smoothed round trip, ms. */
@@ -89,6 +92,10 @@ export class SafeWindow {
   }
 
   get #max(): number {
-    return this.#least < NEAR_MS ? this.#burstMax : SYMBOLS_FAR_MAX;
+    return this.#isNear ? this.#burstMax : SYMBOLS_FAR_MAX;
+  }
+
+  get #isNear(): boolean {
+    return this.#least < NEAR_MS;
   }
 }
