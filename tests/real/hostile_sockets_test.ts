@@ -110,8 +110,8 @@ const seeing: Attack[] = [
   {
     name: "refusals of all kinds with the right tag, from somebody who sees it",
     datagrams: 500,
-    countedMin: 0,
-    counted: { side: "puller", reasons: [] },
+    countedMin: 50,
+    counted: { side: "puller", reasons: ["wrong mac"] },
     forge: ({ puller, seen }, random) =>
       forgeFrom(seen(), (tag) => ({
         peer: puller,

@@ -11,7 +11,7 @@ const path = { delayMs: 20 };
 
 /** Before a symbol that `choose` says yes to, a changed copy arrives. */
 function forging(transfer: SimTransfer, choose: (packet: Uint8Array) => boolean): () => number {
-  const { world, exposer, puller } = transfer;
+  const { world, exposer } = transfer;
   let forged = 0;
   exposer.tap = (to, bytes) => {
     if (!isChunkData(bytes) || !choose(bytes)) return;

@@ -32,3 +32,15 @@ Deno.test("storing takes longer than the timeout: the pull waits for it", async 
     expectWhole(slow, exposure);
   }
 });
+
+Deno.test("a single chunk whose check takes longer than the timeout, and fails: it is pulled", async () => {
+  for (const seed of simSeeds(1, 2)) {
+    const exposure = await simExposure(seed, 16_384, { chunkSize: 16_384 });
+    const disk = new Map([[0, new Uint8Array(16_384)]]);
+    const { world, puller } = simTransfer(seed, exposure, {
+      puller: { storeMs: 4000, timeoutMs: 3000, disk },
+    });
+    world.run(() => puller.ended, 120_000);
+    expectWhole(puller, exposure);
+  }
+});

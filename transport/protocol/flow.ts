@@ -25,6 +25,9 @@ const OVERTAKEN_BY = 2;
 /** Share of symbols that must have been lost of late for requests to be repeated, and how slowly that is forgotten. */
 const REPEAT_LOSS_MIN = 0.005;
 const LOSS_MEMORY_REQUESTS = 64;
+/** Under a limited rate a request asks for what may come in this time, but for some symbols at least. */
+const LIMITED_MS = 250;
+const LIMITED_BYTES_MIN = 6000;
 /** Requests without an answer whose time is remembered. */
 const GIVEN_UP_MAX = 64;
 
@@ -74,6 +77,8 @@ export class Flow {
   readonly #hand: PiecesInHand;
   readonly #window: SafeWindow;
   readonly #limiter: TokenBucket | undefined;
+  /** What one request may ask for, so that a limited rate is a flow and not a burst now and then. */
+  readonly #limitedBytes: number;
   readonly #sent = new Map<number, SentRequest>();
   /** When requests were sent that were given up before anything of them came. */
   readonly #givenUp = new Map<number, number>();
@@ -101,11 +106,17 @@ export class Flow {
     // What is over the exposer's ceiling it would only drop.
     const rate = Math.min(options.limitRate || Infinity, options.grant.pullRateMax || Infinity);
     this.#limiter = rate < Infinity ? new TokenBucket(rate, Math.max(16_384, rate / 50), now) : undefined;
+    this.#limitedBytes = rate * LIMITED_MS / 1000;
   }
 
   /** Smoothed round trip, ms. */
   get roundTrip(): number {
     return this.#window.roundTrip;
+  }
+
+  /** Whether nothing comes because our limit lets us ask for nothing. Not while a loss waits to be asked for again. */
+  get waitsForLimit(): boolean {
+    return this.#limitedUntil < Infinity && this.#underWay === 0 && this.silentTimeouts === 0;
   }
 
   /** Symbols asked for that have not come. */
@@ -183,7 +194,8 @@ export class Flow {
       return undefined;
     }
     const number = this.#nextNumber;
-    const runs = this.#takeRuns(Math.min(room, this.#window.burst, this.#symbolsPerRequest()), number);
+    const most = Math.min(room, this.#window.burst, this.#symbolsPerRequest());
+    const runs = this.#takeRuns(most, number);
     if (runs.length === 0) return undefined;
     this.#nextNumber++;
     const entries = runs.map(({ assembly, first, count }) => ({
@@ -264,7 +276,8 @@ export class Flow {
   }
 
   #symbolsPerRequest(): number {
-    return Math.floor(this.#grant.requestBytesMax / (this.#hand.symbolSize + CHUNK_HEADER_BYTES));
+    const bytes = Math.min(this.#grant.requestBytesMax, Math.max(LIMITED_BYTES_MIN, this.#limitedBytes));
+    return Math.floor(bytes / (this.#hand.symbolSize + CHUNK_HEADER_BYTES));
   }
 
   /**

@@ -300,7 +300,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** See {@linkcode Machine.deadline}. */
   get deadline(): number {
     if (this.#ended) return Infinity;
-    const stall = this.#waitsForShell
+    const stall = this.#waitsForUs
       ? Infinity
       : this.#lastProgress + (this.#stalled ? this.#patience : Math.min(STALL_NOTICE_MS, this.#patience));
     return Math.min(stall, this.#attempts?.deadline ?? this.#renewAt, this.#flow?.deadline ?? Infinity);
@@ -327,10 +327,11 @@ export class PullerMachine implements Machine<PullerOutput> {
     return this.#phase === "handshake" ? this.#options.handshakeTimeoutMs : this.#options.timeoutMs;
   }
 
-  /** The shell has work of ours: silence is not the network's then. */
-  get #waitsForShell(): boolean {
+  /** The shell has work of ours, or our own limit holds: silence is not the network's then. */
+  get #waitsForUs(): boolean {
     // What waits for its leaves is not with the shell: they come from the network.
-    return this.#phase === "granted" || (this.#hand?.opening ?? 0) > this.#awaiting;
+    return this.#phase === "granted" || (this.#hand?.opening ?? 0) > this.#awaiting ||
+      this.#flow?.waitsForLimit === true;
   }
 
   #roundTrip = 0;
@@ -536,6 +537,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   #handleFlowTimeout(now: number): void {
     const flow = this.#flow;
     if (!flow || this.#phase !== "pulling" || now < flow.deadline) return;
+    if (flow.waitsForLimit) this.#progressed(now);
     const event = flow.handleTimeout(now);
     if (event === "keepalive") {
       this.#outputs.push({ kind: "send", to: this.#to!, bytes: flow.keepalive(now) });
@@ -552,7 +554,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   }
 
   #checkStall(now: number): void {
-    if (this.#ended || this.#waitsForShell) return;
+    if (this.#ended || this.#waitsForUs) return;
     // Reckoned as `deadline` does: a difference may be rounded to just less than what it must reach.
     if (now >= this.#lastProgress + this.#patience) return this.#fail(silenceError(this.#silence()));
     if (now < this.#lastProgress + STALL_NOTICE_MS || this.#stalled) return;

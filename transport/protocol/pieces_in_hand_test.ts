@@ -1,0 +1,133 @@
+import { assert, assertEquals, assertLessOrEqual } from "../../tests/_assert.ts";
+import { seededRandom } from "../../tests/sim/random.ts";
+import { ManifestAead, ManifestHash, ManifestKind } from "../../codec/manifest.ts";
+import type { Manifest } from "../../codec/manifest.ts";
+import { PAGE_BIT } from "../../codec/packet.ts";
+import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
+import { packetise } from "../exposure/packetise.ts";
+import { pieceBytes } from "../exposure/pieces.ts";
+import { CHUNK_HEADER_BYTES } from "../../codec/packet.ts";
+import { ChunkPlan } from "./chunk_plan.ts";
+import { PiecesInHand } from "./pieces_in_hand.ts";
+
+function manifestOf(chunkSize: number, totalSize: number): Manifest {
+  const none = new Uint8Array(32);
+  return {
+    version: 2,
+    kind: ManifestKind.BLOB,
+    aead: ManifestAead.CHACHA20_POLY1305,
+    hash: ManifestHash.SHA_256,
+    chunkSize,
+    totalSize,
+    indexSize: 0,
+    reserved: 0,
+    keyCheck: none,
+    root: none,
+  };
+}
+
+function handOf(chunkSize: number, chunks: number, hasLeaves = false, candidates = 0) {
+  const manifest = manifestOf(chunkSize, chunkSize * chunks);
+  const plan = new ChunkPlan({
+    chunks,
+    hasLeaves: () => hasLeaves,
+    candidates: () => new Uint8Array(PAGE_LEAVES).fill(1, 0, candidates),
+  });
+  return { manifest, plan, hand: new PiecesInHand(manifest, plan, 1428) };
+}
+
+/** Takes all that there is to take, as one request. */
+function takeAll(hand: PiecesInHand, request = 1): Set<number> {
+  const pieces = new Set<number>();
+  for (let run = hand.takeRun(1000, request); run; run = hand.takeRun(1000, request)) {
+    pieces.add(run.assembly.piece);
+  }
+  return pieces;
+}
+
+/** All symbols of a piece arrive. */
+function fill(manifest: Manifest, hand: PiecesInHand, piece: number): void {
+  const packets = packetise(piece, new Uint8Array(pieceBytes(manifest, piece)!), hand.symbolSize);
+  const stride = CHUNK_HEADER_BYTES + hand.symbolSize;
+  const assembly = hand.assembly(piece)!;
+  for (let at = 0; at < packets.length; at += stride) assembly.accept(packets.subarray(at, at + stride));
+  assert(assembly.whole);
+  hand.complete(assembly);
+}
+
+Deno.test("pieces in hand: 16 MiB at most, but at least 8 pieces and at most 512, and one page on top", () => {
+  for (const [chunkSize, most] of [[1_048_576, 16], [262_144, 64], [65_536, 256], [4096, 512]]) {
+    const { hand } = handOf(chunkSize, 3000);
+    const pieces = takeAll(hand);
+    assertLessOrEqual(pieces.size, most + 1);
+    assert(pieces.size >= most);
+    assert(hand.full);
+    assertEquals(hand.pieces, pieces.size);
+  }
+});
+
+Deno.test("pieces in hand: leaf pages go with the first chunk that needs them, and are not asked for when they are here", () => {
+  const { hand } = handOf(65_536, 100);
+  assertEquals(hand.takeRun(5, 1)!.assembly.piece, PAGE_BIT);
+  assertEquals(hand.pieces, 2);
+  assert(takeAll(hand).has(0));
+  assert(!takeAll(handOf(65_536, 100, true).hand).has(PAGE_BIT));
+});
+
+Deno.test("pieces in hand: a hand full of chunks that wait for their leaves still begins the page that failed", () => {
+  const { manifest, plan, hand } = handOf(4096, 600);
+  const pieces = takeAll(hand);
+  for (const piece of pieces) fill(manifest, hand, piece);
+  assert(hand.full);
+  assertEquals(hand.takeRun(10, 2), undefined);
+  hand.settle(PAGE_BIT);
+  plan.settlePage(0, false);
+  assertEquals([...takeAll(hand, 2)].filter((piece) => piece >= PAGE_BIT), [PAGE_BIT]);
+  fill(manifest, hand, PAGE_BIT);
+  hand.settle(PAGE_BIT);
+  plan.settlePage(0, true);
+  assertLessOrEqual(hand.pieces, 513);
+});
+
+Deno.test("pieces in hand: what is thrown away for smaller symbols is begun again, all of it", () => {
+  const { plan, hand } = handOf(65_536, 20);
+  const before = takeAll(hand);
+  hand.restart(1200);
+  assertEquals([hand.pieces, hand.symbolSize], [0, 1200]);
+  assertEquals(takeAll(hand, 2), before);
+  assertEquals(plan.finished, false);
+});
+
+Deno.test("pieces in hand: two checks at a time, and each must be settled before the next", () => {
+  const { plan, hand } = handOf(4096, 10, true, 10);
+  assert(!plan.finished);
+  assertEquals([hand.takeCheck(), hand.takeCheck(), hand.takeCheck()], [0, 1, undefined]);
+  assertEquals(hand.opening, 2);
+  hand.settleCheck();
+  plan.settleChunk(0, true);
+  assertEquals([hand.takeCheck(), hand.takeCheck()], [2, undefined]);
+});
+
+Deno.test("pieces in hand: buffers are used again, never two pieces in one", () => {
+  const { integer } = seededRandom(5);
+  const { manifest, plan, hand } = handOf(65_536, 500, true);
+  const opening = new Map<number, Uint8Array>();
+  let [request, done] = [1, 0];
+  while (!plan.finished) {
+    const run = hand.takeRun(1000, request++);
+    if (run && opening.size < 5) {
+      const { piece, bytes } = run.assembly;
+      for (const other of opening.values()) assert(other !== bytes);
+      fill(manifest, hand, piece);
+      opening.set(piece, bytes);
+      continue;
+    }
+    const piece = [...opening.keys()][integer(opening.size)];
+    opening.delete(piece);
+    hand.settle(piece);
+    plan.settleChunk(piece, true);
+    done++;
+    if (run) fill(manifest, hand, run.assembly.piece), opening.set(run.assembly.piece, run.assembly.bytes);
+  }
+  assertEquals(done, 500);
+});
