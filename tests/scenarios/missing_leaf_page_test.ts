@@ -9,8 +9,8 @@ import {
   SimExposer,
   simExposure,
   SimPuller,
-  SimRelay,
 } from "../sim/transfer.ts";
+import { SimRelay } from "../sim/relay.ts";
 import type { SimExposure } from "../sim/transfer.ts";
 import { simSeeds, World } from "../sim/world.ts";
 
