@@ -1,6 +1,6 @@
 /*
  * How near a sealed and verified pull comes to bare datagrams: RGTP and a bare `Deno.DatagramConn` loop with the same datagram size and
- * request pattern, in turn, two processes each, over loopback. Prints MB/s (10^6 bytes of payload) and the ratio of the medians.
+ * request pattern, in turn, two processes each, over loopback. Prints MB/s (10^6 bytes of payload) and the median of the ratios round by round.
  *
  *   deno task bench:loopback [MEGABYTES] [ROUNDS]
  */

@@ -139,7 +139,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#mint = new TokenMint(options.engine, options.random, now);
     this.#responder = new Responder({
       ...options,
-      pullRateMax: this.#pullRateMax,
+      // Told to pullers, so that they ask for no more than will come; a limit over all is one for each as well.
+      pullRateMax: Math.min(options.pullRateMax ?? Infinity, options.limitRate ?? Infinity),
       mint: this.#mint,
       find: (id) => this.#exposures.get(id.toHex()),
     });

@@ -60,7 +60,7 @@ export interface ResponderOptions {
   readonly random: Random;
   /** Makes tokens. */
   readonly mint: TokenMint;
-  /** Bytes a second that each puller may have at most; 0 = no ceiling. */
+  /** Bytes a second that each puller may have at most; `Infinity` without a ceiling. */
   readonly pullRateMax: number;
   /** The exposure of an ID. */
   readonly find: (id: Uint8Array) => Exposed | undefined;
@@ -215,7 +215,7 @@ export class Responder {
         receipt: mint.receipt(now, token),
         tokenLifeSeconds: Math.floor(expirySeconds - now / 1000),
         requestBytesMax: requestCeiling(exposed.manifest),
-        pullRateMax,
+        pullRateMax: Number.isFinite(pullRateMax) ? Math.floor(pullRateMax) : 0,
         name: exposed.name,
         leaves,
       },
