@@ -16,6 +16,17 @@ export class BenchProcess implements AsyncDisposable {
     this.#lines = lines(this.#child.stdout);
   }
 
+  /** The most memory that it has had so far, in bytes: Linux alone tells. 0 when it has ended. */
+  async memoryPeak(): Promise<number> {
+    try {
+      const status = await Deno.readTextFile(`/proc/${this.#child.pid}/status`);
+      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return 0;
+      throw error;
+    }
+  }
+
   /** The next line. @throws {Error} when the process has ended */
   async line(): Promise<string> {
     const { value, done } = await this.#lines.next();

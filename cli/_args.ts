@@ -23,15 +23,16 @@ export type Flag =
     readonly default?: string;
   }
   & (
-    | { readonly kind: "boolean" | "string" | ValueKind }
+    | { readonly kind: "boolean" | "string" | "strings" | ValueKind }
     | { readonly kind: "choice"; readonly choices: readonly string[] }
   );
 
 /** Flags by their long names. */
 export type FlagTable = Readonly<Record<string, Flag>>;
 
-/** What a flag's value becomes: bytes for a size, bytes a second for a rate, ms for a duration. */
+/** What a flag's value becomes: bytes for a size, bytes a second for a rate, ms for a duration; `strings` may be given several times. */
 export type FlagValue<F extends Flag> = F["kind"] extends "boolean" ? boolean
+  : F["kind"] extends "strings" ? readonly string[] | undefined
   : F extends { readonly choices: readonly (infer Choice)[] } ? Choice | undefined
   : F["kind"] extends "string" ? string | undefined
   : number | undefined;
@@ -50,6 +51,8 @@ export interface Operands {
   readonly required: readonly string[];
   /** Those that may follow. */
   readonly optional: readonly string[];
+  /** What the last of the required ones is called when it may stand there several times. */
+  readonly repeated?: string;
 }
 
 /**
@@ -99,22 +102,28 @@ function checkSpelling(argv: readonly string[], names: readonly string[], boolea
 function valueOf(name: string, flag: Flag, raw: unknown): unknown {
   const given: readonly unknown[] = Array.isArray(raw) ? raw : [];
   if (flag.kind === "boolean") return given.at(-1) === true;
+  if (flag.kind === "strings") {
+    return given.length === 0 ? undefined : given.map((text) => oneText(name, flag, text));
+  }
   if (given.length > 1) throw invalid(`--${name} was given ${given.length} times: give it once`);
   if (given.length === 0) return undefined;
-  const text = String(given[0]);
-  if (text === "") {
-    throw invalid(
-      `--${name} lacks its value: say --${name} ${
-        placeholder(flag)
-      }, or --${name}=… for one that starts with '-'`,
-    );
-  }
+  const text = oneText(name, flag, given[0]);
   if (flag.kind === "string") return text;
   if (flag.kind === "choice") return choiceOf(name, flag.choices, text);
   const kind = valueKinds[flag.kind];
   const value = kind.parse(text);
   if (value === undefined) throw invalid(`--${name} '${shown(text)}' is not ${kind.allowed}`);
   return value;
+}
+
+function oneText(name: string, flag: Flag, given: unknown): string {
+  const text = String(given);
+  if (text !== "") return text;
+  throw invalid(
+    `--${name} lacks its value: say --${name} ${
+      placeholder(flag)
+    }, or --${name}=… for one that starts with '-'`,
+  );
 }
 
 function choiceOf(name: string, choices: readonly string[], text: string): string {
@@ -127,11 +136,12 @@ function choiceOf(name: string, choices: readonly string[], text: string): strin
   );
 }
 
-function checkOperands(rest: readonly string[], { required, optional }: Operands): void {
-  const missing = required[rest.length] ?? required.find((_, i) => rest[i] === "");
+function checkOperands(rest: readonly string[], { required, optional, repeated }: Operands): void {
+  const empty = rest.indexOf("");
+  const missing = required[rest.length] ?? (empty < 0 ? undefined : required[empty] ?? repeated);
   if (missing !== undefined) throw invalid(`${missing} is missing`);
   const most = required.length + optional.length;
-  if (rest.length > most) {
+  if (rest.length > most && repeated === undefined) {
     const all = [...required, ...optional].join(" and ");
     throw invalid(
       `'${shown(rest[most])}' is one argument too many: only ${all} can be given (quote a path with spaces)`,
@@ -144,7 +154,7 @@ export function placeholder(flag: Flag): string {
   if (flag.kind === "boolean") return "";
   if (flag.placeholder !== undefined) return flag.placeholder;
   if (flag.kind === "choice") return flag.choices.join("|");
-  return flag.kind === "string" ? "TEXT" : flag.kind.toUpperCase();
+  return flag.kind === "string" || flag.kind === "strings" ? "TEXT" : flag.kind.toUpperCase();
 }
 
 function unknownFlag(arg: string, names: readonly string[]): RgtpError {

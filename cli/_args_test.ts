@@ -10,6 +10,7 @@ const table = {
   "limit-rate": { kind: "rate", help: "" },
   profile: { kind: "choice", choices: ["lan", "wan"], help: "" },
   json: { kind: "boolean", help: "" },
+  files: { kind: "strings", help: "" },
 } as const satisfies FlagTable;
 
 const parse = (...argv: string[]) => parseByTable(argv, table, { required: ["PATH"], optional: ["OUT"] });
@@ -34,6 +35,7 @@ Deno.test("parseByTable() gives each flag the type of its kind, and undefined or
     "limit-rate": 1_000_000,
     profile: undefined,
     json: true,
+    files: undefined,
   });
   assertEquals(rest, ["a"]);
 });
@@ -43,6 +45,17 @@ Deno.test("parseByTable() leaves arguments as they are: numbers, a dash, what fo
   assertEquals(parse("-").rest, ["-"]);
   assertEquals(parse("--", "--json", "-x").rest, ["--json", "-x"]);
   assertEquals(parse("a", "--name=-x=y").flags.name, "-x=y");
+});
+
+Deno.test("parseByTable() gathers a flag that may stand several times, and operands that may be repeated", () => {
+  assertEquals(parse("a", "--files", "*.x", "--files=-y", "b").flags.files, ["*.x", "-y"]);
+  const many = (...argv: string[]) =>
+    parseByTable(argv, table, { required: ["PATH"], optional: [], repeated: "PATH" }).rest;
+  assertEquals(many("a", "b", "c"), ["a", "b", "c"]);
+  for (const argv of [[], [""], ["a", ""]]) {
+    assertStringIncludes(assertThrows(() => many(...argv), RgtpError).message, "PATH is missing");
+  }
+  assertStringIncludes(assertThrows(() => parse("a", "--files", ""), RgtpError).message, "lacks its value");
 });
 
 /** What is typed, and what the message must say. */

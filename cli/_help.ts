@@ -5,7 +5,9 @@ const WIDTH = 100;
 
 /** The help of a command: every flag, an example, and the permissions that it takes. */
 export function helpText<Flags extends FlagTable>(spec: CommandSpec<Flags>, program: string): string {
-  const operands = [...spec.operands.required, ...spec.operands.optional.map((name) => `[${name}]`)];
+  const { required, optional, repeated } = spec.operands;
+  const maybe = [...(repeated === undefined ? [] : [`${repeated}…`]), ...optional];
+  const operands = [...required, ...maybe.map((name) => `[${name}]`)];
   const rows = Object.entries<Flag>(spec.flags).map(([name, flag]) => flagRow(name, flag));
   const sections = [
     `${program}: ${spec.summary}`,

@@ -42,6 +42,19 @@ export function outputPath(out: string | undefined, name: string, id: string): s
   return out;
 }
 
+/**
+ * Which folder is to hold the contents of a collection: `out`, or one of its name in the current folder when it is not given.
+ *
+ * @throws {RgtpError} INVALID_ARG
+ */
+export function outputFolder(out: string | undefined, name: string, id: string): string {
+  if (out !== "-") return out ?? safeName(name, id);
+  throw new RgtpError(
+    "INVALID_ARG",
+    "a collection of files is not written to standard output: name a folder",
+  );
+}
+
 function isFolder(path: string): boolean {
   try {
     return Deno.statSync(path).isDirectory;

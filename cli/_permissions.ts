@@ -1,5 +1,8 @@
 import { basename, dirname, join } from "node:path";
+import { formatAddress, isIpAddress, isIpv6 } from "../codec/address.ts";
+import type { Ticket } from "../codec/ticket.ts";
 import { RgtpError } from "../core/errors.ts";
+import { bindHostFor } from "../transport/addresses.ts";
 import { visible } from "./_text.ts";
 
 /** A permission that a command cannot do without, and the flag that gives it. */
@@ -25,6 +28,18 @@ export function toNet(host?: string): Need {
   return host === undefined
     ? { descriptor: { name: "net" }, flag: "--allow-net" }
     : { descriptor: { name: "net", host }, flag: `--allow-net=${host}` };
+}
+
+/**
+ * A socket that can reach the ticket's addresses, and these themselves. Names become addresses that nobody has permitted, and beside
+ * IPv6 ones the socket spells IPv4 ones differently: then it takes the whole network.
+ */
+export function netNeeds({ addresses }: Ticket): Need[] {
+  const hosts = addresses.map(({ host }) => host);
+  const isOneFamily = new Set(hosts.map(isIpv6)).size === 1;
+  if (!hosts.every(isIpAddress) || !isOneFamily) return [toNet()];
+  const socket = { host: bindHostFor(addresses), port: 0 };
+  return [socket, ...addresses].map((address) => toNet(formatAddress(address)));
 }
 
 /**

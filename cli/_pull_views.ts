@@ -5,7 +5,7 @@ import type { Io } from "./_io.ts";
 import { RateMeter } from "./_rate_meter.ts";
 import { emit } from "./_report.ts";
 import { StatusLine } from "./_terminal.ts";
-import { formatBytes, formatPercent, formatRate, formatSeconds, visible } from "./_text.ts";
+import { formatBytes, formatPercent, formatRate, formatSeconds, plural, visible } from "./_text.ts";
 
 const JSON_PROGRESS_MS = 500;
 
@@ -57,9 +57,9 @@ export class JsonPullView implements PullView {
   hashing(): void {}
 
   done({ reusedBytes: reused, ...result }: PullResult): void {
-    const { bytes, seconds, handshakeSeconds, wireBytes, id, path, sha256, alreadyComplete } = result;
+    const { bytes, seconds, handshakeSeconds, wireBytes, id, path, sha256, alreadyComplete, files } = result;
     const fields = { bytes, seconds, handshakeSeconds, wireBytes, id, path, sha256, reused, alreadyComplete };
-    emit(this.#io, "done", fields);
+    emit(this.#io, "done", files === undefined ? fields : { ...fields, files });
   }
 
   clear(): void {}
@@ -70,7 +70,6 @@ export class HumanPullView implements PullView {
   readonly #io: Io;
   readonly #status: StatusLine;
   readonly #meter = new RateMeter();
-  readonly #path: string;
   readonly #from: string;
   #last: PullProgress | undefined;
   #stalled: string | undefined;
@@ -78,9 +77,8 @@ export class HumanPullView implements PullView {
   constructor(io: Io, { addresses }: Ticket, path: string) {
     this.#io = io;
     this.#status = new StatusLine(io);
-    this.#path = visible(path);
     this.#from = addresses.map(formatAddress).join(" or ");
-    this.#status.note(`pulling '${this.#path}' from ${this.#from}`);
+    this.#status.note(`pulling '${visible(path)}' from ${this.#from}`);
   }
 
   progress(progress: PullProgress): void {
@@ -100,26 +98,30 @@ export class HumanPullView implements PullView {
 
   hashing(bytes: number): void {
     const total = this.#last?.total ?? 0;
-    this.#status.show(`reading it again for its SHA-256: ${formatBytes(bytes)} of ${formatBytes(total)}`);
+    // Of a collection, files that are there already are compared before it is known what is to be pulled.
+    const of = total < bytes ? "" : ` of ${formatBytes(total)}`;
+    this.#status.show(`reading what is on the disk for its SHA-256: ${formatBytes(bytes)}${of}`);
   }
 
-  done({ bytes, seconds, reusedBytes, sha256, alreadyComplete }: PullResult): void {
+  done({ bytes, seconds, reusedBytes, sha256, alreadyComplete, files, path: place }: PullResult): void {
     this.#status.clear();
+    const path = visible(place);
+    const count = files === undefined ? "" : `, ${plural(files, "file")}`;
     const { symbolsLost = 0, symbolsReceived = 0 } = this.#last ?? {};
     if (alreadyComplete) {
-      this.#status.note(`'${this.#path}' is already complete: ${formatBytes(bytes)}, verified`);
+      this.#status.note(`'${path}' is already complete: ${formatBytes(bytes)}${count}, verified`);
     } else {
-      const rate = seconds > 0 ? `, ${formatRate((bytes - reusedBytes) / seconds)}` : "";
+      const rate = seconds > 0 ? `, ${formatRate(Math.max(0, bytes - reusedBytes) / seconds)}` : "";
       const loss = symbolsLost > 0 ? `, ${lossText(symbolsLost, symbolsReceived)}` : "";
       const reused = reusedBytes > 0 ? `; ${formatBytes(reusedBytes)} of it were here already` : "";
       this.#status.note(
-        `'${this.#path}' is complete: ${formatBytes(bytes)} (${bytes} bytes) in ${
+        `'${path}' is complete: ${formatBytes(bytes)} (${bytes} bytes)${count} in ${
           formatSeconds(seconds)
         }${rate}${loss}${reused}`,
       );
     }
-    // As sha256sum writes it.
-    this.#io.out(`${sha256}  ${this.#path}`);
+    // As sha256sum writes it; a folder has no such sum.
+    this.#io.out(files === undefined ? `${sha256}  ${path}` : path);
   }
 
   clear(): void {

@@ -21,7 +21,8 @@ function stats(bytesSent: number, pullers: readonly PullerStatus[]): ExposureSta
     lastSendError: undefined,
     lastReceiveError: undefined,
   };
-  return { bytesSent, pullers, completed: 0, drops: {}, link };
+  const store = { seals: 0, reseals: 0, packings: 0, spillReads: 0 };
+  return { bytesSent, pullers, completed: 0, drops: {}, store, link };
 }
 
 function recorded(): { log: PullerLog; said: string[]; at(now: number): void } {

@@ -37,6 +37,11 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** `2024-05-17 09:30 UTC`: ms since 1970, to the minute. */
+export function formatTime(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
 /** `42.0 %`; never 100 before the end. */
 export function formatPercent(part: number, whole: number): string {
   if (whole <= 0 || part >= whole) return "100 %";

@@ -20,6 +20,16 @@ export async function readTicket(argument: string, io: Io): Promise<Ticket> {
   return parseTicket(argument);
 }
 
+/**
+ * The same as text: what an argument is, or what stands where it points to.
+ *
+ * @throws {RgtpError} NOT_FOUND or IO when there is nothing to read
+ */
+export async function readTicketText(argument: string, io: Io): Promise<string> {
+  if (argument === "-") return await io.readLine();
+  return argument.startsWith("@") ? await readTicketFile(argument.slice(1)) : argument;
+}
+
 function ticketIn(text: string, where: string): Ticket {
   if (text === "") throw new RgtpError("INVALID_ARG", `there is no ticket in ${where}: it is empty`);
   return parseTicket(text);

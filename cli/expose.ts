@@ -13,6 +13,7 @@ import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { checkStoreFlags, spillNeeds, storeFlags, storeOptions } from "./_store_flags.ts";
 import { visible } from "./_text.ts";
 import { demand, linksFollowed, toNet, toRead, toWrite } from "./_permissions.ts";
 import { emit } from "./_report.ts";
@@ -29,7 +30,12 @@ const flags = {
     help: "the address to answer on",
     default: "all of this machine",
   },
-  name: { kind: "string", placeholder: "NAME", help: "what pullers see", default: "the file's name" },
+  name: {
+    kind: "string",
+    placeholder: "NAME",
+    help: "what pullers see",
+    default: "the name of the first PATH",
+  },
   profile: {
     kind: "choice",
     choices: ["lan", "wan", "mobile", "satellite"],
@@ -53,6 +59,7 @@ const flags = {
     help: "where this machine's identity and its catalog of exposures live",
     default: "$XDG_STATE_HOME/red-giant or its like",
   },
+  ...storeFlags,
   link: {
     kind: "choice",
     choices: linkKinds,
@@ -64,26 +71,42 @@ const flags = {
 
 type Flags = Parsed<typeof flags>["flags"];
 
-/** `rgtp expose PATH`. */
+/** `rgtp expose PATH…`. */
 export const exposeCommand: Command = defineCommand({
-  summary: "seals a file once and serves it to whoever has the ticket, until it is stopped",
-  operands: { required: ["PATH"], optional: [] },
+  summary: "seals files and folders once, and serves them to whoever has the ticket",
+  operands: { required: ["PATH"], optional: [], repeated: "PATH" },
   flags,
   details: [
+    "PATH is a file or a folder. Of a folder its contents are exposed, with empty folders, executable bits, times and symbolic links " +
+    "(as links: they must lead to something inside); several PATHs are exposed together, each under its own name. Pipes, sockets, " +
+    "devices, and names that another system could not hold are refused, with the name.",
     "The ticket is printed on standard output; it holds a secret: whoever has it may pull. The same file exposed again with the same " +
-    "state folder is the same exposure: pulls go on, and earlier tickets stay good as long as address and port are the same.",
+    "state folder is the same exposure: pulls go on, and earlier tickets stay good as long as address and port are the same. A file " +
+    "that is larger than --memory and unchanged since then is not even read before it is served.",
+    "A file that changes while it is served in parts is given to nobody any more, from the first changed chunk on: expose it again.",
     "Exit status: 0 after --once or --for, 130 after Ctrl-C, 143 after SIGTERM (pullers are told both times; a second signal ends " +
-    "it at once), or the error's code without its sign: 2 wrong arguments, 14 not a regular file, 16 no such file, 18 the file " +
-    "changed while it was read, 20 it cannot be read, 23 the port is taken.",
+    "it at once), or the error's code without its sign: 2 wrong arguments, 14 something that cannot be carried, 16 no such file, " +
+    "18 a file changed while it was read, 20 it cannot be read, 23 the port is taken.",
   ],
-  examples: ["video.mkv", "video.mkv --port 9000 --limit-rate 100Mbit/s --for 1h", "video.mkv --once --json"],
+  examples: [
+    "video.mkv",
+    "video.mkv --port 9000 --limit-rate 100Mbit/s --for 1h",
+    "disk.img --memory 64MiB",
+    "photos/",
+    "report.pdf figures/ --name report",
+    "video.mkv --once --json",
+  ],
   permissions: [
     ["--allow-net", "to answer pullers, whose addresses nobody knows before"],
     [
       "--allow-read=PATH,STATE",
-      "the file (of a symbolic link: what it points to as well), and the state folder",
+      "the files and folders (of a symbolic link: what it points to as well), and the state folder",
     ],
     ["--allow-write=STATE", "the state folder; PATH is never written to"],
+    [
+      "--allow-read=SPILL --allow-write=SPILL",
+      "with --spill: its folder; --allow-sys=statfs to see its free space",
+    ],
     [
       "--allow-sys=networkInterfaces",
       "to put this machine's addresses into the ticket; not with --host ADDRESS",
@@ -93,20 +116,20 @@ export const exposeCommand: Command = defineCommand({
       "to find the state folder (LOCALAPPDATA on Windows); not with --state-dir",
     ],
   ],
-  run: ({ flags, rest }, io) => runExpose(rest[0], flags, io),
+  run: ({ flags, rest }, io) => runExpose(rest, flags, io),
 });
 
-async function runExpose(path: string, flags: Flags, io: Io): Promise<number> {
+async function runExpose(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
   checkFlags(flags);
   const stateDir = flags["state-dir"] ?? defaultStateDir();
-  demand([toNet(), toRead(path), toRead(stateDir), toWrite(stateDir)]);
-  demand([toRead(linksFollowed(path))]);
+  demand([toNet(), ...paths.map(toRead), toRead(stateDir), toWrite(stateDir), ...spillNeeds(flags)]);
+  demand(paths.map((path) => toRead(linksFollowed(path))));
   using interrupt = new Interrupt();
   const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io);
   const finished = Promise.withResolvers<void>();
   let exposure: Exposure;
   try {
-    exposure = await expose(path, {
+    exposure = await expose(paths, {
       ...exposeOptions(flags),
       stateDir,
       signal: interrupt.signal,
@@ -162,6 +185,7 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
   const chunkSize = flags["chunk-size"];
   const limitRate = flags["limit-rate"];
   return {
+    ...storeOptions(flags),
     ...(port !== undefined && { port }),
     ...(host !== undefined && { host }),
     ...(name !== undefined && { name }),
@@ -174,6 +198,7 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
 
 /** What the library would call a mistake of its caller. */
 function checkFlags(flags: Flags): void {
+  checkStoreFlags(flags);
   const size = flags["chunk-size"];
   const { chunkBytesMin, chunkBytesMax, nameBytesMax } = limits;
   if (

@@ -1,8 +1,7 @@
-import { formatAddress, isIpAddress, isIpv6 } from "../codec/address.ts";
 import type { Ticket } from "../codec/ticket.ts";
 import { errorTable } from "../core/errors.ts";
+import { pathChooser } from "../transport/exposure/collection_globs.ts";
 import { linkKinds } from "../transport/link/open_link.ts";
-import { bindHostFor } from "../transport/addresses.ts";
 import { pull } from "../transport/pull.ts";
 import type { PullProgress, PullResult } from "../transport/pull.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
@@ -10,16 +9,24 @@ import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
-import { outputPath } from "./_out_path.ts";
-import type { Need } from "./_permissions.ts";
-import { demand, linksFollowed, toNet, toRead, toWrite } from "./_permissions.ts";
+import { showEntries } from "./_list_view.ts";
+import { OutputPlace } from "./_output_place.ts";
+import { demand, netNeeds } from "./_permissions.ts";
 import { HumanPullView, JsonPullView } from "./_pull_views.ts";
 import { emit } from "./_report.ts";
 import { formatBytes, visible } from "./_text.ts";
 import { readTicket } from "./_ticket_input.ts";
 
 const flags = {
-  force: { kind: "boolean", help: "replace OUT when it holds something else" },
+  list: { kind: "boolean", help: "show what a collection holds, and pull nothing of it" },
+  files: {
+    kind: "strings",
+    placeholder: "GLOB",
+    help:
+      "pull only the files and folders of a collection that are called like this, such as '**/*.jpg' or docs; may be given " +
+      "several times",
+  },
+  force: { kind: "boolean", help: "replace OUT, or files in it, where something else is there" },
   timeout: {
     kind: "duration",
     help: "give up after this long without progress",
@@ -53,6 +60,8 @@ export const pullCommand: Command = defineCommand({
     "OUT is a file or a folder (default: the exposed name, in the current folder). It appears whole and verified, or not at all: " +
     "until then the data is in OUT.part, from where the same command goes on. An OUT that holds the same bytes already is left " +
     "as it is. The file's SHA-256 is printed on standard output.",
+    "Of a collection OUT is the folder that will hold the contents; it may exist. Each file appears when it is whole; what is not " +
+    "whole is in OUT/.rgtp-part. Files that are there and right are left as they are, and are not pulled.",
     "Exit status: 0, 130 after Ctrl-C, 143 after SIGTERM (what has arrived is kept; a second signal ends it at once), or the " +
     "error's code without its sign: 2 wrong arguments, 7 another exposer than the ticket's, 10 the ticket is cut off, 12 no answer " +
     "in time, 17 the ticket is not valid any more, 19 OUT holds something else, 21 the disk is full, 24 the exposer stopped.",
@@ -61,6 +70,8 @@ export const pullCommand: Command = defineCommand({
     "@ticket.txt",
     "@ticket.txt downloads/ --limit-rate 50Mbit/s",
     "- video.mkv --json < ticket.txt",
+    "@ticket.txt --list",
+    "@ticket.txt photos --files '2024/**/*.jpg'",
   ],
   permissions: [
     [
@@ -72,19 +83,19 @@ export const pullCommand: Command = defineCommand({
       "the folder that OUT is in (of a symbolic link: what it points to as well), and the FILE of @FILE",
     ],
     ["--allow-write=FOLDER", "the folder that OUT is in"],
+    ["--allow-read --allow-write", "for a collection with symbolic links, which Deno makes for nothing less"],
   ],
   run: ({ flags, rest }, io) => runPull(rest, flags, io),
 });
 
 async function runPull([source, out]: readonly string[], flags: Flags, io: Io): Promise<number> {
   const ticket = await readTicket(source, io);
-  const id = ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true });
-  if (out !== undefined) demand([toRead(out)]);
-  const path = outputPath(out, ticket.name, id);
-  demand([...netNeeds(ticket), ...fileNeeds(path)]);
-  demand(fileNeeds(linksFollowed(path)));
+  if (flags.list) return await runList(ticket, flags, io);
+  const output = new OutputPlace(out, ticket);
+  demand(netNeeds(ticket));
+  output.demandFile();
   using interrupt = new Interrupt();
-  const view = flags.json ? new JsonPullView(io) : new HumanPullView(io, ticket, path);
+  const view = flags.json ? new JsonPullView(io) : new HumanPullView(io, ticket, out ?? ticket.name);
   const task = pull(ticket, {
     ...pullOptions(flags),
     signal: interrupt.signal,
@@ -92,47 +103,46 @@ async function runPull([source, out]: readonly string[], flags: Flags, io: Io): 
   });
   let result: PullResult;
   try {
-    result = await task.saveTo(path, {
+    result = await task.saveTo((what) => output.choose(what), {
       force: flags.force,
+      ...(flags.files && { files: flags.files }),
       onProgress: (progress) => view.progress(progress),
       onHash: (bytes) => view.hashing(bytes),
     });
   } catch (error) {
     view.clear();
     if (interrupt.status === undefined) throw error;
-    tellInterrupted(io, flags.json, path, task.progress);
+    tellInterrupted(io, flags.json, output.kept, task.progress);
     return interrupt.status;
   }
   view.done(result);
   return 0;
 }
 
-function tellInterrupted(io: Io, json: boolean, path: string, { done, total }: PullProgress): void {
-  const kept = isThere(`${path}.part`)
+async function runList(ticket: Ticket, flags: Flags, io: Io): Promise<number> {
+  demand(netNeeds(ticket));
+  using interrupt = new Interrupt();
+  const entries = await pull(ticket, { ...pullOptions(flags), signal: interrupt.signal }).list()
+    .catch((error) => {
+      if (interrupt.status === undefined) throw error;
+      return undefined;
+    });
+  if (!entries) return interrupt.status ?? 1;
+  const chooses = flags.files ? pathChooser(flags.files) : () => true;
+  showEntries(io, flags.json, entries.filter(({ path }) => chooses(path)));
+  return 0;
+}
+
+function tellInterrupted(io: Io, json: boolean, place: string | undefined, progress: PullProgress): void {
+  const { done, total } = progress;
+  const kept = place !== undefined
     ? `${formatBytes(done)} of ${formatBytes(total)} are kept in '${
-      visible(path)
-    }.part': the same command goes on from there`
+      visible(place)
+    }': the same command goes on from there`
     : "nothing had arrived yet";
   const message = `stopped; ${kept}`;
   if (json) emit(io, "error", { code: errorTable.CANCELLED[0], name: "CANCELLED", message });
   else io.err(`${message}\n`);
-}
-
-/**
- * A socket that can reach the ticket's addresses, and these themselves. Names become addresses that nobody has permitted, and beside
- * IPv6 ones the socket spells IPv4 ones differently: then it takes the whole network.
- */
-function netNeeds({ addresses }: Ticket): Need[] {
-  const hosts = addresses.map(({ host }) => host);
-  const isOneFamily = new Set(hosts.map(isIpv6)).size === 1;
-  if (!hosts.every(isIpAddress) || !isOneFamily) return [toNet()];
-  const socket = { host: bindHostFor(addresses), port: 0 };
-  return [socket, ...addresses].map((address) => toNet(formatAddress(address)));
-}
-
-/** The output, and what lies beside it while it grows. */
-function fileNeeds(path: string): Need[] {
-  return [path, `${path}.part`].flatMap((one) => [toRead(one), toWrite(one)]);
 }
 
 function pullOptions(flags: Flags): Parameters<typeof pull>[1] {
@@ -143,12 +153,4 @@ function pullOptions(flags: Flags): Parameters<typeof pull>[1] {
     ...(limitRate !== undefined && { limitRate }),
     ...(link !== undefined && { link }),
   };
-}
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }

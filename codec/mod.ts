@@ -21,6 +21,8 @@
  * @module
  */
 export * from "./address.ts";
+export * from "./collection_index.ts";
+export * from "./collection_path.ts";
 export * from "./control.ts";
 export * from "./geometry.ts";
 export * from "./grant.ts";

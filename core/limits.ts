@@ -7,6 +7,11 @@ export const limits = {
   chunksMax: 2_147_483_647,
   /** A collection's index. */
   indexBytesMax: 268_435_456,
+  /** Files, folders and links of a collection. */
+  collectionEntriesMax: 1_000_000,
+  /** A path in a collection, or a link's target, UTF-8; and each part of a path. */
+  collectionPathBytesMax: 2048,
+  pathPartBytesMax: 255,
   /** Symbols of one code block (RFC 5052 §9.1). */
   blockSymbolsMax: 128,
   /** A control packet, so that it passes any IPv6 path. */
@@ -37,6 +42,13 @@ export const limits = {
   answerQueueBytesMax: 8_388_608,
   tokenQueueBytesMax: 2_097_152,
   answerQueueEntriesMax: 4096,
+  /** What a token, and all of them together, make an exposer read and seal beyond what their pulling earns: a rate, and at once. */
+  coldBytesPerSecond: 1_048_576,
+  coldBurstBytesMax: 8_388_608,
+  coldTotalBytesPerSecond: 67_108_864,
+  coldTotalBurstBytesMax: 268_435_456,
+  /** Memory that an exposer may have for sealed chunks: not less than this. */
+  memoryBytesMin: 16_777_216,
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,

@@ -1,3 +1,4 @@
+import { formatAddress } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
 import { decodeManifest } from "../codec/manifest.ts";
 import { formatTicket, parseTicket } from "../codec/ticket.ts";
@@ -13,10 +14,13 @@ import type { ExposerEvent } from "./exposer_shell.ts";
 import { DEFAULT_PROFILE, profiles } from "./exposure/profiles.ts";
 import type { ProfileName } from "./exposure/profiles.ts";
 import type { SealedExposure } from "./exposure/seal.ts";
-import { bytesSource, openFileSource } from "./exposure/source.ts";
+import { openSource, sourceName } from "./exposure/open_source.ts";
+import type { ExposeSource } from "./exposure/open_source.ts";
+import type { StoreCounters } from "./exposure/store.ts";
 import { openState } from "./exposure/state.ts";
 import type { ExposerState } from "./exposure/state.ts";
 import { TicketBook } from "./exposure/ticket_book.ts";
+import { watchTickets } from "./exposure/ticket_watch.ts";
 import type { Link, LinkStats } from "./link/link.ts";
 import { openLink } from "./link/open_link.ts";
 import type { LinkKind } from "./link/open_link.ts";
@@ -41,6 +45,17 @@ export interface ExposeOptions {
   readonly aead?: AeadName;
   /** Where identity and catalog live. Absent: nowhere; the exposure ends with the process and cannot be made again. */
   readonly stateDir?: string;
+  /** Bytes of memory for sealed chunks, at least 16 MiB; 256 MiB when absent. What is larger is sealed again in parts when it is asked for. */
+  readonly memoryBytesMax?: number;
+  /** A folder for a file that holds sealed what does not fit the memory: more disk, and less work; absent: none. */
+  readonly spill?: string;
+  /** Makes a new exposure, with a new key and ID, of what was exposed before; the tickets of that one end. */
+  readonly rekey?: boolean;
+  /**
+   * Derives key and ID from the content, which is read twice: the same bytes are then the same exposure on any day, without a catalog. So
+   * everybody who has had a ticket to these bytes recognises them in any later exposure, and holds its key.
+   */
+  readonly reproducible?: boolean;
   /** Bytes a second for all pullers together. */
   readonly limitRate?: number;
   /** Bytes a second for each puller. */
@@ -77,6 +92,8 @@ export interface ExposureStats {
   readonly completed: number;
   /** Packets dropped, by reason. */
   readonly drops: Readonly<Record<string, number>>;
+  /** What the store of sealed chunks has done. */
+  readonly store: StoreCounters;
   /** Counters of the socket. */
   readonly link: LinkStats;
 }
@@ -107,15 +124,18 @@ export interface Exposure extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const MEMORY_BYTES = 256 * 1_048_576;
+
 /** The port that is tried first when none is asked for, and how many from there on. */
 const PORT = 9000;
 const PORTS_TRIED = 100;
 
 /**
- * Seals a file or bytes once and serves them to whoever has the ticket, until it is closed.
+ * Seals something once and serves it to whoever has the ticket, until it is closed: a file or bytes as they are; the contents of a folder,
+ * or several files and folders, as a collection.
  *
- * @param source path of a regular file, or bytes (not copied while they are sealed)
- * @throws {RgtpError} NOT_FOUND, IO, NOT_SUPPORTED (a folder), SOURCE_CHANGED, ADDRESS_IN_USE, SOCKET, NOMEM, CANCELLED
+ * @param source path of a file or folder, several of them, or bytes (not copied while they are sealed)
+ * @throws {RgtpError} NOT_FOUND, IO, NOT_SUPPORTED (what cannot be carried, see docs/decisions/0009), SOURCE_CHANGED, ADDRESS_IN_USE, SOCKET, NOMEM, CANCELLED
  * @throws {RangeError} when an option is out of its range
  *
  * @example
@@ -127,33 +147,43 @@ const PORTS_TRIED = 100;
  * if (new TextDecoder().decode(bytes) !== "hello") throw new Error("unexpected");
  * ```
  */
-export async function expose(source: string | Uint8Array, options: ExposeOptions = {}): Promise<Exposure> {
-  const name = checkedName(options.name ?? (typeof source === "string" ? baseName(source) : ""));
+export async function expose(source: ExposeSource, options: ExposeOptions = {}): Promise<Exposure> {
+  checkStoreOptions(options);
+  const name = checkedName(options.name ?? sourceName(source));
   const engine = defaultEngine();
-  const bytes = typeof source === "string" ? openFileSource(source) : bytesSource(source);
+  const chunkSize = options.chunkSize ?? profiles[options.profile ?? DEFAULT_PROFILE];
+  const { signal } = options;
+  const bytes = await openSource(source, { chunkSize, hash: engine.sha256, ...(signal && { signal }) });
   let state: ExposerState | undefined;
   let link: Link | undefined;
+  let sealed: SealedExposure | undefined;
   try {
     // A taken port shall not show only after a large file was sealed. Who asks meanwhile asks again.
     link = await bind(options);
     state = openState(engine, systemRandom, options.stateDir);
     for (const warning of state.warnings) options.onWarning?.(warning);
     const started = performance.now();
-    const sealed = await state.seal(bytes, {
+    sealed = await state.seal(bytes, {
       aead: options.aead ?? "chacha20-poly1305",
-      chunkSize: options.chunkSize ?? profiles[options.profile ?? DEFAULT_PROFILE],
+      chunkSize,
+      memoryBytesMax: options.memoryBytesMax ?? MEMORY_BYTES,
+      ...(options.spill !== undefined && { spillFolder: options.spill }),
+      rekey: options.rekey ?? false,
+      reproducible: options.reproducible ?? false,
       onProgress: (done) => options.onSeal?.(done, bytes.size),
-      ...(options.signal && { signal: options.signal }),
+      onLost: (reason) => options.onWarning?.(reason.message),
+      ...(signal && { signal }),
     });
     const sealSeconds = (performance.now() - started) / 1000;
     const book = new TicketBook(engine, systemRandom, Date.now, state.shelf(sealed.id));
     return serve({ options, name, engine, state, sealed, sealSeconds, book, link });
   } catch (error) {
+    sealed?.store.close();
     state?.close();
     link?.close();
     throw error;
   } finally {
-    bytes.close();
+    if (!sealed?.store.holdsSource) bytes.close();
   }
 }
 
@@ -178,6 +208,7 @@ function serve({ options, name, engine, state, sealed, sealSeconds, book, link }
     leaves: sealed.leaves,
     name,
     access: (ticketId) => book.find(ticketId) ?? "denied",
+    coldBytes: (piece, symbolSize) => sealed.store.coldBytes(piece, symbolSize),
   };
   let completed = 0;
   const handleEvent = (event: ExposerEvent) => {
@@ -198,9 +229,11 @@ function serve({ options, name, engine, state, sealed, sealSeconds, book, link }
   }, handleEvent);
   shell.add(exposed, sealed.store);
   const hosts = options.advertise ?? reachableHosts(link.local.host);
+  const addresses = hosts.map((host) => ({ host, port: link.local.port }));
+  state.noteServed(sealed.id, { name, addresses: addresses.map(formatAddress), sinceMs: Date.now() });
   const newTicket: Exposure["newTicket"] = (ticketOptions) =>
     formatTicket({
-      addresses: hosts.map((host) => ({ host, port: link.local.port })),
+      addresses,
       exposureId: sealed.id,
       exposerKey: state.identity.staticKey,
       secret: book.issue(ticketOptions),
@@ -209,8 +242,18 @@ function serve({ options, name, engine, state, sealed, sealSeconds, book, link }
   const closed = shell.run();
   // Whoever does not look at `closed` shall not be ended by it.
   closed.catch(() => {});
+  const stopWatching = watchTickets(state, book, {
+    ended: (id) => shell.revoke(id),
+    blind: (error) =>
+      options.onWarning?.(
+        `revocations by others are not noticed: ${error instanceof Error ? error.message : error}`,
+      ),
+  });
   let closing: Promise<void> | undefined;
-  const close = () => closing ??= shell.close().finally(() => state.close());
+  const close = () => {
+    stopWatching();
+    return closing ??= shell.close().finally(() => state.close());
+  };
   options.signal?.addEventListener("abort", close, { once: true });
   return {
     ticket: newTicket(),
@@ -225,6 +268,7 @@ function serve({ options, name, engine, state, sealed, sealSeconds, book, link }
       pullers: shell.machine.pullers(shell.now()),
       completed,
       drops: shell.machine.drops.all(),
+      store: sealed.store.counters,
       link: link.stats,
     }),
     newTicket,
@@ -265,12 +309,17 @@ async function openHost(host: string | undefined, port: number, kind: LinkKind |
   }
 }
 
+function checkStoreOptions({ memoryBytesMax = MEMORY_BYTES, rekey, reproducible }: ExposeOptions): void {
+  if (!(memoryBytesMax >= limits.memoryBytesMin)) {
+    throw new RangeError(`memoryBytesMax is ${memoryBytesMax}, at least ${limits.memoryBytesMin} are needed`);
+  }
+  if (rekey && reproducible) {
+    throw new RangeError("a key cannot be new and follow from the content: drop one");
+  }
+}
+
 function checkedName(name: string): string {
   const bytes = utf8(name).length;
   if (bytes <= limits.nameBytesMax) return name;
   throw new RangeError(`the name has ${bytes} bytes, at most ${limits.nameBytesMax} fit: give a shorter one`);
-}
-
-function baseName(path: string): string {
-  return path.split(/[\\/]/).filter((part) => part !== "").at(-1) ?? "";
 }

@@ -1,9 +1,13 @@
 import { parseTicket } from "../codec/ticket.ts";
 import type { Ticket } from "../codec/ticket.ts";
+import { ManifestKind } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
-import { openPart } from "./exposure/part_file.ts";
-import type { PartFile } from "./exposure/part_file.ts";
+import { Comparison } from "./exposure/comparison.ts";
+import type { ByteRun } from "./exposure/comparison.ts";
+import type { CollectionEntry } from "../codec/collection_index.ts";
+import { IndexIntake } from "./exposure/index_intake.ts";
 import { chunkOffset } from "./exposure/pieces.ts";
+import { openFileSource } from "./exposure/source.ts";
 import { RgtpError } from "../core/errors.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
@@ -13,6 +17,8 @@ import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import type { Link } from "./link/link.ts";
 import { openLink } from "./link/open_link.ts";
+import { openOutput } from "./output.ts";
+import type { Output } from "./output.ts";
 import type { LinkKind } from "./link/open_link.ts";
 import type { PullerOptions, PullerProgress, PullerTimes } from "./protocol/puller.ts";
 import { PullerShell } from "./puller_shell.ts";
@@ -48,7 +54,7 @@ export interface PullProgress extends PullerProgress {
 
 /** How a pull to a file ended. */
 export interface PullResult {
-  /** Plaintext bytes. */
+  /** Plaintext bytes; of a collection those of the files that were wanted. */
   readonly bytes: number;
   /** From the first request to the last verified byte. */
   readonly seconds: number;
@@ -60,21 +66,46 @@ export interface PullResult {
   readonly reusedBytes: number;
   /** The exposure's ID, base64url. */
   readonly id: string;
-  /** Where the file is. */
+  /** Where the file is, or the folder that holds the collection's contents. */
   readonly path: string;
-  /** SHA-256 of the file as it stands on disk, hex. */
+  /** SHA-256 of the file as it stands on disk, hex; of a collection that of its index, in which each file's own stands. */
   readonly sha256: string;
-  /** Whether the file had been there already, whole and right. */
+  /** Whether everything had been there already, whole and right. */
   readonly alreadyComplete: boolean;
+  /** Of a collection: how many files were wanted. */
+  readonly files?: number;
+}
+
+/** How a local file compares with an exposure. */
+export interface VerifyResult {
+  /** Whether it is the same, byte for byte. */
+  readonly same: boolean;
+  /** Plaintext bytes of the exposure. */
+  readonly bytes: number;
+  /** Bytes of the file. */
+  readonly fileBytes: number;
+  /** Chunks of the exposure that the file does not hold at their places. */
+  readonly chunksDifferent: number;
+  /** Where these are, in bytes, in order; chunks side by side are one run. */
+  readonly differences: readonly ByteRun[];
+  /** Bytes of leaf pages received, headers included: all that moved. */
+  readonly wireBytes: number;
+  /** The exposure's ID, base64url. */
+  readonly id: string;
 }
 
 /** How {@linkcode Pull.saveTo} saves. */
 export interface SaveOptions {
   /** Replace what is there. */
   readonly force?: boolean;
+  /**
+   * Which files and folders of a collection: patterns for their paths, in which `*` and `?` stand for what is between slashes, and `**`
+   * for anything. Absent: all. Only their chunks move, and the index.
+   */
+  readonly files?: readonly string[];
   /** Told about every 100 ms. */
   readonly onProgress?: (progress: PullProgress) => void;
-  /** Told while the finished file is hashed: bytes hashed. */
+  /** Told while the finished file, or files that were there already, are hashed: bytes hashed. */
   readonly onHash?: (bytes: number) => void;
 }
 
@@ -150,39 +181,107 @@ export class Pull implements AsyncIterable<PulledChunk> {
 
   /**
    * Pulls into the file `path`. It appears there whole and verified, or not at all: until then the data lives in `path.part`, and a
-   * later pull goes on from there.
+   * later pull goes on from there. A collection is pulled into the folder `path`, which is made if need be; each of its files appears whole,
+   * and what is not whole lives in `path/.rgtp-part`. `path` may be a function that is told which of both it is.
    *
-   * @throws {RgtpError} EXISTS when there is another file at `path` and `force` is not set; BUSY when another pull works on it; NO_SPACE,
-   * IO; ACCESS_DENIED, AUTH_FAIL, TIMEOUT, WITHDRAWN, SOURCE_CHANGED, MERKLE_FAIL; CANCELLED
+   * @throws {RgtpError} EXISTS when there is something else at `path` and `force` is not set; BUSY when another pull works on it; NO_SPACE,
+   * IO; NOT_FOUND when `files` fit nothing; NOT_SUPPORTED for a collection that cannot be taken; ACCESS_DENIED, AUTH_FAIL, TIMEOUT, WITHDRAWN,
+   * SOURCE_CHANGED, MERKLE_FAIL; CANCELLED
    */
-  async saveTo(path: string, options: SaveOptions = {}): Promise<PullResult> {
-    const hash = defaultEngine().sha256;
-    const { exposureId: id } = this.ticket;
-    const { force = false, onProgress, onHash } = options;
-    let part: PartFile | undefined;
+  async saveTo(
+    path: string | ((what: "file" | "folder") => string),
+    options: SaveOptions = {},
+  ): Promise<PullResult> {
+    const { onProgress } = options;
+    let output: Output | undefined;
     const ticker = setInterval(() => onProgress?.(this.progress), PROGRESS_MS);
     try {
       const { times, progress } = await this.#run((manifest) =>
-        part = openPart({ path, manifest, id, hash, force })
+        (output = openOutput(path, manifest, this.ticket.exposureId, options)).sink
       );
       onProgress?.(progress);
       clearInterval(ticker);
-      const state = await part!.finish();
-      const sha256 = await part!.sha256(onHash);
+      const ended = await output!.finish(progress);
       return {
-        bytes: progress.total,
         seconds: (times.finishedAt! - times.requestedAt!) / 1000,
         handshakeSeconds: (times.grantedAt! - times.startedAt) / 1000,
         wireBytes: progress.wireBytes,
-        reusedBytes: progress.reused,
-        id: id.toBase64({ alphabet: "base64url", omitPadding: true }),
-        path,
-        sha256: sha256.toHex(),
-        alreadyComplete: state === "already-complete",
+        id: this.ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true }),
+        path: output!.path,
+        ...ended,
       };
     } finally {
       clearInterval(ticker);
-      part?.close();
+      output?.sink.close();
+    }
+  }
+
+  /**
+   * What a collection holds, in the order of the paths' bytes. Only its index moves. Names are an exposer's own: what in them would act on
+   * a terminal is left in them.
+   *
+   * @throws {RgtpError} NOT_SUPPORTED when it is one file, or a collection that cannot be taken; and what {@linkcode Pull.saveTo} throws
+   */
+  async list(): Promise<readonly CollectionEntry[]> {
+    let entries: readonly CollectionEntry[] = [];
+    await this.#run((manifest) => {
+      const index = new IndexIntake(manifest);
+      return {
+        wanted: [{ first: 0, end: index.endChunk }],
+        write: (chunk, bytes) => index.write(chunk, bytes),
+        wantMore: () => {
+          entries = index.index().entries;
+          return Promise.resolve([]);
+        },
+      };
+    });
+    return entries;
+  }
+
+  /**
+   * Compares the file `path` with the exposure. Only hashes move, and nothing is written.
+   *
+   * @throws {RgtpError} NOT_FOUND, NOT_SUPPORTED, IO for the file; SOURCE_CHANGED when it was changed meanwhile; ACCESS_DENIED, AUTH_FAIL,
+   * TIMEOUT, WITHDRAWN, SOURCE_CHANGED, MERKLE_FAIL; CANCELLED
+   */
+  async verify(path: string, options: Pick<SaveOptions, "onProgress"> = {}): Promise<VerifyResult> {
+    const { onProgress } = options;
+    const source = openFileSource(path);
+    let comparison: Comparison | undefined;
+    let bytes = 0;
+    const ticker = setInterval(() => onProgress?.(this.progress), PROGRESS_MS);
+    try {
+      const { progress } = await this.#run((manifest) => {
+        if (manifest.kind !== ManifestKind.BLOB) {
+          throw new RgtpError(
+            "NOT_SUPPORTED",
+            "a collection of files is not compared with one file: pull it into its folder, which moves only what differs",
+          );
+        }
+        bytes = manifest.totalSize;
+        return comparison = new Comparison(manifest, source);
+      });
+      onProgress?.(progress);
+      if (!source.unchanged()) {
+        throw new RgtpError(
+          "SOURCE_CHANGED",
+          `'${path}' changed while it was compared; verify it again when nothing writes to it any more`,
+          { data: { path } },
+        );
+      }
+      const { chunksDifferent } = comparison!;
+      return {
+        same: chunksDifferent === 0 && source.size === bytes,
+        bytes,
+        fileBytes: source.size,
+        chunksDifferent,
+        differences: comparison!.differences(),
+        wireBytes: progress.wireBytes,
+        id: this.ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true }),
+      };
+    } finally {
+      clearInterval(ticker);
+      source.close();
     }
   }
 

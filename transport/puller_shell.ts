@@ -16,10 +16,12 @@ import type { ChunkRun } from "./protocol/chunk_plan.ts";
 import { PullerMachine } from "./protocol/puller.ts";
 import type { PullerOptions, PullerOutput } from "./protocol/puller.ts";
 
-/** Where the chunks of a pull go, and where candidates come from. All but `write` are synchronous. */
+/** Where the chunks of a pull go, and where candidates come from. */
 export interface ChunkSink {
   /** Which chunks to pull; absent: all. */
   readonly wanted?: readonly ChunkRun[];
+  /** All of `wanted` are written: what else to pull, now that it can be known. Absent: nothing else. */
+  wantMore?(): Promise<readonly ChunkRun[]>;
   /** Flags, one a chunk of the page: worth checking before it is pulled. */
   candidates?(page: number): Uint8Array | undefined;
   /** A leaf page that was kept from an earlier run, if it is there. It is verified again. */
@@ -28,10 +30,12 @@ export interface ChunkSink {
   savePage?(page: number, bytes: Uint8Array): void;
   /** Reads a candidate; false when it is not there. */
   read?(chunk: number, into: Uint8Array): boolean;
-  /** The candidate that was read is right: it counts as written. */
-  keep?(chunk: number, plaintext: Uint8Array): void;
+  /** The candidate that was read is right: it counts as written. The bytes are not the sink's. What it returns is as with `write`. */
+  keep?(chunk: number, plaintext: Uint8Array): void | Promise<void>;
   /** The candidate that was read is wrong. Whether there is another one for this chunk to read. */
   reject?(chunk: number): boolean;
+  /** No candidate for this chunk was right. Whether it is to be left as it is: then it is not pulled. */
+  leave?(chunk: number): boolean;
   /** Takes a verified chunk. The bytes are the sink's from now on. What it returns holds the pull back until it is done. */
   write(chunk: number, bytes: Uint8Array): void | Promise<void>;
 }
@@ -104,6 +108,12 @@ export class PullerShell {
       },
       open: ({ piece, sealed }) => this.#later((now) => this.#open(now, piece, sealed)),
       check: ({ chunk }) => this.#later((now) => this.#check(now, chunk)),
+      wanting: () => {
+        this.#sink!.wantMore!().then(
+          (runs) => this.#drive.mutate((now) => this.machine.want(now, runs)),
+          (error) => this.stop(error),
+        );
+      },
       pageDone: ({ page }) => this.#opener?.forget(page),
       stalled: ({ reason }) => this.#events.stalled(reason),
       resumed: () => this.#events.stalled(undefined),
@@ -119,6 +129,7 @@ export class PullerShell {
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
         ...(sink.wanted && { wanted: sink.wanted }),
+        isMoreToCome: sink.wantMore !== undefined,
         candidates: (page) => sink.candidates?.(page),
         hasLeaves: (page) => opener.hasLeaves(page) || opener.acceptPage(page, sink.page?.(page)),
       })
@@ -147,9 +158,7 @@ export class PullerShell {
     }
     const plaintext = opener.open(piece, sealed);
     const stored = plaintext && sink.write(piece, plaintext);
-    const report = (at: number) => this.machine.handleOpened(at, piece, plaintext !== undefined);
-    if (stored) stored.then(() => this.#drive.mutate(report), (error) => this.stop(error));
-    else report(now);
+    this.#reportWhen(now, stored, (at) => this.machine.handleOpened(at, piece, plaintext !== undefined));
   }
 
   #check(now: number, chunk: number): void {
@@ -157,12 +166,23 @@ export class PullerShell {
     const opener = this.#opener!;
     const plaintext = opener.scratch(chunk);
     let ok = false;
+    let kept: void | Promise<void> = undefined;
     while (!ok && sink.read?.(chunk, plaintext)) {
       ok = opener.isChunk(chunk, plaintext);
-      if (ok) sink.keep?.(chunk, plaintext);
+      if (ok) kept = sink.keep?.(chunk, plaintext);
       else if (!sink.reject?.(chunk)) break;
     }
-    this.machine.handleChecked(now, chunk, ok);
+    this.#reportWhen(
+      now,
+      kept,
+      (at) => this.machine.handleChecked(at, chunk, ok || sink.leave?.(chunk) === true),
+    );
+  }
+
+  /** Tells the machine as soon as the sink is done. */
+  #reportWhen(now: number, stored: void | Promise<void>, report: (at: number) => void): void {
+    if (stored) stored.then(() => this.#drive.mutate(report), (error) => this.stop(error));
+    else report(now);
   }
 }
 

@@ -114,6 +114,18 @@ for (const table of tables.filter((table) => table.kind === "numbers")) {
   });
 }
 
+Deno.test("protocol page: entries of a collection have the fields of the code, in their order", () => {
+  const found = page.matchAll(/<!-- entry: (\w+) -->\n\n((?:\|.*\|\n)+)/g);
+  const shown = Array.from(found, ([, kind, lines]) => {
+    const [head, , ...rows] = lines.trim().split("\n").map((line) =>
+      line.split("|").map((cell) => cell.trim())
+    );
+    assertEquals(head.slice(1, 4), ["field", "type", "what"]);
+    return [kind, rows.map(([, field]) => field.replaceAll("`", ""))];
+  });
+  assertEquals(shown, Object.entries(codec.entryFields).map(([kind, fields]) => [kind, [...fields]]));
+});
+
 Deno.test("protocol page: control packets end in a MAC where the table says so", () => {
   for (const [name, value] of Object.entries(codec)) {
     if (typeof value !== "object" || !("encode" in value)) continue;
@@ -146,6 +158,10 @@ Deno.test("protocol page: figures in its text are those of the code", () => {
   assertStringIncludes(text, `At most ${limits.ticketCharsMax.toLocaleString("en")} characters`);
   assertStringIncludes(text, `is longer than ${limits.controlPacketBytesMax.toLocaleString("en")} bytes`);
   assertStringIncludes(text, `0 to ${limits.grantLeavesMax}: all leaves`);
+  const number = (value: number) => value.toLocaleString("en");
+  assertStringIncludes(text, `array of entries, at most ${number(limits.collectionEntriesMax)}`);
+  assertStringIncludes(text, `at most ${number(limits.collectionPathBytesMax)} bytes, with parts`);
+  assertStringIncludes(text, `parts of 1 to ${limits.pathPartBytesMax} bytes`);
 });
 
 Deno.test("protocol page: a drift would be found", () => {

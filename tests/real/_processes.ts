@@ -35,6 +35,23 @@ export interface DoneEvent {
   readonly id: string;
   readonly path: string;
   readonly sha256: string;
+  readonly reused: number;
+  readonly alreadyComplete: boolean;
+  /** Of a collection. */
+  readonly files?: number;
+}
+/** Something in a collection. */
+export interface EntryEvent {
+  readonly event: "entry";
+  readonly path: string;
+  readonly kind: "file" | "folder" | "link";
+  readonly size?: number;
+  readonly sha256?: string;
+}
+/** A list has ended. */
+export interface ListedEvent {
+  readonly event: "listed";
+  readonly entries: number;
 }
 /** It went wrong. */
 export interface ErrorEvent {
@@ -44,7 +61,14 @@ export interface ErrorEvent {
   readonly message: string;
 }
 /** A line that `rgtp` printed. */
-export type RgtpEvent = ReadyEvent | ServedEvent | ProgressEvent | DoneEvent | ErrorEvent;
+export type RgtpEvent =
+  | ReadyEvent
+  | ServedEvent
+  | ProgressEvent
+  | DoneEvent
+  | EntryEvent
+  | ListedEvent
+  | ErrorEvent;
 type EventOf<Kind extends RgtpEvent["event"]> = Extract<RgtpEvent, { event: Kind }>;
 
 /** How a process is started. */

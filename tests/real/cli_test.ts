@@ -349,11 +349,13 @@ Deno.test("cli: a port that is taken: 23 when it was asked for, else the next fr
     assertGreater(ports[1], ports[0]);
   }));
 
-Deno.test("cli: a PATH that is missing (16) or a folder (14), and a permission that is missing (20), with the flag to add", async () => {
+Deno.test("cli: a PATH that is missing (16) or cannot be carried (14), and a permission that is missing (20), with the flag to add", async () => {
   await using folder = await TestFolder.make();
   const state = folder.file("state");
   await refused(exposer(folder.file("none"), ["--port", "0"], state), 16, /no file/);
-  await refused(exposer(folder.path, ["--port", "0"], state), 14, /folder/);
+  await Deno.mkdir(folder.file("trap"));
+  await Deno.writeTextFile(folder.file("trap/aux.c"), "");
+  await refused(exposer(folder.file("trap"), ["--port", "0"], state), 14, /aux\.c.*device/);
   const args = ["expose", folder.file("x"), "--state-dir", state];
   await refused(
     new Program(args, ["--allow-net"]),

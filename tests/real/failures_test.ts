@@ -194,12 +194,14 @@ Deno.test("the port is taken: ADDRESS_IN_USE when it was asked for", () =>
     });
   }));
 
-Deno.test("no such file, and a folder, to expose: NOT_FOUND and NOT_SUPPORTED", async () => {
+Deno.test("no such file, and a folder with a trap, to expose: NOT_FOUND and NOT_SUPPORTED", async () => {
   await using folder = await TestFolder.make();
   await using none = secondExposer(folder.file("none"), 0, folder.file("state"));
   assertIs(await none.failed(), { code: -16, name: "NOT_FOUND", says: /none/ });
-  await using dir = secondExposer(folder.path, 0, folder.file("state"));
-  assertIs(await dir.failed(), { code: -14, name: "NOT_SUPPORTED", says: /folder/ });
+  await Deno.mkdir(folder.file("dir"));
+  await Deno.writeTextFile(folder.file("dir/nul"), "");
+  await using dir = secondExposer(folder.file("dir"), 0, folder.file("state"));
+  assertIs(await dir.failed(), { code: -14, name: "NOT_SUPPORTED", says: /'nul'.*device/ });
 });
 
 Deno.test("a folder that does not exist: an error that says so, and nothing made", () =>

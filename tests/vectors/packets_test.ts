@@ -10,6 +10,7 @@ import {
   decodeAnnouncement,
   decodeAnswer,
   decodeAsk,
+  decodeCollectionIndex,
   decodeHandshake,
   decodeHave,
   decodeManifest,
@@ -19,6 +20,7 @@ import {
   encodeAnnouncement,
   encodeAnswer,
   encodeAsk,
+  encodeCollectionIndex,
   encodeHandshake,
   encodeHave,
   encodeManifest,
@@ -48,6 +50,7 @@ import type {
   Answer,
   Ask,
   ChunkHeader,
+  CollectionIndex,
   ControlPacket,
   Handshake,
   Have,
@@ -149,6 +152,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   prologue: kind<{ version: number; pattern: string; offers: number[] }>(({ version, pattern, offers }) =>
     handshakePrologue(version, pattern, offers)
   ),
+  "collection index": kind<CollectionIndex>(encodeCollectionIndex, decodeCollectionIndex),
   "token body": kind<TokenBody>(encodeTokenBody, decodeTokenBody),
   "address bytes": kind<Address>(addressBytes),
   ticket: text<Ticket>(formatTicket, parseTicket),

@@ -64,12 +64,15 @@ export function openOwn(path: string): Deno.FsFile {
  * @throws {RgtpError} NO_SPACE
  */
 export function checkSpace(part: Deno.FsFile, path: string, totalSize: number): void {
-  const free = freeBytes(path);
-  if (free === undefined) return;
   // Without a count of blocks (Windows) a part is not sparse.
   const { blocks, size } = part.statSync();
-  const lacking = totalSize - Math.min(totalSize, blocks === null ? size : blocks * 512);
-  if (lacking <= free) return;
+  checkFree(path, totalSize - Math.min(totalSize, blocks === null ? size : blocks * 512));
+}
+
+/** Whether the disk of a path has so many bytes free. @throws {RgtpError} NO_SPACE */
+export function checkFree(path: string, lacking: number): void {
+  const free = freeBytes(path);
+  if (free === undefined || lacking <= free) return;
   throw new RgtpError(
     "NO_SPACE",
     `the disk of '${path}' has ${free} bytes free where ${lacking} are needed; free some space, or name a place on another disk`,
@@ -99,7 +102,8 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-function freeBytes(path: string): number | undefined {
+/** Bytes that the disk of a path has free; `undefined` where that cannot be seen. */
+export function freeBytes(path: string): number | undefined {
   if (Deno.permissions.querySync({ name: "sys", kind: "statfs" }).state !== "granted") return undefined;
   try {
     const { bavail, bsize } = statfsSync(dirname(path));

@@ -12,6 +12,8 @@ export interface CatalogParameters {
   readonly chunkSize: number;
   /** How its chunks are sealed. */
   readonly aead: AeadName;
+  /** For whom, and how its salt was made: two policies never share a key. Absent: tickets, and a random salt. */
+  readonly policy?: string;
 }
 
 /** What makes the same exposure of the same file again. */
@@ -43,6 +45,32 @@ export interface CatalogTicket {
   readonly label: string;
   /** Wall clock, ms since 1970; absent: never. */
   readonly expiresMs?: number;
+  /** When it was made, ms since 1970; absent: not known. */
+  readonly createdMs?: number;
+}
+
+/** How an exposure was served last. */
+export interface ServedAs {
+  /** What pullers see. */
+  readonly name: string;
+  /** Where it answers, as in its tickets: `HOST:PORT`. */
+  readonly addresses: readonly string[];
+  /** When that began, ms since 1970. */
+  readonly sinceMs: number;
+}
+
+/** An exposure, for people to look at. */
+export interface CatalogEntry extends Required<CatalogParameters> {
+  /** 32 bytes. */
+  readonly id: Uint8Array;
+  /** Where its source was. */
+  readonly path: string;
+  /** Bytes of its source. */
+  readonly size: number;
+  /** When it was sealed, ms since 1970. */
+  readonly sealedAtMs: number;
+  /** Absent: never. */
+  readonly served?: ServedAs;
 }
 
 /** What an exposer remembers between runs. Not promised: that a row is right; it says what to try. */
@@ -61,6 +89,12 @@ export interface Catalog {
     row: CatalogRow,
     sealedAtMs: number,
   ): void;
+  /** Notes how the exposure with that ID is served. */
+  noteServed(id: Uint8Array, served: ServedAs): void;
+  /** All exposures, the one that was sealed last first. */
+  list(): CatalogEntry[];
+  /** Whether another process, or another handle, has changed anything since this was asked last. */
+  changedByOthers(): boolean;
   /** Forgets the exposure with that ID, and its tickets. */
   drop(id: Uint8Array): void;
   /** Keeps a ticket to the exposure with that ID. */
@@ -91,21 +125,34 @@ export function openCatalog(stateDir: string): Catalog {
   return new SqliteCatalog(path);
 }
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
-// Numbers of devices and files may exceed 2^53: they are kept as text.
-const SCHEMA = `
+// Numbers of devices and files may exceed 2^53: they are kept as text. Leaves come last, so that nobody reads past them.
+const EXPOSURES = `
   CREATE TABLE exposures (
     path TEXT NOT NULL, device TEXT NOT NULL, inode TEXT NOT NULL, size INTEGER NOT NULL,
     mtime_ms INTEGER NOT NULL, ctime_ms INTEGER NOT NULL, chunk_size INTEGER NOT NULL, aead TEXT NOT NULL,
-    salt BLOB NOT NULL, id BLOB NOT NULL UNIQUE, leaves BLOB NOT NULL, sealed_at_ms INTEGER NOT NULL,
-    PRIMARY KEY (path, chunk_size, aead)
-  ) STRICT;
+    policy TEXT NOT NULL, salt BLOB NOT NULL, id BLOB NOT NULL UNIQUE, sealed_at_ms INTEGER NOT NULL,
+    name TEXT NOT NULL DEFAULT '', addresses TEXT NOT NULL DEFAULT '', served_at_ms INTEGER,
+    leaves BLOB NOT NULL, PRIMARY KEY (path, chunk_size, aead, policy)
+  ) STRICT;`;
+
+const SCHEMA = `${EXPOSURES}
   CREATE TABLE tickets (
     ticket_id BLOB PRIMARY KEY, exposure_id BLOB NOT NULL, psk BLOB NOT NULL, label TEXT NOT NULL,
-    expires_ms INTEGER, revoked INTEGER NOT NULL DEFAULT 0
+    expires_ms INTEGER, revoked INTEGER NOT NULL DEFAULT 0, created_ms INTEGER
   ) STRICT;
   CREATE INDEX tickets_by_exposure ON tickets (exposure_id);
+  PRAGMA user_version = ${SCHEMA_VERSION};`;
+
+/** From version 1, which knew neither policies nor how an exposure was served. */
+const FROM_1 = `
+  ALTER TABLE exposures RENAME TO exposures_1;
+  ${EXPOSURES}
+  INSERT INTO exposures (path, device, inode, size, mtime_ms, ctime_ms, chunk_size, aead, policy, salt, id, sealed_at_ms, leaves)
+    SELECT path, device, inode, size, mtime_ms, ctime_ms, chunk_size, aead, '', salt, id, sealed_at_ms, leaves FROM exposures_1;
+  DROP TABLE exposures_1;
+  ALTER TABLE tickets ADD COLUMN created_ms INTEGER;
   PRAGMA user_version = ${SCHEMA_VERSION};`;
 
 /** Clocks of file systems tick in up to 2 s (FAT). Deno shows a ctime without its fraction, which is one more. */
@@ -118,6 +165,7 @@ class SqliteCatalog implements Catalog {
   readonly path: string;
   readonly #database: DatabaseSync;
   #isClosed = false;
+  #dataVersion = 0;
 
   constructor(path: string) {
     this.path = path;
@@ -126,6 +174,7 @@ class SqliteCatalog implements Catalog {
       database = this.#database = new DatabaseSync(path);
       database.exec("PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON;");
       this.#migrate();
+      this.changedByOthers();
     } catch (cause) {
       database?.close();
       throw sqliteError(cause, path);
@@ -136,8 +185,8 @@ class SqliteCatalog implements Catalog {
     const { path, device, inode, size, mtimeMs, ctimeMs } = fingerprint;
     const row = this.#get(
       `SELECT salt, id, leaves, sealed_at_ms FROM exposures WHERE path = ? AND device = ? AND inode = ? AND size = ?
-       AND mtime_ms = ? AND ctime_ms = ? AND chunk_size = ? AND aead = ?`,
-      [path, `${device}`, `${inode}`, size, mtimeMs, ctimeMs, parameters.chunkSize, parameters.aead],
+       AND mtime_ms = ? AND ctime_ms = ? AND chunk_size = ? AND aead = ? AND policy = ?`,
+      [path, `${device}`, `${inode}`, size, mtimeMs, ctimeMs, ...keyOf(parameters)],
     );
     if (!row) return undefined;
     const sealedAtMs = Number(row.sealed_at_ms);
@@ -147,52 +196,79 @@ class SqliteCatalog implements Catalog {
 
   save(
     fingerprint: SourceFingerprint,
-    { chunkSize, aead }: CatalogParameters,
+    parameters: CatalogParameters,
     { salt, id, leaves }: CatalogRow,
     sealedAtMs: number,
   ): void {
     const { path, device, inode, size, mtimeMs, ctimeMs } = fingerprint;
+    const key = keyOf(parameters);
     this.#transaction(() => {
       const older = this.#get(
-        "SELECT id FROM exposures WHERE path = ? AND chunk_size = ? AND aead = ? AND id <> ?",
-        [path, chunkSize, aead, id],
+        "SELECT id FROM exposures WHERE path = ? AND chunk_size = ? AND aead = ? AND policy = ? AND id <> ?",
+        [path, ...key, id],
       );
       if (older) this.#drop(blob(older.id));
-      this.#run("INSERT OR REPLACE INTO exposures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
-        path,
-        `${device}`,
-        `${inode}`,
-        size,
-        mtimeMs,
-        ctimeMs,
-        chunkSize,
-        aead,
-        salt,
-        id,
-        leaves,
-        Math.floor(sealedAtMs),
-      ]);
+      this.#run(
+        `INSERT OR REPLACE INTO exposures
+         (path, device, inode, size, mtime_ms, ctime_ms, chunk_size, aead, policy, salt, id, sealed_at_ms, leaves)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        [
+          path,
+          `${device}`,
+          `${inode}`,
+          size,
+          mtimeMs,
+          ctimeMs,
+          ...key,
+          salt,
+          id,
+          Math.floor(sealedAtMs),
+          leaves,
+        ],
+      );
     });
+  }
+
+  noteServed(id: Uint8Array, { name, addresses, sinceMs }: ServedAs): void {
+    this.#run("UPDATE exposures SET name = ?, addresses = ?, served_at_ms = ? WHERE id = ?", [
+      name,
+      addresses.join(" "),
+      Math.floor(sinceMs),
+      id,
+    ]);
+  }
+
+  list(): CatalogEntry[] {
+    const rows = this.#attempt(() =>
+      this.#database.prepare(
+        `SELECT id, path, size, chunk_size, aead, policy, sealed_at_ms, name, addresses, served_at_ms FROM exposures
+         ORDER BY sealed_at_ms DESC, path`,
+      ).all()
+    );
+    return rows.map(entryOf);
+  }
+
+  changedByOthers(): boolean {
+    const version = Number(this.#get("PRAGMA data_version", [])?.data_version);
+    const changed = version !== this.#dataVersion;
+    this.#dataVersion = version;
+    return changed;
   }
 
   drop(id: Uint8Array): void {
     this.#transaction(() => this.#drop(id));
   }
 
-  addTicket(id: Uint8Array, { ticketId, psk, label, expiresMs }: CatalogTicket): void {
-    this.#run("INSERT INTO tickets (ticket_id, exposure_id, psk, label, expires_ms) VALUES (?, ?, ?, ?, ?)", [
-      ticketId,
-      id,
-      psk,
-      label,
-      expiresMs === undefined ? null : Math.floor(expiresMs),
-    ]);
+  addTicket(id: Uint8Array, { ticketId, psk, label, expiresMs, createdMs }: CatalogTicket): void {
+    const sql =
+      "INSERT INTO tickets (ticket_id, exposure_id, psk, label, expires_ms, created_ms) VALUES (?, ?, ?, ?, ?, ?)";
+    this.#run(sql, [ticketId, id, psk, label, ...[expiresMs, createdMs].map(wholeOrNull)]);
   }
 
   tickets(id: Uint8Array): CatalogTicket[] {
     const rows = this.#attempt(() =>
       this.#database.prepare(
-        "SELECT ticket_id, psk, label, expires_ms FROM tickets WHERE exposure_id = ? AND revoked = 0 ORDER BY rowid",
+        "SELECT ticket_id, psk, label, expires_ms, created_ms FROM tickets WHERE exposure_id = ? AND revoked = 0 ORDER BY rowid",
       ).all(id)
     );
     return rows.map((row) => ({
@@ -200,6 +276,7 @@ class SqliteCatalog implements Catalog {
       psk: blob(row.psk),
       label: String(row.label),
       ...(row.expires_ms !== null && { expiresMs: Number(row.expires_ms) }),
+      ...(row.created_ms !== null && { createdMs: Number(row.created_ms) }),
     }));
   }
 
@@ -227,6 +304,7 @@ class SqliteCatalog implements Catalog {
     this.#transaction(() => {
       // Another process may have been faster.
       if (version() === 0) this.#database.exec(SCHEMA);
+      if (version() === 1) this.#database.exec(FROM_1);
     });
   }
 
@@ -272,6 +350,35 @@ class SqliteCatalog implements Catalog {
       throw sqliteError(cause, this.path);
     }
   }
+}
+
+function keyOf({ chunkSize, aead, policy = "" }: CatalogParameters): [number, string, string] {
+  return [chunkSize, aead, policy];
+}
+
+function entryOf(row: Row): CatalogEntry {
+  const addresses = String(row.addresses);
+  return {
+    id: blob(row.id),
+    path: String(row.path),
+    size: Number(row.size),
+    chunkSize: Number(row.chunk_size),
+    // Written by `save`: one of the names.
+    aead: String(row.aead) as AeadName,
+    policy: String(row.policy),
+    sealedAtMs: Number(row.sealed_at_ms),
+    ...(row.served_at_ms !== null && {
+      served: {
+        name: String(row.name),
+        addresses: addresses === "" ? [] : addresses.split(" "),
+        sinceMs: Number(row.served_at_ms),
+      },
+    }),
+  };
+}
+
+function wholeOrNull(value: number | undefined): number | null {
+  return value === undefined ? null : Math.floor(value);
 }
 
 function blob(value: SQLOutputValue): Uint8Array {

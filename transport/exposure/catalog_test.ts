@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { RgtpError } from "../../core/errors.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../tests/_assert.ts";
 import type { Catalog, CatalogParameters, CatalogRow } from "./catalog.ts";
@@ -125,6 +126,61 @@ Deno.test("a row is racy when the file had changed within the tick of a clock be
   });
 });
 
+Deno.test("exposures are told apart by policy as well", () => {
+  withCatalog((catalog) => {
+    catalog.save(fingerprint, parameters, row(1), 2_000_000);
+    catalog.save(fingerprint, { ...parameters, policy: "reproducible" }, row(2), 2_000_000);
+    assertEquals(catalog.find(fingerprint, parameters)?.id, row(1).id);
+    assertEquals(catalog.find(fingerprint, { ...parameters, policy: "reproducible" })?.id, row(2).id);
+    assertEquals(catalog.find(fingerprint, { ...parameters, policy: "open" }), undefined);
+  });
+});
+
+Deno.test("a catalog of version 1 is taken over with all that is in it", () => {
+  const folder = Deno.makeTempDirSync();
+  const old = new DatabaseSync(`${folder}/catalog.sqlite`);
+  old.exec(`
+    CREATE TABLE exposures (
+      path TEXT NOT NULL, device TEXT NOT NULL, inode TEXT NOT NULL, size INTEGER NOT NULL,
+      mtime_ms INTEGER NOT NULL, ctime_ms INTEGER NOT NULL, chunk_size INTEGER NOT NULL, aead TEXT NOT NULL,
+      salt BLOB NOT NULL, id BLOB NOT NULL UNIQUE, leaves BLOB NOT NULL, sealed_at_ms INTEGER NOT NULL,
+      PRIMARY KEY (path, chunk_size, aead)
+    ) STRICT;
+    CREATE TABLE tickets (
+      ticket_id BLOB PRIMARY KEY, exposure_id BLOB NOT NULL, psk BLOB NOT NULL, label TEXT NOT NULL,
+      expires_ms INTEGER, revoked INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX tickets_by_exposure ON tickets (exposure_id);
+    PRAGMA user_version = 1;`);
+  const { path, device, inode, size, mtimeMs, ctimeMs } = fingerprint;
+  const { salt, id, leaves } = row(1);
+  old.prepare("INSERT INTO exposures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    .run(
+      path,
+      `${device}`,
+      `${inode}`,
+      size,
+      mtimeMs,
+      ctimeMs,
+      65_536,
+      "chacha20-poly1305",
+      salt,
+      id,
+      leaves,
+      10_000_000,
+    );
+  old.prepare("INSERT INTO tickets VALUES (?, ?, ?, ?, NULL, 0)").run(filled(8, 1), id, filled(32, 2), "Bob");
+  old.close();
+  for (let again = 0; again < 2; again++) {
+    const catalog = openCatalog(folder);
+    assertEquals(catalog.find(fingerprint, parameters), { ...row(1), isRacy: false });
+    assertEquals(catalog.tickets(id), [{ ticketId: filled(8, 1), psk: filled(32, 2), label: "Bob" }]);
+    assertEquals(catalog.list()[0].served, undefined);
+    catalog.close();
+  }
+  Deno.removeSync(folder, { recursive: true });
+});
+
 Deno.test("two processes' handles use one catalog", () => {
   withCatalog((catalog, folder) => {
     const other = openCatalog(folder);
@@ -179,7 +235,7 @@ Deno.test("a catalog of a newer version is left alone", () => {
     const path = `${folder}/catalog.sqlite`;
     const bytes = Deno.readFileSync(path);
     // SQLite file format §1.3: user_version is the big-endian number at offset 60.
-    bytes[63] = 2;
+    bytes[63] = 3;
     Deno.writeFileSync(path, bytes);
     const error = assertThrows(() => openCatalog(folder), RgtpError);
     assertEquals(error.condition, "NOT_SUPPORTED");

@@ -1,21 +1,27 @@
-import { chunkBytes, chunkCount, encodeManifest, keyParameters, parameters } from "../../codec/manifest.ts";
+import { chunkCount, encodeManifest, keyParameters, parameters } from "../../codec/manifest.ts";
 import type { Manifest } from "../../codec/manifest.ts";
 import { ManifestAead, ManifestHash, ManifestKind } from "../../codec/manifest.ts";
 import { PROTOCOL_VERSION } from "../../codec/packet.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
 import type { AeadName, Engine } from "../../crypto/engine.ts";
-import { AEAD_TAG_BYTES, HASH_BYTES } from "../../crypto/engine.ts";
-import { chunkNonce, exposureId, exposureKey, keyCheck } from "../../crypto/key_schedule.ts";
-import { leafHash } from "../../crypto/merkle.ts";
+import { HASH_BYTES } from "../../crypto/engine.ts";
+import { exposureId, exposureKey, keyCheck } from "../../crypto/key_schedule.ts";
+import { ChunkSealer } from "./_chunk_sealer.ts";
+import type { SealPlan } from "./_chunk_sealer.ts";
 import { Turns } from "./_turns.ts";
-import { chunkOffset } from "./pieces.ts";
+import { lazyStore } from "./lazy_store.ts";
+import { packetisedBytes } from "./packetise.ts";
+import { chunkOffset, sealedChunkBytes } from "./pieces.ts";
 import type { ByteSource } from "./source.ts";
 import type { ChunkStore, StoreFiller } from "./store.ts";
-import { memoryStore } from "./store.ts";
+import { makeSpillFile } from "./spill_file.ts";
+import { memoryStore, memoryStoreBytes } from "./store.ts";
 
 /** The symbol size that chunks are packed for ahead when nothing is said: a packet then fills an Ethernet frame. */
 export const DEFAULT_SYMBOL_SIZE = 1428;
+
+const DEFAULT_AEAD: AeadName = "chacha20-poly1305";
 
 /** How a source is sealed. */
 export interface SealOptions {
@@ -33,8 +39,15 @@ export interface SealOptions {
   readonly symbolSize?: number;
   /** The leaf hashes that this salt gave before (a catalog row). */
   readonly expectedLeaves?: Uint8Array;
-  /** What the store may take, in bytes; by default any amount. */
+  /**
+   * What the store may take, in bytes; by default any amount. Of an exposure that is larger it holds a part, reads the rest from the
+   * source again when it is asked for, and closes the source when it is closed itself.
+   */
   readonly memoryBytesMax?: number;
+  /** A folder for a file that holds sealed what the store may not; absent: none. */
+  readonly spillFolder?: string;
+  /** Told while the exposure is served, once when its source holds something else now, and each time when it cannot be read. */
+  readonly onLost?: (reason: RgtpError) => void;
   /** Called about every 10 ms and at the end, with the plaintext bytes that are sealed. */
   readonly onProgress?: (bytes: number) => void;
   /** Stops the sealing. */
@@ -59,7 +72,7 @@ export interface SealedExposure {
 
 /**
  * Cuts, seals, hashes and packs a source in one pass. Works in slices of about 10 ms, so that a server in the same process goes on.
- * The source stays open.
+ * The source stays open; it is the store's from then on if `store.holdsSource`.
  *
  * With `expectedLeaves`, which a catalog row holds beside its salt, it stops at the first chunk that is sealed to something else and gives
  * `undefined`: the content is another one, which this salt must not seal; take a new salt.
@@ -77,53 +90,109 @@ export async function sealSource(
   source: ByteSource,
   options: SealOptions,
 ): Promise<SealedExposure | undefined> {
-  const { engine, symbolSize = DEFAULT_SYMBOL_SIZE, memoryBytesMax } = options;
-  const plan = planOf(source.size, options);
-  const filler = memoryStore({ facts: plan.facts, hash: engine.sha256, symbolSize, memoryBytesMax });
+  const plan = planOf(source, options);
+  const sealer = new ChunkSealer(options.engine, options.aead ?? DEFAULT_AEAD, plan, source);
+  const filler = fillerOf(source, options, plan, sealer);
   try {
-    const leaves = await sealChunks(source, options, plan, filler);
+    const leaves = await sealChunks(source, options, plan.facts, sealer, filler);
     if (!leaves) {
       filler.close();
       return undefined;
     }
     if (!source.unchanged()) throw changed(source);
-    const { store, root } = filler.finish(leaves);
-    const manifest = encodeManifest({ ...plan.facts, root });
-    return {
-      manifest,
-      id: exposureId(engine, manifest),
-      exposureKey: plan.key,
-      leaves,
-      chunkCount: chunkCount(plan.facts),
-      store,
-    };
+    return finished(options.engine, plan, leaves, filler);
   } catch (cause) {
     filler.close();
     throw cause;
   }
 }
 
-/** What is known before the first byte is read. */
-interface SealPlan {
-  /** The manifest but for its root, which is zero. */
-  readonly facts: Manifest;
-  readonly key: Uint8Array<ArrayBuffer>;
-  /** P, the AAD of every chunk. */
-  readonly aad: Uint8Array;
+/**
+ * The exposure that a catalog row describes, without reading the source: its store starts empty, and what is sealed on demand is sent
+ * only if it has the row's leaf hash. `undefined` when the row is not one of this secret and source, or the exposure would fit the memory
+ * that its store may take: then it is as well sealed at once.
+ *
+ * @throws {RgtpError} NOMEM; NO_SPACE, IO when there is no room for the spill file
+ * @throws {RangeError} when an option is out of its range
+ */
+export function reopenSealed(
+  source: ByteSource,
+  options: SealOptions & { readonly expectedLeaves: Uint8Array; readonly expectedId: Uint8Array },
+): SealedExposure | undefined {
+  // The hashes in an index come of reading everything.
+  if (source.collection) return undefined;
+  const { engine, expectedLeaves, expectedId, aead = DEFAULT_AEAD } = options;
+  const plan = planOf(source, options);
+  if (expectedLeaves.length !== chunkCount(plan.facts) * HASH_BYTES || fitsMemory(options, plan)) {
+    return undefined;
+  }
+  const sealer = new ChunkSealer(engine, aead, plan, source);
+  const filler = fillerOf(source, options, plan, sealer);
+  const sealed = finished(engine, plan, Uint8Array.from(expectedLeaves), filler);
+  if (equalBytes(sealed.id, expectedId)) return sealed;
+  filler.close();
+  return undefined;
+}
+
+function fitsMemory(options: SealOptions, { facts }: SealPlan): boolean {
+  const { symbolSize = DEFAULT_SYMBOL_SIZE, memoryBytesMax = Infinity } = options;
+  return memoryStoreBytes(facts, symbolSize) <= memoryBytesMax;
+}
+
+function fillerOf(
+  source: ByteSource,
+  options: SealOptions,
+  plan: SealPlan,
+  sealer: ChunkSealer,
+): StoreFiller {
+  const { engine, symbolSize = DEFAULT_SYMBOL_SIZE, memoryBytesMax = Infinity, spillFolder, onLost } =
+    options;
+  const { facts } = plan;
+  const common = { facts, hash: engine.sha256, symbolSize };
+  if (fitsMemory(options, plan)) return memoryStore(common);
+  const spill = spillFolder === undefined
+    ? undefined
+    : makeSpillFile(spillFolder, chunkCount(facts), packetisedBytes(sealedChunkBytes(facts, 0), symbolSize));
+  return lazyStore({
+    ...common,
+    memoryBytesMax,
+    sealer,
+    source,
+    ...(spill && { spill }),
+    ...(onLost && { onLost }),
+  });
+}
+
+function finished(
+  engine: Engine,
+  { facts, key }: SealPlan,
+  leaves: Uint8Array<ArrayBuffer>,
+  filler: StoreFiller,
+): SealedExposure {
+  const { store, root } = filler.finish(leaves);
+  const manifest = encodeManifest({ ...facts, root });
+  return {
+    manifest,
+    id: exposureId(engine, manifest),
+    exposureKey: key,
+    leaves,
+    chunkCount: chunkCount(facts),
+    store,
+  };
 }
 
 const ZEROS = new Uint8Array(HASH_BYTES);
 
-function planOf(totalSize: number, options: SealOptions): SealPlan {
-  const { engine, aead = "chacha20-poly1305", chunkSize, secret, salt } = options;
+function planOf({ size: totalSize, collection }: ByteSource, options: SealOptions): SealPlan {
+  const { engine, aead = DEFAULT_AEAD, chunkSize, secret, salt } = options;
   const bare: Manifest = {
     version: PROTOCOL_VERSION,
-    kind: ManifestKind.BLOB,
+    kind: collection ? ManifestKind.COLLECTION : ManifestKind.BLOB,
     aead: aead === "aes-256-gcm" ? ManifestAead.AES_256_GCM : ManifestAead.CHACHA20_POLY1305,
     hash: ManifestHash.SHA_256,
     chunkSize,
     totalSize,
-    indexSize: 0,
+    indexSize: collection?.indexSize ?? 0,
     reserved: 0,
     keyCheck: ZEROS,
     root: ZEROS,
@@ -136,35 +205,31 @@ function planOf(totalSize: number, options: SealOptions): SealPlan {
 /** Seals all chunks into the filler; their leaves, or `undefined` when one is not the expected one. */
 async function sealChunks(
   source: ByteSource,
-  options: SealOptions,
-  { facts, key, aad }: SealPlan,
+  { expectedLeaves, onProgress, signal }: SealOptions,
+  facts: Manifest,
+  sealer: ChunkSealer,
   filler: StoreFiller,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const { engine, expectedLeaves, onProgress, signal } = options;
-  const aead = engine.aead(options.aead ?? "chacha20-poly1305");
   const count = chunkCount(facts);
   const leaves = new Uint8Array(count * HASH_BYTES);
   if (expectedLeaves && expectedLeaves.length !== leaves.length) return undefined;
-  // Two buffers for all chunks: they stay in the processor's cache.
-  const plaintext = new Uint8Array(Math.min(facts.chunkSize, facts.totalSize));
-  const sealed = new Uint8Array(plaintext.length + AEAD_TAG_BYTES);
   const turns = new Turns();
   throwIfCancelled(signal, source);
-  for (let chunk = 0; chunk < count; chunk++) {
+  // A collection's index stands in front, and is known when the rest has been read.
+  const lateChunks = (source.collection?.lateBytes ?? 0) / facts.chunkSize;
+  for (let done = 0; done < count; done++) {
+    const chunk = (done + lateChunks) % count;
     if (turns.isOver()) {
-      onProgress?.(chunkOffset(facts, chunk));
+      onProgress?.(chunkOffset(facts, done));
       await turns.yield();
       throwIfCancelled(signal, source);
     }
-    const bytes = chunkBytes(facts, chunk);
-    const [open, shut] = [plaintext.subarray(0, bytes), sealed.subarray(0, bytes + AEAD_TAG_BYTES)];
-    source.read(chunkOffset(facts, chunk), open);
-    aead.sealInto(key, chunkNonce(chunk), aad, open, shut);
-    const leaf = leafHash(engine.sha256, shut);
+    const sealed = sealer.seal(chunk);
+    const leaf = sealer.leaf(sealed);
     const at = chunk * HASH_BYTES;
     if (expectedLeaves && !equalBytes(leaf, expectedLeaves.subarray(at, at + HASH_BYTES))) return undefined;
     leaves.set(leaf, at);
-    filler.put(shut);
+    filler.put(sealed, chunk);
   }
   onProgress?.(facts.totalSize);
   return leaves;

@@ -220,7 +220,7 @@ Deno.test("sealing takes turns with timers, reports progress, and can be cancell
   );
 });
 
-Deno.test("options out of range are the caller's mistake; too much memory is a condition", async () => {
+Deno.test("options out of range are the caller's mistake", async () => {
   const wrong: Partial<SealOptions>[] = [
     { secret: new Uint8Array(31) },
     { salt: new Uint8Array(33) },
@@ -231,15 +231,17 @@ Deno.test("options out of range are the caller's mistake; too much memory is a c
   for (const change of wrong) {
     await assertRejects(() => sealSource(bytesSource(sample(10)), { ...options, ...change }), RangeError);
   }
-  const bytes = sample(5000);
-  const { store } = await sealSource(bytesSource(bytes), options);
-  const memoryBytesMax = store.memoryBytes;
-  assert(await sealSource(bytesSource(bytes), { ...options, memoryBytesMax }));
-  const error = await refusal(
-    sealSource(bytesSource(bytes), { ...options, memoryBytesMax: memoryBytesMax - 1 }),
-    "NOMEM",
-  );
-  assertEquals(error.data, { bytes: memoryBytesMax, bytesMax: memoryBytesMax - 1 });
+});
+
+Deno.test("an exposure that fits the bound is held whole; one byte less, and it is held in part", async () => {
+  const seal = (memoryBytesMax: number) =>
+    sealSource(bytesSource(sample(50_000)), { ...options, memoryBytesMax });
+  const { store, id } = await seal(Infinity);
+  const exact = await seal(store.memoryBytes);
+  assertEquals([exact.id, exact.store.holdsSource, exact.store.memoryBytes], [id, false, store.memoryBytes]);
+  const less = await seal(store.memoryBytes - 1);
+  assertEquals([less.id, less.store.holdsSource], [id, true]);
+  assert(less.store.memoryBytes < store.memoryBytes);
 });
 
 Deno.test("the salt of one total size is not that of another: P is in the key", async () => {

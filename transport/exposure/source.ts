@@ -18,10 +18,23 @@ export interface SourceFingerprint {
   readonly ctimeMs: number;
 }
 
+/** A state of a file, whatever it is called. */
+export type FileState = Omit<SourceFingerprint, "path">;
+
+/** What a manifest says about a collection. */
+export interface CollectionFacts {
+  /** Bytes of the index, at the front. */
+  readonly indexSize: number;
+  /** The same with the zeros behind it: whole chunks. They are known only when all that follows has been read. */
+  readonly lateBytes: number;
+}
+
 /** A byte string of fixed size that can be read at any place: what is exposed. */
 export interface ByteSource {
   /** Bytes. */
   readonly size: number;
+  /** Of a collection; absent for one byte string. */
+  readonly collection?: CollectionFacts;
   /** Which state of which file this is; absent for a source that no later run can find again. */
   readonly fingerprint?: SourceFingerprint;
 
@@ -117,7 +130,7 @@ function openRegularFile(path: string): Deno.FsFile {
     if (isDirectory) {
       throw new RgtpError(
         "NOT_SUPPORTED",
-        `'${path}' is a folder: folders are not carried yet by this version; expose a file, such as a tar archive of it`,
+        `'${path}' is a folder, where one file is needed; name a file in it`,
         { data: { path } },
       );
     }
@@ -142,9 +155,12 @@ function openRegularFile(path: string): Deno.FsFile {
 
 /** Taken by descriptor: a path may name another file by now. */
 function fingerprintOf(file: Deno.FsFile, path: string): SourceFingerprint {
-  const { dev, ino, size, mtime, ctime } = file.statSync();
+  return { path: absolute(path), ...stateOf(file.statSync()) };
+}
+
+/** What tells a state from another one. */
+export function stateOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): FileState {
   return {
-    path: absolute(path),
     device: dev,
     inode: ino ?? 0,
     size,
@@ -154,12 +170,13 @@ function fingerprintOf(file: Deno.FsFile, path: string): SourceFingerprint {
 }
 
 /** All but the path: a file may get another name. */
-function isSameState(a: SourceFingerprint, b: SourceFingerprint): boolean {
+export function isSameState(a: FileState, b: FileState): boolean {
   return a.device === b.device && a.inode === b.inode && a.size === b.size &&
     a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs;
 }
 
-function absolute(path: string): string {
+/** A path by which it is always found; as it is, when that cannot be had. */
+export function absolute(path: string): string {
   try {
     return Deno.realPathSync(path);
   } catch {
@@ -168,13 +185,15 @@ function absolute(path: string): string {
   }
 }
 
-function checkBounds(size: number, offset: number, length: number): void {
+/** @throws {RangeError} when that is outside a source of `size` bytes */
+export function checkBounds(size: number, offset: number, length: number): void {
   if (!Number.isSafeInteger(offset) || offset < 0 || offset + length > size) {
     throw new RangeError(`no ${length} bytes at ${offset} in a source of ${size}`);
   }
 }
 
-function shortened(path: string, at: number): RgtpError {
+/** SOURCE_CHANGED: a file ends at `at` now. */
+export function shortened(path: string, at: number): RgtpError {
   return new RgtpError(
     "SOURCE_CHANGED",
     `'${path}' became shorter while it was read (it ends at ${at} bytes now); expose it again when nothing writes to it any more`,

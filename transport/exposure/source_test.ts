@@ -92,7 +92,10 @@ Deno.test("what cannot be exposed is refused by name", () => {
   withFile(sample, (path) => {
     const folder = path.slice(0, -"/file".length);
     assertStringIncludes(refusal(() => openFileSource(`${path}x`), "NOT_FOUND").message, `${path}x`);
-    assertStringIncludes(refusal(() => openFileSource(folder), "NOT_SUPPORTED").message, "not carried yet");
+    assertStringIncludes(
+      refusal(() => openFileSource(folder), "NOT_SUPPORTED").message,
+      "one file is needed",
+    );
     refusal(() => openFileSource(`${path}/x`), "IO");
   });
 });

@@ -1,20 +1,29 @@
+import type { RgtpError } from "../../core/errors.ts";
 import type { Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { createIdentity, exposerSecret } from "../../crypto/identity.ts";
 import type { Identity } from "../../crypto/identity.ts";
 import { SALT_BYTES } from "../../crypto/key_schedule.ts";
 import { openCatalog } from "./catalog.ts";
-import type { Catalog } from "./catalog.ts";
+import type { Catalog, ServedAs } from "./catalog.ts";
 import { loadIdentitySeed } from "./identity_file.ts";
-import { sealSource } from "./seal.ts";
+import { reproducibleSource } from "./reproducible.ts";
+import { reopenSealed, sealSource } from "./seal.ts";
 import type { SealedExposure, SealOptions } from "./seal.ts";
 import type { ByteSource } from "./source.ts";
+import { shelfOf } from "./ticket_book.ts";
 import type { TicketShelf } from "./ticket_book.ts";
 
 /** How a source is sealed: what the state does not know itself. */
 export type StateSealOptions =
   & Omit<SealOptions, "engine" | "secret" | "salt" | "expectedLeaves">
-  & Required<Pick<SealOptions, "aead">>;
+  & Required<Pick<SealOptions, "aead">>
+  & {
+    /** As a new exposure, whatever is known: the one before ends, with its tickets. */
+    readonly rekey?: boolean;
+    /** With a salt that follows from the content. */
+    readonly reproducible?: boolean;
+  };
 
 /** What an exposer knows of itself and of what it exposed before. */
 export interface ExposerState {
@@ -23,13 +32,20 @@ export interface ExposerState {
   /** What its owner should put right. */
   readonly warnings: readonly string[];
   /**
-   * Seals a source: as the same exposure as before when it is known and still the same, byte for byte.
+   * Seals a source: as the same exposure as before when it is known and still the same. One that is too large for the memory is not
+   * even read when its file shows the same state as when it was sealed, and had been at rest by then.
+   *
+   * A source that turns out to have changed while it is served is forgotten, so that it is sealed anew the next time.
    *
    * @throws {RgtpError} what `sealSource` throws
    */
   seal(source: ByteSource, options: StateSealOptions): Promise<SealedExposure>;
   /** Where the tickets of an exposure are kept; nowhere without a state directory. */
   shelf(exposureId: Uint8Array): TicketShelf | undefined;
+  /** Notes how an exposure is served, for whoever makes tickets to it later. */
+  noteServed(exposureId: Uint8Array, served: ServedAs): void;
+  /** Whether another process has changed what is kept here since this was asked last. @throws {RgtpError} IO */
+  changedByOthers(): boolean;
   /** Lets go of it. Twice is fine. */
   close(): void;
 }
@@ -51,39 +67,62 @@ export function openState(engine: Engine, random: Random, stateDir: string | und
     warnings,
     seal: (source, options) =>
       seal(catalog, source, { ...options, engine, secret: exposerSecret(engine, identity) }, random),
-    shelf: (exposureId) => catalog && shelf(catalog, exposureId),
+    shelf: (exposureId) => catalog && shelfOf(catalog, exposureId),
+    noteServed: (exposureId, served) => catalog?.noteServed(exposureId, served),
+    changedByOthers: () => catalog?.changedByOthers() ?? false,
     close: () => catalog?.close(),
   };
 }
 
+/** How an exposure with a salt of its content is told from others of the same file. */
+const REPRODUCIBLE = "reproducible";
+
+type SealWith = Omit<SealOptions, "salt" | "expectedLeaves"> & StateSealOptions;
+
 async function seal(
   catalog: Catalog | undefined,
   source: ByteSource,
-  options: Omit<SealOptions, "salt" | "expectedLeaves"> & StateSealOptions,
+  options: SealWith,
   random: Random,
 ): Promise<SealedExposure> {
   const { fingerprint } = source;
-  const parameters = { chunkSize: options.chunkSize, aead: options.aead };
+  const { chunkSize, aead, rekey = false, reproducible = false } = options;
+  const parameters = { chunkSize, aead, ...(reproducible && { policy: REPRODUCIBLE }) };
+  let exposed: SealedExposure | undefined;
+  const onLost = (reason: RgtpError) => {
+    // Before that, nothing is in the catalog; and a disk that fails says nothing about the content.
+    if (exposed && reason.condition === "SOURCE_CHANGED") catalog?.drop(exposed.id);
+    options.onLost?.(reason);
+  };
+  const how = { ...options, onLost };
   const known = fingerprint && catalog?.find(fingerprint, parameters);
-  if (known) {
+  const keep = (salt: Uint8Array, sealed: SealedExposure, sealedAt: number) => {
+    if (!fingerprint) return;
+    catalog?.save(fingerprint, parameters, { salt, id: sealed.id, leaves: sealed.leaves }, sealedAt);
+  };
+  const sealedAt = Date.now();
+  if (known && !rekey) {
+    const expected = { salt: known.salt, expectedLeaves: known.leaves };
+    exposed = known.isRacy ? undefined : reopenSealed(source, { ...how, ...expected, expectedId: known.id });
+    if (exposed) return exposed;
     // Every leaf is compared, so a file that changed behind its time stamps is found out before anything of it is sent.
-    const again = await sealSource(source, { ...options, salt: known.salt, expectedLeaves: known.leaves });
-    if (again) return again;
+    exposed = await sealSource(source, { ...how, ...expected });
+    if (exposed) {
+      // It has had the same state for longer now: perhaps long enough to be believed the next time.
+      keep(known.salt, exposed, sealedAt);
+      return exposed;
+    }
     catalog!.drop(known.id);
   }
-  const sealedAt = Date.now();
-  const salt = random(SALT_BYTES);
-  const sealed = await sealSource(source, { ...options, salt, expectedLeaves: undefined });
-  if (fingerprint) {
-    catalog?.save(fingerprint, parameters, { salt, id: sealed.id, leaves: sealed.leaves }, sealedAt);
+  const own = reproducible ? await reproducibleSource(options.engine, source, options) : undefined;
+  const salt = own?.salt ?? random(SALT_BYTES);
+  exposed = await sealSource(own?.source ?? source, { ...how, salt, expectedLeaves: undefined });
+  try {
+    own?.check();
+  } catch (cause) {
+    exposed.store.close();
+    throw cause;
   }
-  return sealed;
-}
-
-function shelf(catalog: Catalog, exposureId: Uint8Array): TicketShelf {
-  return {
-    load: () => catalog.tickets(exposureId),
-    add: (ticket) => catalog.addTicket(exposureId, ticket),
-    revoke: (ticketId) => void catalog.revoke(ticketId),
-  };
+  keep(salt, exposed, sealedAt);
+  return exposed;
 }

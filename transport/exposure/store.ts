@@ -1,9 +1,10 @@
 import { symbolSizes } from "../../codec/geometry.ts";
 import { chunkCount } from "../../codec/manifest.ts";
-import { RgtpError } from "../../core/errors.ts";
 import type { Hash } from "../../crypto/engine.ts";
 import type { LeafPager } from "../../crypto/leaf_pages.ts";
 import { leafPager } from "../../crypto/leaf_pages.ts";
+import { allocate } from "./_allocate.ts";
+import { packetsKey, RecentPackets } from "./_recent_packets.ts";
 import { depacketise, packetise, packetisedBytes, packetiseInto } from "./packetise.ts";
 import type { PieceFacts } from "./pieces.ts";
 import { isPagePiece, pageOfPiece, pieceBytes, sealedChunkBytes } from "./pieces.ts";
@@ -12,18 +13,28 @@ import { isPagePiece, pageOfPiece, pieceBytes, sealedChunkBytes } from "./pieces
 export interface StoreCounters {
   /** Chunks that were sealed. A store that holds all of them never seals one again. */
   readonly seals: number;
+  /** Of these, chunks that were sealed again because it no longer held them. */
+  readonly reseals: number;
   /** Pieces that were cut into packets. */
   readonly packings: number;
+  /** Chunks that were read back from a spill file. */
+  readonly spillReads: number;
 }
 
 /** The sealed pieces of one exposure, ready to be sent. */
 export interface ChunkStore {
   /**
-   * All data packets of a piece, as `packetise` makes them, or `undefined` when there is no such piece or no such symbol size, or the
-   * store is closed. The caller stamps its request into the headers in place and sends within the same turn of the event loop;
+   * All data packets of a piece, as `packetise` makes them, or `undefined` when there is no such piece or no such symbol size, when the
+   * piece cannot be made again as it was sealed, or the store is closed. The caller stamps its request into the headers in place and sends within the same turn of the event loop;
    * later the memory may serve another piece.
    */
   packets(piece: number, symbolSize: number): Uint8Array | undefined;
+
+  /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand, or not there at all. */
+  coldBytes(piece: number, symbolSize: number): number;
+
+  /** Whether it reads the source, and closes it in the end. */
+  readonly holdsSource: boolean;
 
   /** What it has done. */
   readonly counters: StoreCounters;
@@ -35,10 +46,10 @@ export interface ChunkStore {
   close(): void;
 }
 
-/** A store that is being filled with sealed chunks, in order from chunk 0. */
+/** A store that is being filled with sealed chunks: each once, in any order. */
 export interface StoreFiller {
-  /** Takes the next sealed chunk: copied. @throws {RgtpError} NOMEM */
-  put(sealed: Uint8Array): void;
+  /** Takes a sealed chunk: copied. @throws {RgtpError} NOMEM */
+  put(sealed: Uint8Array, chunk: number): void;
 
   /** All chunks are in; `leaves` (their leaf hashes, kept) make the leaf pages. The filler is used up. */
   finish(leaves: Uint8Array): { readonly store: ChunkStore; readonly root: Uint8Array };
@@ -55,8 +66,6 @@ export interface MemoryStoreOptions {
   readonly hash: Hash;
   /** The symbol size that chunks are packed for ahead: one of `symbolSizes`. */
   readonly symbolSize: number;
-  /** What the store may hold at most, in bytes; by default any amount. */
-  readonly memoryBytesMax?: number;
   /** What it may hold of pieces packed on demand (leaf pages, other symbol sizes), in bytes; by default 16 MiB, and always one piece. */
   readonly onDemandBytesMax?: number;
 }
@@ -69,31 +78,35 @@ const ON_DEMAND_BYTES_MAX = 16_777_216;
 /**
  * A store that keeps every chunk in memory, packed.
  *
- * @throws {RgtpError} NOMEM when the exposure does not fit into `memoryBytesMax`
  * @throws {RangeError} when the symbol size is none that a request may name
  */
 export function memoryStore(options: MemoryStoreOptions): StoreFiller {
-  const { facts, symbolSize, memoryBytesMax = Infinity } = options;
-  if (!symbolSizes.includes(symbolSize)) {
-    throw new RangeError(`symbol size ${symbolSize} is none of ${symbolSizes.join(", ")}`);
-  }
-  const slabs = new Slabs(facts, symbolSize);
-  if (slabs.bytes > memoryBytesMax) throw noMemory(slabs.bytes, memoryBytesMax);
-  return new MemoryFiller(options, slabs);
+  const { facts, symbolSize } = options;
+  checkSymbolSize(symbolSize);
+  return new MemoryFiller(options, new Slabs(facts, symbolSize));
+}
+
+/** @throws {RangeError} when the symbol size is none that a request may name */
+export function checkSymbolSize(symbolSize: number): void {
+  if (symbolSizes.includes(symbolSize)) return;
+  throw new RangeError(`symbol size ${symbolSize} is none of ${symbolSizes.join(", ")}`);
+}
+
+/** Bytes that a {@linkcode memoryStore} takes for all chunks of an exposure. */
+export function memoryStoreBytes(facts: PieceFacts, symbolSize: number): number {
+  return new Slabs(facts, symbolSize).bytes;
 }
 
 class MemoryFiller implements StoreFiller {
   readonly #options: MemoryStoreOptions;
   readonly #slabs: Slabs;
-  #next = 0;
 
   constructor(options: MemoryStoreOptions, slabs: Slabs) {
     this.#options = options;
     this.#slabs = slabs;
   }
 
-  put(sealed: Uint8Array): void {
-    const chunk = this.#next++;
+  put(sealed: Uint8Array, chunk: number): void {
     packetiseInto(chunk, sealed, this.#options.symbolSize, this.#slabs.allot(chunk));
   }
 
@@ -131,8 +144,7 @@ class MemoryStore implements ChunkStore {
     if (bytes === undefined || this.#closed) return undefined;
     if (symbolSize === this.#symbolSize && !isPagePiece(piece)) return this.#slabs.packets(piece);
     if (!symbolSizes.includes(symbolSize)) return undefined;
-    // Symbol sizes stay below 2^14: one number names both.
-    const key = piece * 16_384 + symbolSize;
+    const key = packetsKey(piece, symbolSize);
     const recent = this.#onDemand.get(key);
     if (recent) return recent;
     const packets = packetise(piece, this.#bare(piece, bytes), symbolSize);
@@ -141,8 +153,16 @@ class MemoryStore implements ChunkStore {
     return packets;
   }
 
+  coldBytes(): number {
+    return 0;
+  }
+
+  get holdsSource(): boolean {
+    return false;
+  }
+
   get counters(): StoreCounters {
-    return { seals: this.#seals, packings: this.#packings };
+    return { seals: this.#seals, reseals: 0, packings: this.#packings, spillReads: 0 };
   }
 
   get memoryBytes(): number {
@@ -182,10 +202,11 @@ class Slabs {
     this.bytes = this.#bytesOf(0, this.#count);
   }
 
-  /** The memory of a chunk, which is the one after the last that was allotted. */
+  /** The memory of a chunk. */
   allot(chunk: number): Uint8Array {
-    const first = this.#slabs.length * this.#chunksEach;
-    if (chunk === first) this.#slabs.push(allocate(this.#bytesOf(first, first + this.#chunksEach)));
+    const slab = Math.floor(chunk / this.#chunksEach);
+    const first = slab * this.#chunksEach;
+    this.#slabs[slab] ??= allocate(this.#bytesOf(first, first + this.#chunksEach));
     return this.packets(chunk);
   }
 
@@ -205,60 +226,4 @@ class Slabs {
     if (end < this.#count) return (end - first) * this.#fullBytes;
     return this.#count === 0 ? 0 : (this.#count - 1 - first) * this.#fullBytes + this.#lastBytes;
   }
-}
-
-/** Packets made on demand; those used longest ago go first. */
-class RecentPackets {
-  bytes = 0;
-  readonly #bytesMax: number;
-  readonly #entries = new Map<number, Uint8Array>();
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
-
-  get(key: number): Uint8Array | undefined {
-    const packets = this.#entries.get(key);
-    if (packets) {
-      // A Map keeps the order of insertion.
-      this.#entries.delete(key);
-      this.#entries.set(key, packets);
-    }
-    return packets;
-  }
-
-  add(key: number, packets: Uint8Array): void {
-    for (const [oldest, old] of this.#entries) {
-      if (this.bytes + packets.length <= this.#bytesMax) break;
-      this.#entries.delete(oldest);
-      this.bytes -= old.length;
-    }
-    this.#entries.set(key, packets);
-    this.bytes += packets.length;
-  }
-
-  clear(): void {
-    this.#entries.clear();
-    this.bytes = 0;
-  }
-}
-
-function allocate(bytes: number): Uint8Array {
-  try {
-    return new Uint8Array(bytes);
-  } catch (cause) {
-    throw new RgtpError(
-      "NOMEM",
-      `the system refused ${bytes} bytes of memory for sealed chunks; expose less at once, or free some memory`,
-      { cause, data: { bytes } },
-    );
-  }
-}
-
-function noMemory(bytes: number, bytesMax: number): RgtpError {
-  return new RgtpError(
-    "NOMEM",
-    `the sealed exposure takes ${bytes} bytes of memory, more than the ${bytesMax} that it may; expose less at once, or raise the bound`,
-    { data: { bytes, bytesMax } },
-  );
 }

@@ -1,7 +1,7 @@
 import type { Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { TICKET_SECRET_BYTES, ticketId, ticketPsk } from "../../crypto/key_schedule.ts";
-import type { CatalogTicket } from "./catalog.ts";
+import type { Catalog, CatalogTicket } from "./catalog.ts";
 
 /** Where tickets outlive the process. */
 export interface TicketShelf {
@@ -33,6 +33,16 @@ export class TicketBook {
     for (const ticket of shelf?.load() ?? []) this.#tickets.set(ticket.ticketId.toHex(), ticket);
   }
 
+  /** Takes over what others have changed on the shelf. Answers with the IDs of tickets that are good no longer. */
+  refresh(): Uint8Array[] {
+    if (!this.#shelf) return [];
+    const present = new Map(this.#shelf.load().map((ticket) => [ticket.ticketId.toHex(), ticket]));
+    const ended = [...this.#tickets].filter(([id]) => !present.has(id)).map(([, ticket]) => ticket.ticketId);
+    this.#tickets.clear();
+    for (const [id, ticket] of present) this.#tickets.set(id, ticket);
+    return ended;
+  }
+
   /** A new ticket's secret, 16 bytes: kept nowhere. */
   issue(options: { label?: string; expiresMs?: number } = {}): Uint8Array {
     const secret = this.#random(TICKET_SECRET_BYTES);
@@ -42,6 +52,7 @@ export class TicketBook {
       ticketId: ticketId(this.#engine, psk),
       psk,
       label,
+      createdMs: this.#wallClock(),
       ...(expiresMs !== undefined && { expiresMs }),
     };
     this.#tickets.set(ticket.ticketId.toHex(), ticket);
@@ -64,4 +75,13 @@ export class TicketBook {
     this.#shelf?.revoke(id);
     return id;
   }
+}
+
+/** The shelf of one exposure in a catalog. */
+export function shelfOf(catalog: Catalog, exposureId: Uint8Array): TicketShelf {
+  return {
+    load: () => catalog.tickets(exposureId),
+    add: (ticket) => catalog.addTicket(exposureId, ticket),
+    revoke: (ticketId) => void catalog.revoke(ticketId),
+  };
 }

@@ -5,7 +5,7 @@ import { CHUNK_HEADER_BYTES } from "../../codec/packet.ts";
 import type { PullRequest, RequestEntry } from "../../codec/pull_request.ts";
 import { limits } from "../../core/limits.ts";
 import { pieceBytes } from "../exposure/pieces.ts";
-import type { Answer } from "./live_token.ts";
+import type { Answer, LiveToken } from "./live_token.ts";
 
 /** Symbols that go out before another puller has its turn: a default chunk, and one segmented send. */
 const SYMBOLS_PER_ANSWER = 46;
@@ -62,4 +62,20 @@ export function bitmapEntries(
     entries.push({ piece, first: 0, count, parityFirst: 0, parityCount: 0 });
   }
   return entries;
+}
+
+/** What must be read and sealed for answers, but for what the puller has paid for already. */
+export function coldPieces(
+  { exposed, paid }: LiveToken,
+  answers: readonly Answer[],
+): { pieces: Set<number>; bytes: number } {
+  const pieces = new Set<number>();
+  let bytes = 0;
+  for (const { piece, symbolSize } of answers) {
+    if (pieces.has(piece) || paid.has(piece)) continue;
+    const cost = exposed.coldBytes?.(piece, symbolSize) ?? 0;
+    if (cost > 0) pieces.add(piece);
+    bytes += cost;
+  }
+  return { pieces, bytes };
 }

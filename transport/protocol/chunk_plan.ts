@@ -42,6 +42,7 @@ interface ActivePage {
  */
 export class ChunkPlan {
   readonly #options: ChunkPlanOptions;
+  #wanted: readonly ChunkRun[] | undefined;
   readonly #pages: number;
   readonly #active = new Map<number, ActivePage>();
   #nextPage = 0;
@@ -49,6 +50,7 @@ export class ChunkPlan {
   /** Starts at the front. */
   constructor(options: ChunkPlanOptions) {
     this.#options = options;
+    this.#wanted = options.wanted;
     this.#pages = Math.ceil(options.chunks / PAGE_LEAVES);
   }
 
@@ -56,6 +58,12 @@ export class ChunkPlan {
   get finished(): boolean {
     this.#activate(() => this.#active.size > 0);
     return this.#active.size === 0;
+  }
+
+  /** More chunks, ascending and disjoint, after all of those before are here. Starts at the front again. */
+  want(runs: readonly ChunkRun[]): void {
+    this.#wanted = runs;
+    this.#nextPage = 0;
   }
 
   /** A leaf page to pull, now busy. */
@@ -132,12 +140,12 @@ export class ChunkPlan {
   }
 
   #open(page: number): ActivePage {
-    const { chunks, wanted, hasLeaves, candidates } = this.#options;
+    const { chunks, hasLeaves, candidates } = this.#options;
     const base = page * PAGE_LEAVES;
     const states = new Uint8Array(Math.min(PAGE_LEAVES, chunks - base));
-    if (wanted) {
+    if (this.#wanted) {
       states.fill(SETTLED);
-      for (const { first, end } of wanted) states.fill(MISSING, clamp(first - base), clamp(end - base));
+      for (const { first, end } of this.#wanted) states.fill(MISSING, clamp(first - base), clamp(end - base));
     }
     const flags = candidates(page);
     const count: [number, number, number] = [0, 0, 0];

@@ -19,4 +19,6 @@ export interface Exposed {
    * `"open"` when none is needed, `"denied"` otherwise.
    */
   access(ticketId: Uint8Array, pullerKey: Uint8Array | undefined): Uint8Array | "open" | "denied";
+  /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand. Absent: always 0. */
+  coldBytes?(piece: number, symbolSize: number): number;
 }

@@ -21,13 +21,14 @@ import { limits } from "../../core/limits.ts";
 import type { Machine, Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { packetMac, packetMacIsRight, TokenMint } from "../../crypto/tokens.ts";
-import { answersOf, bitmapEntries, requestCeiling } from "./answers.ts";
+import { answersOf, bitmapEntries, coldPieces, requestCeiling } from "./answers.ts";
 import { DropCounter } from "./drops.ts";
 import type { Exposed } from "./exposed.ts";
 import { LiveToken } from "./live_token.ts";
 import type { Answer } from "./live_token.ts";
 import { Responder } from "./responder.ts";
 import { TokenBucket } from "./token_bucket.ts";
+import { WorkMeter } from "./work_meter.ts";
 
 /** What an exposer asks its shell to do. */
 export type ExposerOutput =
@@ -121,6 +122,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   readonly #outputs: ExposerOutput[] = [];
   readonly #handshakes: { from: Address; packet: Uint8Array }[] = [];
   readonly #lastRefusal = new Map<string, number>();
+  /** What all pullers together make it do beside sending. */
+  readonly #work: WorkMeter;
   #queuedBytes = 0;
   #queuedAnswers = 0;
   #serving = 0;
@@ -136,6 +139,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#now = now;
     this.#engine = options.engine;
     this.#pullRateMax = options.pullRateMax ?? 0;
+    this.#work = new WorkMeter(limits.coldTotalBytesPerSecond, limits.coldTotalBurstBytesMax, now);
     this.#mint = new TokenMint(options.engine, options.random, now);
     this.#responder = new Responder({
       ...options,
@@ -225,6 +229,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#now = now;
     this.#serving--;
     if (ok) return;
+    // The rest would fail as well: one refusal says it.
+    this.#clearQueue(puller);
     const bytes = refusal.encode(
       { echo: puller.tag },
       { field: RefusalReason.SOURCE_CHANGED, flags: 1 },
@@ -331,7 +337,12 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     if (tooMany || this.#queuedBytes + bytes > limits.answerQueueBytesMax) {
       return this.drops.count("queue full");
     }
+    const cold = coldPieces(live, answers);
+    const affordsWork = live.work.affordsWork(this.#now) && this.#work.affordsWork(this.#now);
+    if (cold.bytes > 0 && !affordsWork) return this.drops.count("over the limit");
     if (!live.allows(this.#now, bytes, fresh, request.received)) return this.drops.count("over the limit");
+    for (const meter of [live.work, this.#work]) meter.note(bytes, cold.bytes);
+    for (const piece of cold.pieces) live.paid.add(piece);
     if (live.queue.length === 0 && answers.length > 0) this.#turns.push(live);
     live.queue.push(...answers);
     live.queuedBytes += bytes;
@@ -410,8 +421,14 @@ export class ExposerMachine implements Machine<ExposerOutput> {
 
   #forget(key: string, live: LiveToken): void {
     this.#live.delete(key);
+    this.#clearQueue(live);
+  }
+
+  #clearQueue(live: LiveToken): void {
     this.#queuedBytes -= live.queuedBytes;
     this.#queuedAnswers -= live.queue.length;
+    live.queuedBytes = 0;
+    live.queue.length = 0;
     const turn = this.#turns.indexOf(live);
     if (turn >= 0) this.#turns.splice(turn, 1);
   }

@@ -2,6 +2,7 @@ import { limits } from "../../core/limits.ts";
 import type { Address } from "../../codec/address.ts";
 import type { Exposed } from "./exposed.ts";
 import { TokenBucket } from "./token_bucket.ts";
+import { PaidPieces, WorkMeter } from "./work_meter.ts";
 
 /** Symbols of one piece that wait to be sent to one puller. */
 export interface Answer {
@@ -31,6 +32,9 @@ class RequestWindow {
     return true;
   }
 }
+
+/** More than a puller has in hand of large chunks, or under way of small ones. */
+const PAID_PIECES_MAX = 256;
 
 // RFC 8085 §3.1.10: a sender stops when its receiver shows that next to nothing arrives.
 const BREAKER_WINDOW_MS = 5000;
@@ -97,6 +101,10 @@ export class LiveToken {
   readonly queue: Answer[] = [];
   /** What they will cost. */
   queuedBytes = 0;
+  /** What it makes the exposer do beside sending. */
+  readonly work: WorkMeter;
+  /** Pieces that were sealed for it, or will be when their turn comes. */
+  readonly paid: PaidPieces = new PaidPieces(PAID_PIECES_MAX);
   readonly #window = new RequestWindow();
   readonly #breaker: CircuitBreaker;
   readonly #floor: TokenBucket;
@@ -116,6 +124,7 @@ export class LiveToken {
     this.ticketId = facts.ticketId;
     this.expiresAt = facts.expiresAt;
     this.lastSeen = now;
+    this.work = new WorkMeter(limits.coldBytesPerSecond, limits.coldBurstBytesMax, now);
     this.#breaker = new CircuitBreaker(now);
     this.#floor = new TokenBucket(limits.floorBytesPerSecond, limits.floorBytesPerSecond / 4, now);
     this.#ceiling = pullRateMax > 0 ? new TokenBucket(pullRateMax, limits.requestBytesMax, now) : undefined;

@@ -35,7 +35,7 @@ import { packetMacIsRight } from "../../crypto/tokens.ts";
 import type { Assembly } from "./assembly.ts";
 import { Attempts } from "./attempts.ts";
 import { ChunkPlan } from "./chunk_plan.ts";
-import type { ChunkPlanOptions } from "./chunk_plan.ts";
+import type { ChunkPlanOptions, ChunkRun } from "./chunk_plan.ts";
 import { DropCounter } from "./drops.ts";
 import { Flow } from "./flow.ts";
 import { PiecesInHand } from "./pieces_in_hand.ts";
@@ -61,6 +61,8 @@ export type PullerOutput =
   | { readonly kind: "stalled"; readonly reason: string }
   /** It goes on. */
   | { readonly kind: "resumed" }
+  /** Everything wanted so far is here, and there is more to come: call `want`. */
+  | { readonly kind: "wanting" }
   /** Everything wanted is here. */
   | { readonly kind: "done" }
   /** It cannot go on. */
@@ -92,6 +94,12 @@ export interface PullerOptions {
   readonly timeoutMs: number;
   /** The same for the first contact. */
   readonly handshakeTimeoutMs: number;
+}
+
+/** What a pull begins with. */
+export interface PullBeginning extends Omit<ChunkPlanOptions, "chunks"> {
+  /** What else is wanted shows only when this is here: see {@linkcode PullerMachine.want}. */
+  readonly isMoreToCome?: boolean;
 }
 
 /** How far a pull is. */
@@ -182,6 +190,8 @@ export class PullerMachine implements Machine<PullerOutput> {
   #total = 0;
   #done = 0;
   #reused = 0;
+  /** Whether more will be wanted, and whether the shell has been asked for it. */
+  #more: "none" | "to come" | "awaited" = "none";
   #lastProgress: number;
   #stalled = false;
 
@@ -221,7 +231,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   }
 
   /** Starts to pull, after `granted`. */
-  begin(now: number, plan: Omit<ChunkPlanOptions, "chunks">): void {
+  begin(now: number, { isMoreToCome = false, ...plan }: PullBeginning): void {
     if (this.#phase !== "granted" || !this.#manifest || !this.#grant) {
       throw new RgtpError("INTERNAL", `begin() belongs after the grant, not in phase '${this.#phase}'`);
     }
@@ -240,14 +250,21 @@ export class PullerMachine implements Machine<PullerOutput> {
       drops: this.drops,
     };
     this.#flow = new Flow(now, this.#hand, limitRate === undefined ? common : { ...common, limitRate });
-    for (const { first, end } of plan.wanted ?? [{ first: 0, end: chunks }]) {
-      this.#total += Math.max(
-        0,
-        Math.min(manifest.totalSize, end * manifest.chunkSize) - first * manifest.chunkSize,
-      );
-    }
+    this.#more = isMoreToCome ? "to come" : "none";
     this.#phase = "pulling";
+    this.#addToTotal(plan.wanted ?? [{ first: 0, end: chunks }]);
     this.#lastProgress = now;
+    this.#pump(now);
+  }
+
+  /** Pulls these chunks too, and then ends. After `wanting`; none of them may have been wanted before. */
+  want(now: number, runs: readonly ChunkRun[]): void {
+    if (this.#ended) return;
+    if (this.#more !== "awaited") throw new RgtpError("INTERNAL", "want() belongs after 'wanting'");
+    this.#more = "none";
+    this.#plan!.want(runs);
+    this.#addToTotal(runs);
+    this.#progressed(now);
     this.#pump(now);
   }
 
@@ -330,8 +347,8 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** The shell has work of ours, or our own limit holds: silence is not the network's then. */
   get #waitsForUs(): boolean {
     // What waits for its leaves is not with the shell: they come from the network.
-    return this.#phase === "granted" || (this.#hand?.opening ?? 0) > this.#awaiting ||
-      this.#flow?.waitsForLimit === true;
+    return this.#phase === "granted" || this.#more === "awaited" ||
+      (this.#hand?.opening ?? 0) > this.#awaiting || this.#flow?.waitsForLimit === true;
   }
 
   #roundTrip = 0;
@@ -515,8 +532,16 @@ export class PullerMachine implements Machine<PullerOutput> {
 
   #settleChunk(chunk: number, ok: boolean): void {
     const page = this.#plan?.settleChunk(chunk, ok);
-    if (page !== undefined) this.#outputs.push({ kind: "pageDone", page });
+    // A later wish may be on the same page.
+    if (page !== undefined && this.#more === "none") this.#outputs.push({ kind: "pageDone", page });
     if (ok && this.#manifest) this.#done += chunkBytes(this.#manifest, chunk);
+  }
+
+  #addToTotal(runs: readonly ChunkRun[]): void {
+    const { totalSize, chunkSize } = this.#manifest!;
+    for (const { first, end } of runs) {
+      this.#total += Math.max(0, Math.min(totalSize, end * chunkSize) - first * chunkSize);
+    }
   }
 
   /** A piece that is not the exposure's is pulled again; a source that gives only such is given up. */
@@ -617,7 +642,11 @@ export class PullerMachine implements Machine<PullerOutput> {
     for (let chunk = this.#hand!.takeCheck(); chunk !== undefined; chunk = this.#hand!.takeCheck()) {
       this.#outputs.push({ kind: "check", chunk });
     }
-    if (!this.#plan!.finished) return;
+    if (!this.#plan!.finished || this.#more === "awaited") return;
+    if (this.#more === "to come") {
+      this.#more = "awaited";
+      return void this.#outputs.push({ kind: "wanting" });
+    }
     this.#phase = "done";
     this.times.finishedAt = now;
     this.times.requestedAt ??= now;

@@ -1,0 +1,42 @@
+import { PositionedFile } from "./_positioned_file.ts";
+
+/** Open files by name: those used longest ago are closed when there are too many. */
+export class HandleCache {
+  readonly #handlesMax: number;
+  readonly #open = new Map<string, PositionedFile>();
+
+  constructor(handlesMax: number) {
+    this.#handlesMax = handlesMax;
+  }
+
+  /** The file of that name, opened if it is not. It stays the cache's. */
+  use(name: string, open: () => Deno.FsFile): PositionedFile {
+    let file = this.#open.get(name);
+    if (file) {
+      // A Map keeps the order of insertion.
+      this.#open.delete(name);
+    } else {
+      file = new PositionedFile(open());
+      for (const [oldest, handle] of this.#open) {
+        if (this.#open.size < this.#handlesMax) break;
+        handle.close();
+        this.#open.delete(oldest);
+      }
+    }
+    this.#open.set(name, file);
+    return file;
+  }
+
+  /** The open file leaves the cache, to be closed by the caller; `undefined` when it is not open. */
+  take(name: string): PositionedFile | undefined {
+    const file = this.#open.get(name);
+    this.#open.delete(name);
+    return file;
+  }
+
+  /** Closes all. It can be used again. */
+  close(): void {
+    for (const file of this.#open.values()) file.close();
+    this.#open.clear();
+  }
+}

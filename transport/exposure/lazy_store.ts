@@ -1,0 +1,292 @@
+import { symbolSizes } from "../../codec/geometry.ts";
+import { chunkBytes, chunkCount } from "../../codec/manifest.ts";
+import type { Manifest } from "../../codec/manifest.ts";
+import { equalBytes } from "../../core/bytes.ts";
+import { RgtpError } from "../../core/errors.ts";
+import type { Hash } from "../../crypto/engine.ts";
+import { HASH_BYTES } from "../../crypto/engine.ts";
+import type { LeafPager } from "../../crypto/leaf_pages.ts";
+import { leafPager } from "../../crypto/leaf_pages.ts";
+import { allocate } from "./_allocate.ts";
+import type { ChunkSealer } from "./_chunk_sealer.ts";
+import { packetsKey, RecentPackets } from "./_recent_packets.ts";
+import { SlotCache } from "./_slot_cache.ts";
+import { packetise, packetisedBytes, packetiseInto } from "./packetise.ts";
+import { isPagePiece, pageOfPiece, pieceBytes, sealedChunkBytes } from "./pieces.ts";
+import type { ByteSource } from "./source.ts";
+import type { SpillFile } from "./spill_file.ts";
+import { checkSymbolSize } from "./store.ts";
+import type { ChunkStore, StoreCounters, StoreFiller } from "./store.ts";
+
+/** How a {@linkcode lazyStore} is made. */
+export interface LazyStoreOptions {
+  /** How the exposure is cut. */
+  readonly facts: Manifest;
+  /** The hash of its tree. */
+  readonly hash: Hash;
+  /** The symbol size that chunks are packed for ahead: one of `symbolSizes`. */
+  readonly symbolSize: number;
+  /** What it may hold of packets, in bytes; at least four chunks and a leaf page are held all the same. */
+  readonly memoryBytesMax: number;
+  /** Seals a chunk again. */
+  readonly sealer: ChunkSealer;
+  /** What the sealer reads: the store's from `finish` on, closed with it. */
+  readonly source: ByteSource;
+  /** A file for what the memory does not hold: the store's from now on, closed with it. */
+  readonly spill?: SpillFile;
+  /** Told once when the source holds something else now, and each time when it cannot be read. */
+  readonly onLost?: (reason: RgtpError) => void;
+}
+
+const SLOTS_MIN = 4;
+/** Memory is taken in slabs of about this many bytes, when they are needed. */
+const SLAB_BYTES = 16_777_216;
+/** What chunks may have of the whole, and leaf pages. */
+const CHUNKS_SHARE = 15 / 16;
+const PAGES_SHARE = 1 / 16;
+
+/**
+ * A store that holds as much as it may, and seals the rest again when it is asked for. What was sealed again is sent only if it is what
+ * the exposure's leaves say; if it is not, the source has changed, and from then on nothing of this exposure is sent.
+ *
+ * @throws {RangeError} when the symbol size is none that a request may name
+ */
+export function lazyStore(options: LazyStoreOptions): StoreFiller {
+  checkSymbolSize(options.symbolSize);
+  return new LazyFiller(options);
+}
+
+class LazyFiller implements StoreFiller {
+  readonly #options: LazyStoreOptions;
+  readonly #cached: CachedPackets;
+  #scratch: Uint8Array | undefined;
+  #next = 0;
+
+  constructor(options: LazyStoreOptions) {
+    this.#options = options;
+    this.#cached = new CachedPackets(options);
+  }
+
+  put(sealed: Uint8Array, chunk: number): void {
+    const { symbolSize, spill } = this.#options;
+    this.#next++;
+    const memory = this.#cached.hasRoom ? this.#cached.admit(chunk, symbolSize) : this.#scratchFor(chunk);
+    if (!memory) return;
+    packetiseInto(chunk, sealed, symbolSize, memory);
+    spill?.write(chunk, memory);
+  }
+
+  finish(leaves: Uint8Array): { store: ChunkStore; root: Uint8Array } {
+    const pager = leafPager(this.#options.hash, leaves);
+    return {
+      store: new LazyStore(this.#options, this.#cached, leaves, pager, this.#next),
+      root: pager.root,
+    };
+  }
+
+  close(): void {
+    this.#cached.drop();
+    this.#options.spill?.close();
+  }
+
+  /** What does not fit the memory goes through one buffer into the file, if there is one. */
+  #scratchFor(chunk: number): Uint8Array | undefined {
+    const { facts, symbolSize, spill } = this.#options;
+    if (!spill) return undefined;
+    this.#scratch ??= new Uint8Array(packetisedBytes(sealedChunkBytes(facts, 0), symbolSize));
+    return this.#scratch.subarray(0, packetisedBytes(sealedChunkBytes(facts, chunk), symbolSize));
+  }
+}
+
+class LazyStore implements ChunkStore {
+  readonly #options: LazyStoreOptions;
+  readonly #cached: CachedPackets;
+  readonly #leaves: Uint8Array;
+  readonly #pager: LeafPager;
+  readonly #pages: RecentPackets;
+  #counters: StoreCounters;
+  #state: "open" | "changed" | "closed" = "open";
+
+  constructor(
+    options: LazyStoreOptions,
+    cached: CachedPackets,
+    leaves: Uint8Array,
+    pager: LeafPager,
+    sealed: number,
+  ) {
+    this.#options = options;
+    this.#cached = cached;
+    this.#leaves = leaves;
+    this.#pager = pager;
+    this.#pages = new RecentPackets(options.memoryBytesMax * PAGES_SHARE);
+    this.#counters = { seals: sealed, reseals: 0, packings: sealed, spillReads: 0 };
+  }
+
+  packets(piece: number, symbolSize: number): Uint8Array | undefined {
+    const bytes = pieceBytes(this.#options.facts, piece);
+    if (bytes === undefined || this.#state !== "open" || !symbolSizes.includes(symbolSize)) return undefined;
+    if (isPagePiece(piece)) return this.#page(piece, symbolSize);
+    const held = this.#cached.use(piece, symbolSize);
+    if (held) return held;
+    const memory = this.#cached.admit(piece, symbolSize);
+    if (this.#fill(piece, symbolSize, memory)) return memory;
+    this.#cached.forget(piece, symbolSize);
+    return undefined;
+  }
+
+  coldBytes(piece: number, symbolSize: number): number {
+    const { facts, spill } = this.#options;
+    const isThere = isPagePiece(piece) || this.#state !== "open" || pieceBytes(facts, piece) === undefined ||
+      this.#cached.has(piece, symbolSize) || (symbolSize === this.#options.symbolSize && spill?.has(piece));
+    return isThere ? 0 : chunkBytes(facts, piece);
+  }
+
+  get counters(): StoreCounters {
+    return this.#counters;
+  }
+
+  get memoryBytes(): number {
+    return this.#cached.bytes + this.#pages.bytes;
+  }
+
+  get holdsSource(): boolean {
+    return true;
+  }
+
+  close(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#cached.drop();
+    this.#pages.clear();
+    this.#options.source.close();
+    this.#options.spill?.close();
+  }
+
+  /** Puts the packets of a chunk into `memory`; whether it could. */
+  #fill(chunk: number, symbolSize: number, memory: Uint8Array): boolean {
+    const spill = symbolSize === this.#options.symbolSize ? this.#options.spill : undefined;
+    if (spill?.read(chunk, memory)) {
+      this.#count({ spillReads: 1 });
+      return true;
+    }
+    const sealed = this.#sealAgain(chunk);
+    if (!sealed) return false;
+    packetiseInto(chunk, sealed, symbolSize, memory);
+    this.#count({ packings: 1 });
+    spill?.write(chunk, memory);
+    return true;
+  }
+
+  #sealAgain(chunk: number): Uint8Array | undefined {
+    const { sealer, source, onLost } = this.#options;
+    const at = chunk * HASH_BYTES;
+    try {
+      const sealed = sealer.seal(chunk);
+      this.#count({ seals: 1, reseals: 1 });
+      if (equalBytes(sealer.leaf(sealed), this.#leaves.subarray(at, at + HASH_BYTES))) return sealed;
+      this.#lose(changed(source));
+    } catch (error) {
+      if (!(error instanceof RgtpError)) throw error;
+      // A disk that fails may come back, and what it gives then is compared like everything else.
+      if (error.condition === "SOURCE_CHANGED") this.#lose(error);
+      else onLost?.(error);
+    }
+    return undefined;
+  }
+
+  #lose(reason: RgtpError): void {
+    this.#state = "changed";
+    this.#cached.drop();
+    this.#options.onLost?.(reason);
+  }
+
+  #page(piece: number, symbolSize: number): Uint8Array {
+    const key = packetsKey(pageOfPiece(piece), symbolSize);
+    const recent = this.#pages.get(key);
+    if (recent) return recent;
+    const packets = packetise(piece, this.#pager.page(pageOfPiece(piece)), symbolSize);
+    this.#count({ packings: 1 });
+    this.#pages.add(key, packets);
+    return packets;
+  }
+
+  #count(more: Partial<StoreCounters>): void {
+    const { seals, reseals, packings, spillReads } = this.#counters;
+    this.#counters = {
+      seals: seals + (more.seals ?? 0),
+      reseals: reseals + (more.reseals ?? 0),
+      packings: packings + (more.packings ?? 0),
+      spillReads: spillReads + (more.spillReads ?? 0),
+    };
+  }
+}
+
+/** Slots of one size for the packets of chunks; any symbol size fits. */
+class CachedPackets {
+  readonly #facts: Manifest;
+  readonly #slots: SlotCache;
+  readonly #slotBytes: number;
+  readonly #slotsEach: number;
+  #slabs: Uint8Array[] = [];
+
+  constructor({ facts, memoryBytesMax }: LazyStoreOptions) {
+    this.#facts = facts;
+    // The smallest symbols need the most headers.
+    this.#slotBytes = chunkCount(facts) === 0
+      ? 1
+      : packetisedBytes(sealedChunkBytes(facts, 0), Math.min(...symbolSizes));
+    const fit = Math.floor(memoryBytesMax * CHUNKS_SHARE / this.#slotBytes);
+    this.#slots = new SlotCache(Math.max(SLOTS_MIN, fit));
+    this.#slotsEach = Math.max(1, Math.floor(SLAB_BYTES / this.#slotBytes));
+  }
+
+  get bytes(): number {
+    return this.#slabs.reduce((sum, slab) => sum + slab.length, 0);
+  }
+
+  get hasRoom(): boolean {
+    return this.#slots.hasRoom;
+  }
+
+  has(chunk: number, symbolSize: number): boolean {
+    return this.#slots.has(packetsKey(chunk, symbolSize));
+  }
+
+  use(chunk: number, symbolSize: number): Uint8Array | undefined {
+    const slot = this.#slots.use(packetsKey(chunk, symbolSize));
+    return slot === undefined ? undefined : this.#memory(slot, chunk, symbolSize);
+  }
+
+  admit(chunk: number, symbolSize: number): Uint8Array {
+    return this.#memory(this.#slots.admit(packetsKey(chunk, symbolSize)), chunk, symbolSize);
+  }
+
+  forget(chunk: number, symbolSize: number): void {
+    this.#slots.forget(packetsKey(chunk, symbolSize));
+  }
+
+  drop(): void {
+    this.#slabs = [];
+  }
+
+  #memory(slot: number, chunk: number, symbolSize: number): Uint8Array {
+    const slab = Math.floor(slot / this.#slotsEach);
+    // Slots are taken one after the other, so a new one lies in the last slab or right behind it.
+    if (slab === this.#slabs.length) {
+      const slots = Math.min(this.#slotsEach, this.#slots.slots - slab * this.#slotsEach);
+      this.#slabs.push(allocate(slots * this.#slotBytes));
+    }
+    const at = (slot % this.#slotsEach) * this.#slotBytes;
+    const bytes = packetisedBytes(sealedChunkBytes(this.#facts, chunk), symbolSize);
+    return this.#slabs[slab].subarray(at, at + bytes);
+  }
+}
+
+function changed({ fingerprint }: ByteSource): RgtpError {
+  const what = fingerprint ? `'${fingerprint.path}'` : "the source";
+  return new RgtpError(
+    "SOURCE_CHANGED",
+    `${what} was changed while it was exposed, so it is given to nobody any more; expose it again`,
+    { data: { path: fingerprint?.path } },
+  );
+}

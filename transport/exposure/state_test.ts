@@ -1,0 +1,135 @@
+import type { RgtpError } from "../../core/errors.ts";
+import { systemRandom } from "../../core/machine.ts";
+import { nativeEngine } from "../../crypto/native_engine.ts";
+import { assert, assertEquals, assertNotEquals } from "../../tests/_assert.ts";
+import { bytesSource } from "./source.ts";
+import type { ByteSource } from "./source.ts";
+import { openState } from "./state.ts";
+import type { ExposerState, StateSealOptions } from "./state.ts";
+
+const options = { aead: "chacha20-poly1305", chunkSize: 4096, memoryBytesMax: 50_000 } as const;
+
+function sample(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(300_000).map((_, i) => (i * 31 + (i >> 8)) & 255);
+}
+
+/** A file that has been at rest since 1970, and that counts what is read. */
+class OldFile implements ByteSource {
+  reads = 0;
+  readonly bytes = sample();
+  readonly size = 300_000;
+  readonly fingerprint = {
+    path: "/data/old",
+    device: 1,
+    inode: 2,
+    size: 300_000,
+    mtimeMs: 1000,
+    ctimeMs: 1000,
+  };
+
+  read(offset: number, into: Uint8Array): void {
+    this.reads++;
+    bytesSource(this.bytes).read(offset, into);
+  }
+
+  unchanged(): boolean {
+    return true;
+  }
+
+  close(): void {}
+}
+
+async function withStates(use: (open: () => ExposerState) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const states: ExposerState[] = [];
+  try {
+    await use(() => {
+      const state = openState(nativeEngine, systemRandom, folder);
+      states.push(state);
+      return state;
+    });
+  } finally {
+    for (const state of states) state.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("a large file that is at rest is exposed again without being read, and is the same", () =>
+  withStates(async (open) => {
+    const first = await open().seal(new OldFile(), options);
+    const file = new OldFile();
+    const again = await open().seal(file, options);
+    assertEquals([again.id, again.manifest, file.reads], [first.id, first.manifest, 0]);
+    assertEquals(again.store.packets(9, 1428)?.length, first.store.packets(9, 1428)?.length);
+    assertEquals(file.reads, 1);
+    // One that fits the memory is held there from the beginning: what becomes of its file is all one then.
+    const whole = await open().seal(file, { ...options, memoryBytesMax: 10 ** 9 });
+    assertEquals([whole.id, whole.store.holdsSource], [first.id, false]);
+  }));
+
+Deno.test("a file that was written shortly before it was sealed is read again, until its row is old enough", () =>
+  withStates(async (open) => {
+    const young = (ageMs: number) => {
+      const file = new OldFile();
+      const at = Date.now() - ageMs;
+      Object.assign(file.fingerprint, { mtimeMs: at, ctimeMs: at });
+      return file;
+    };
+    const file = young(0);
+    const first = await open().seal(file, options);
+    const again = Object.assign(new OldFile(), { fingerprint: file.fingerprint });
+    assertEquals((await open().seal(again, options)).id, first.id);
+    assert(again.reads > 70, "all of it is read, and every leaf compared");
+    const rest = young(10_000);
+    const sealed = await open().seal(rest, options);
+    const later = Object.assign(new OldFile(), { fingerprint: rest.fingerprint });
+    assertEquals([(await open().seal(later, options)).id, later.reads], [sealed.id, 0]);
+  }));
+
+Deno.test("content that changed behind its time stamps: found out when it is sent, and sealed anew the next time", () =>
+  withStates(async (open) => {
+    const first = await open().seal(new OldFile(), options);
+    const file = new OldFile();
+    file.bytes[10 * 4096] ^= 1;
+    const losses: RgtpError[] = [];
+    const again = await open().seal(file, { ...options, onLost: (reason) => losses.push(reason) });
+    assertEquals([again.id, file.reads], [first.id, 0]);
+    assert(again.store.packets(9, 1428));
+    assertEquals(again.store.packets(10, 1428), undefined);
+    assertEquals(losses.map(({ condition }) => condition), ["SOURCE_CHANGED"]);
+    const next = await open().seal(file, options);
+    assertNotEquals(next.id, first.id);
+    assert(next.store.packets(10, 1428));
+  }));
+
+Deno.test("rekey makes a new exposure, whose predecessor's tickets end; reproducible has a row of its own", () =>
+  withStates(async (open) => {
+    const state = open();
+    const seal = (more: Partial<StateSealOptions> = {}) => state.seal(new OldFile(), { ...options, ...more });
+    const first = await seal();
+    state.shelf(first.id)!.add({ ticketId: new Uint8Array(8), psk: new Uint8Array(32), label: "" });
+    const second = await seal({ rekey: true });
+    assertNotEquals(second.id, first.id);
+    assertEquals(state.shelf(first.id)!.load(), []);
+    assertEquals((await seal()).id, second.id);
+    const own = await seal({ reproducible: true });
+    assertNotEquals(own.id, second.id);
+    const file = new OldFile();
+    assertEquals((await state.seal(file, { ...options, reproducible: true })).id, own.id);
+    assertEquals(file.reads, 0);
+    assertEquals((await seal()).id, second.id);
+  }));
+
+Deno.test("a row of another identity is of no use, and is replaced", async () => {
+  const folder = await Deno.makeTempDir();
+  const open = () => openState(nativeEngine, systemRandom, folder);
+  const first = open();
+  const { id } = await first.seal(new OldFile(), options);
+  first.close();
+  await Deno.remove(`${folder}/identity`);
+  const second = open();
+  const sealed = await second.seal(new OldFile(), options);
+  assertNotEquals(sealed.id, id);
+  second.close();
+  await Deno.remove(folder, { recursive: true });
+});

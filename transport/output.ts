@@ -1,0 +1,71 @@
+import { ManifestKind } from "../codec/manifest.ts";
+import type { Manifest } from "../codec/manifest.ts";
+import { RgtpError } from "../core/errors.ts";
+import { defaultEngine } from "../crypto/default_engine.ts";
+import { FolderSink } from "./exposure/folder_sink.ts";
+import { openPart } from "./exposure/part_file.ts";
+import type { PullProgress, PullResult, SaveOptions } from "./pull.ts";
+import type { ChunkSink } from "./puller_shell.ts";
+
+/** Where a pull goes on the disk. */
+export interface Output {
+  /** The file, or the folder. */
+  readonly path: string;
+  /** Takes the chunks. */
+  readonly sink: ChunkSink & { close(): void };
+  /** All chunks are there: makes it whole, and says what came of it. */
+  finish(
+    progress: PullProgress,
+  ): Promise<Pick<PullResult, "bytes" | "reusedBytes" | "sha256" | "alreadyComplete" | "files">>;
+}
+
+/**
+ * Opens a file for one byte string, a folder for a collection.
+ *
+ * @throws {RgtpError} EXISTS, BUSY, NO_SPACE, IO
+ */
+export function openOutput(
+  path: string | ((what: "file" | "folder") => string),
+  manifest: Manifest,
+  id: Uint8Array,
+  options: SaveOptions,
+): Output {
+  const isFolder = manifest.kind === ManifestKind.COLLECTION;
+  if (!isFolder && options.files) {
+    throw new RgtpError(
+      "NOT_SUPPORTED",
+      "this is one file, of which no files can be chosen: leave --files out",
+    );
+  }
+  const place = typeof path === "string" ? path : path(isFolder ? "folder" : "file");
+  return (isFolder ? folderOutput : fileOutput)(place, manifest, id, options);
+}
+
+function fileOutput(path: string, manifest: Manifest, id: Uint8Array, options: SaveOptions): Output {
+  const { force = false, onHash } = options;
+  const sink = openPart({ path, manifest, id, hash: defaultEngine().sha256, force });
+  const finish: Output["finish"] = async ({ total, reused }) => {
+    const alreadyComplete = await sink.finish() === "already-complete";
+    const sha256 = await sink.sha256(onHash);
+    return { bytes: total, reusedBytes: reused, sha256: sha256.toHex(), alreadyComplete };
+  };
+  return { path, sink, finish };
+}
+
+function folderOutput(out: string, manifest: Manifest, id: Uint8Array, options: SaveOptions): Output {
+  const { force = false, files, onHash } = options;
+  const sink = new FolderSink({
+    out,
+    manifest,
+    id,
+    hash: defaultEngine().sha256,
+    force,
+    ...(files && { files }),
+    ...(onHash && { onHash }),
+  });
+  const finish: Output["finish"] = async ({ reused }) => {
+    const { sha256, reusedBytes, ...result } = await sink.finish();
+    return { ...result, reusedBytes: reusedBytes + reused, sha256: sha256.toHex() };
+  };
+  return { path: out, sink, finish };
+}
