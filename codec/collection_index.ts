@@ -216,10 +216,9 @@ class IndexReader {
     const start = this.#at;
     const values = this.#value(entryBounds);
     const entry = Array.isArray(values) ? entryOf(values) : undefined;
-    // One form alone: lengths, texts and numbers that could be written otherwise are not taken.
-    const same = entry &&
-      equalBytes(encodeMessagePack(valuesOf(entry)), this.#bytes.subarray(start, this.#at));
-    if (!same) throw unusable("an entry of its index is damaged");
+    if (!entry || !isExact(entry, this.#bytes.subarray(start, this.#at))) {
+      throw unusable("an entry of its index is damaged");
+    }
     return entry;
   }
 
@@ -240,6 +239,21 @@ const fieldsOf = [entryFields.FILE, entryFields.FOLDER, entryFields.LINK] as con
 function valuesOf(entry: CollectionEntry): readonly MessagePackValue[] {
   const values: Readonly<Record<string, MessagePackValue>> = { ...entry };
   return fieldsOf[entry.kind].map((name) => values[name]);
+}
+
+/**
+ * One form alone is taken. Of what decodes only texts have several: the decoder puts this character where there is no UTF-8, and drops a
+ * byte order mark.
+ */
+function isExact(entry: CollectionEntry, bytes: Uint8Array): boolean {
+  const isPlain = entry.kind !== EntryKind.LINK && !entry.path.includes("\ufffd") && !beginsWithMark(bytes);
+  return isPlain || equalBytes(encodeMessagePack(valuesOf(entry)), bytes);
+}
+
+/** Whether the text that comes first in an entry begins with a byte order mark. */
+function beginsWithMark(bytes: Uint8Array): boolean {
+  const at = bytes[1] === 0xda ? 4 : bytes[1] === 0xd9 ? 3 : 2;
+  return bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf;
 }
 
 function entryOf(values: readonly MessagePackValue[]): CollectionEntry | undefined {

@@ -159,6 +159,10 @@ Deno.test("collection index: entries that are of another form than the one that 
   const bytes = forged([good]).toHex();
   refused(Uint8Array.fromHex(bytes.replace("cd01a40500", "cd01a4cd000500")), "damaged");
   refused(Uint8Array.fromHex(bytes.replace("a161", "a1ff")), "damaged");
+  // A byte order mark, which a decoder drops.
+  refused(Uint8Array.fromHex(bytes.replace("a161", "a4efbbbf61")), "damaged");
+  refused(forged([["l", 2, 0, "\ufeffx"]]), "damaged");
+  assertEquals(decodeCollectionIndex(forged([["\ufffd", 1, 0]])).entries[0].path, "\ufffd");
 });
 
 Deno.test("collection index: other versions, chunk sizes that are none, and counts that lie are refused at once", () => {

@@ -4,6 +4,9 @@ import { limits } from "../core/limits.ts";
 // deno-lint wants no control characters in expressions; Cc holds those of ASCII and those of Latin-1.
 const CONTROL = /\p{Cc}/u;
 
+/** Not seen, and taken away by many a decoder. */
+const BYTE_ORDER_MARK = "\ufeff";
+
 /**
  * What makes a text no path of a collection, or `undefined`. A path is relative, its parts are divided by `/`, and it names a place inside
  * the collection by its letters alone: no part is empty, `.` or `..`. It is whole Unicode, without control characters, and without
@@ -21,6 +24,7 @@ export function collectionPathFault(path: string): string | undefined {
   for (const part of path.split("/")) {
     if (part === "") return "has an empty part";
     if (part === "." || part === "..") return `has a part '${part}'`;
+    if (part.startsWith(BYTE_ORDER_MARK)) return "has a part that begins with a byte order mark";
     if (!fits(part, limits.pathPartBytesMax)) {
       return `has a part of more than ${limits.pathPartBytesMax} bytes`;
     }
@@ -31,6 +35,7 @@ export function collectionPathFault(path: string): string | undefined {
 /** What makes a text no target of a symbolic link, or `undefined`. Where it leads is for another to find out. */
 export function linkTargetFault(target: string): string | undefined {
   if (target === "") return "is empty";
+  if (target.startsWith(BYTE_ORDER_MARK)) return "begins with a byte order mark";
   if (!target.isWellFormed()) return "is not Unicode text";
   if (CONTROL.test(target)) return "holds a control character";
   if (target.includes("\\")) return "holds a backslash";

@@ -22,6 +22,8 @@ Deno.test("collection path: what none may be", () => {
     ["\x7f", "control"],
     ["\x9b2J", "control"],
     ["a\ud800", "Unicode"],
+    ["\ufeffa", "byte order mark"],
+    ["a/\ufeff", "byte order mark"],
     ["x".repeat(256), "255 bytes"],
     ["ü".repeat(128), "255 bytes"],
     [new Array(10).fill("x".repeat(204)).join("/"), "2048 bytes"],
@@ -59,7 +61,7 @@ Deno.test("collection path: targets of links may go up, and not be absolute", ()
   for (const target of ["..", "../../x", "a//b", "./x", "a/"]) {
     assertEquals(linkTargetFault(target), undefined);
   }
-  for (const target of ["", "/etc", "C:/x", "c:x", "a\\b", "a\0", "\ud800", "x".repeat(2049)]) {
+  for (const target of ["", "/etc", "C:/x", "c:x", "a\\b", "a\0", "\ud800", "\ufeffa", "x".repeat(2049)]) {
     assertEquals(typeof linkTargetFault(target), "string", target);
   }
 });

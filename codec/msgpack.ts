@@ -34,7 +34,7 @@ export function encodeMessagePack(value: MessagePackValue): Uint8Array<ArrayBuff
 
 /**
  * Where the value that begins at `at` ends, found without decoding or allocating; `undefined` when the bytes end before it does, it holds
- * what is not taken, or it is beyond a bound. What an array claims to hold is not believed: each value takes a byte at least.
+ * what is not taken or could be written shorter, or it is beyond a bound. What an array claims to hold is not believed: each value takes a byte at least.
  */
 export function messagePackEnd(
   bytes: Uint8Array,
@@ -82,7 +82,8 @@ export function messagePackArrayAt(
   if (first >= 0x90 && first < 0xa0) return { count: first & 15, end: at + 1 };
   const size = first === 0xdc ? 2 : first === 0xdd ? 4 : 0;
   const count = size === 0 ? undefined : unsigned(bytes, at + 1, size, bytes.length);
-  return count === undefined ? undefined : { count, end: at + 1 + size };
+  const isShortest = count !== undefined && count >= (size === 2 ? 16 : 0x10000);
+  return isShortest ? { count, end: at + 1 + size } : undefined;
 }
 
 /** The library writes only a bigint as an integer of 64 bits, and would write such a number as a float. */
@@ -98,7 +99,7 @@ interface Head {
   readonly values: number;
 }
 
-/** Bytes after the first one, for those of fixed size: nil, false, true, and integers of 8 to 64 bits. */
+/** Bytes after the first one, for those of fixed size: nil, false and true, then integers. */
 const fixed: Readonly<Record<number, number>> = {
   0xc0: 0,
   0xc2: 0,
@@ -113,14 +114,14 @@ const fixed: Readonly<Record<number, number>> = {
   0xd3: 8,
 };
 
-/** Bytes of the length that follows the first byte, for bytes and texts. */
-const sized: Readonly<Record<number, number>> = {
-  0xc4: 1,
-  0xc5: 2,
-  0xc6: 4,
-  0xd9: 1,
-  0xda: 2,
-  0xdb: 4,
+/** Bytes of the length that follows the first byte, for bytes and texts; and from which length on there is no shorter form. */
+const sized: Readonly<Record<number, readonly [bytes: number, least: number]>> = {
+  0xc4: [1, 0],
+  0xc5: [2, 0x100],
+  0xc6: [4, 0x10000],
+  0xd9: [1, 32],
+  0xda: [2, 0x100],
+  0xdb: [4, 0x10000],
 };
 
 function headAt(bytes: Uint8Array, at: number, end: number): Head | undefined {
@@ -128,14 +129,36 @@ function headAt(bytes: Uint8Array, at: number, end: number): Head | undefined {
   if (first < 0x80 || first >= 0xe0) return { end: at + 1, values: 0 };
   const array = messagePackArrayAt(bytes, at);
   if (array) return array.end > end ? undefined : { end: array.end, values: array.count };
-  const lengthBytes = sized[first];
-  const body = first >= 0xa0 && first < 0xc0
-    ? first & 31
-    : lengthBytes === undefined
-    ? fixed[first]
-    : unsigned(bytes, at + 1, lengthBytes, end);
-  const last = body === undefined ? Infinity : at + 1 + (lengthBytes ?? 0) + body;
+  const last = first >= 0xa0 && first < 0xc0
+    ? at + 1 + (first & 31)
+    : first in sized
+    ? sizedEnd(bytes, at, end)
+    : fixedEnd(bytes, at, end);
   return last > end ? undefined : { end: last, values: 0 };
+}
+
+/** Where bytes or a text end; Infinity for a length that could be written shorter, or is not there. */
+function sizedEnd(bytes: Uint8Array, at: number, end: number): number {
+  const [size, least] = sized[bytes[at]];
+  const length = unsigned(bytes, at + 1, size, end) ?? -1;
+  return length < least ? Infinity : at + 1 + size + length;
+}
+
+/** Where nil, a boolean or an integer ends; Infinity for one that could be written shorter, and for what is not taken. */
+function fixedEnd(bytes: Uint8Array, at: number, end: number): number {
+  const size = fixed[bytes[at]] ?? Infinity;
+  if (at + 1 + size > end) return Infinity;
+  return size > 0 && !isShortest(bytes, at + 1, size, bytes[at] >= 0xd0) ? Infinity : at + 1 + size;
+}
+
+/** Whether an integer needs all of its bytes: at half of them it would not fit. */
+function isShortest(bytes: Uint8Array, at: number, size: number, isSigned: boolean): boolean {
+  if (size === 1) return isSigned ? bytes[at] >= 0x80 && bytes[at] < 0xe0 : bytes[at] >= 0x80;
+  const half = size / 2;
+  const upper = bytes.subarray(at, at + half);
+  if (!isSigned) return upper.some((byte) => byte !== 0);
+  // Those that are not negative are written unsigned.
+  return upper[0] >= 0x80 && (upper.some((byte) => byte !== 0xff) || bytes[at + half] < 0x80);
 }
 
 function unsigned(bytes: Uint8Array, at: number, size: number, end: number): number | undefined {

@@ -85,6 +85,18 @@ Deno.test("msgpack: what a length claims is not believed, and maps, floats and e
   }
 });
 
+Deno.test("msgpack: what could be written shorter is not taken", () => {
+  const long = ["cc7f", "cd00ff", "ce0000ffff", "cf00000000ffffffff", "d0e0", "d07f", "d1ff80", "d17fff"];
+  const lengths = ["d900", `d91f${"61".repeat(31)}`, "da0001ff", "c50001ff", "dc0001c0", "dd00000001c0"];
+  for (const hex of [...long, "d2ffff8000", "d3ffffffff80000000", "d37fffffffffffffff", ...lengths]) {
+    assertEquals(messagePackEnd(Uint8Array.fromHex(hex), 0, bounds), undefined, hex);
+  }
+  const right = ["cc80", "cd0100", "ce00010000", "cf0000000100000000", "d0df", "d1ff7f", "d2ffff7fff"];
+  for (const hex of [...right, "d3ffffffff7fffffff", "c400", `d920${"61".repeat(32)}`]) {
+    assertEquals(messagePackEnd(Uint8Array.fromHex(hex), 0, bounds), hex.length / 2, hex);
+  }
+});
+
 Deno.test("msgpack: the heads of arrays", () => {
   for (const count of [0, 1, 15, 16, 65_535, 65_536, 1_000_000, 2 ** 32 - 1]) {
     const head = messagePackArrayHead(count);

@@ -240,8 +240,6 @@ function serve({ options, name, engine, state, sealed, sealSeconds, book, link }
       name,
     });
   const closed = shell.run();
-  // Whoever does not look at `closed` shall not be ended by it.
-  closed.catch(() => {});
   const stopWatching = watchTickets(state, book, {
     ended: (id) => shell.revoke(id),
     blind: (error) =>
@@ -249,6 +247,8 @@ function serve({ options, name, engine, state, sealed, sealSeconds, book, link }
         `revocations by others are not noticed: ${error instanceof Error ? error.message : error}`,
       ),
   });
+  // Whoever does not look at `closed` shall not be ended by it, and a dead socket keeps no process alive.
+  closed.catch(() => {}).finally(stopWatching);
   let closing: Promise<void> | undefined;
   const close = () => {
     stopWatching();

@@ -17,7 +17,7 @@ const ODD_NAMES: readonly string[] = [
   ..."-rf|--force|-|~|..a|.hidden|%2e%2e|%00|#|!|@x|a b| lead|a;b|a&b|$(id)|`id`|$HOME|{a,b}|[x]|'q'|a=b"
     .split("|"),
   ...(isUnix ? ["*", "?", "a:b", "C:", '"q"', "<a>", "a|b", "12:30:00"] : []),
-  ..."日本語|Ünïcödé|e\u0301|ﬁ|🌍🏴‍☠️|\u202egpj.exe|\u200b|\ufeffbom|\u2028|ǅ|𝕏|\u00a0|नमस्ते|שלום".split("|"),
+  ..."日本語|Ünïcödé|e\u0301|ﬁ|🌍🏴‍☠️|\u202egpj.exe|\u200b|\u2028|ǅ|𝕏|\u00a0|नमस्ते|שלום".split("|"),
   "x".repeat(255),
   "ü".repeat(127),
   "index",
