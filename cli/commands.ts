@@ -1,5 +1,9 @@
 import type { Command } from "./_command.ts";
+import { completionsCommand } from "./completions.ts";
+import { doctorCommand } from "./doctor.ts";
 import { exposeCommand } from "./expose.ts";
+import { idCommand } from "./id.ts";
+import { infoCommand } from "./info.ts";
 import { pullCommand } from "./pull.ts";
 import { revokeCommand } from "./revoke.ts";
 import { statusCommand } from "./status.ts";
@@ -14,4 +18,8 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ["status", statusCommand],
   ["ticket", ticketCommand],
   ["revoke", revokeCommand],
+  ["info", infoCommand],
+  ["id", idCommand],
+  ["doctor", doctorCommand],
+  ["completions", completionsCommand(() => commands)],
 ]);
