@@ -1,5 +1,7 @@
 import type { Command } from "./_command.ts";
 import { exposeCommand } from "./expose.ts";
+import { idCommand } from "./id.ts";
+import { lsCommand } from "./ls.ts";
 import { pullCommand } from "./pull.ts";
 import { revokeCommand } from "./revoke.ts";
 import { statusCommand } from "./status.ts";
@@ -10,7 +12,9 @@ import { verifyCommand } from "./verify.ts";
 export const commands: ReadonlyMap<string, Command> = new Map([
   ["expose", exposeCommand],
   ["pull", pullCommand],
+  ["ls", lsCommand],
   ["verify", verifyCommand],
+  ["id", idCommand],
   ["status", statusCommand],
   ["ticket", ticketCommand],
   ["revoke", revokeCommand],
