@@ -442,7 +442,8 @@ export class PullerMachine implements Machine<PullerOutput> {
         `the exposer at ${formatAddress(from)} does not give this: ${
           this.#options.ticket
             ? "the ticket was revoked or has expired, or it no longer exposes this content; ask for a new ticket"
-            : "it does not expose this, or not to this node, whose key 'rgtp id' shows; ask its owner"
+            : "the ticket lacks its secret, this node, whose key 'rgtp id' shows, is not allowed, or it no longer exposes " +
+              "this content; ask for a new ticket, or to be allowed"
         }`,
       ),
     );
