@@ -21,11 +21,16 @@ export type Flag =
     readonly placeholder?: string;
     /** What holds without it, in words, for the help. */
     readonly default?: string;
+    /** Its values are keys, of which one in 64 begins with `-`. */
+    readonly isKey?: boolean;
   }
   & (
     | { readonly kind: "boolean" | "string" | "strings" | ValueKind }
     | { readonly kind: "choice"; readonly choices: readonly string[] }
   );
+
+/** 32 bytes as base64url. */
+const KEY_WITH_DASH = /^-[A-Za-z0-9_-]{42}$/;
 
 /** Flags by their long names. */
 export type FlagTable = Readonly<Record<string, Flag>>;
@@ -67,8 +72,9 @@ export function parseByTable<const Flags extends FlagTable>(
 ): Parsed<Flags> {
   const names = Object.keys(table);
   const booleans = names.filter((name) => table[name].kind === "boolean");
-  checkSpelling(argv, names, booleans);
-  const raw = parseArgs(argv, {
+  const joined = joinKeys(argv, table);
+  checkSpelling(joined, names, booleans);
+  const raw = parseArgs(joined, {
     string: ["_", ...names.filter((name) => table[name].kind !== "boolean")],
     boolean: booleans,
     collect: names,
@@ -82,6 +88,18 @@ export function parseByTable<const Flags extends FlagTable>(
   // The table is the type: each entry was made by its flag's kind.
   const flags = Object.fromEntries(entries) as Parsed<Flags>["flags"];
   return { flags, rest: raw._ };
+}
+
+/** A key that begins with `-` stands behind its flag as any other does: the parser would take it for a flag. */
+function joinKeys(argv: readonly string[], table: FlagTable): string[] {
+  const joined: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    if (argv[i] === "--") return [...joined, ...argv.slice(i)];
+    const flag = /^--(.+)$/.exec(argv[i])?.[1];
+    const takesKey = flag !== undefined && Object.hasOwn(table, flag) && table[flag].isKey === true;
+    joined.push(takesKey && KEY_WITH_DASH.test(argv[i + 1] ?? "") ? `${argv[i]}=${argv[++i]}` : argv[i]);
+  }
+  return joined;
 }
 
 /** What the parser would let pass: `--json=perhaps`, and a flag named like its own field. */

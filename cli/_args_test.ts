@@ -100,3 +100,16 @@ Deno.test("parseByTable() shows no control characters and no ticket's secret in 
   const escape = assertThrows(() => parse("a", "b", "\x1b[2J"), RgtpError);
   assertStringIncludes(String(escape), "\\u{1b}[2J");
 });
+
+Deno.test("a key that begins with a dash is the value of its flag, and no flag of its own", () => {
+  const table = {
+    allow: { kind: "strings", isKey: true, help: "" },
+    json: { kind: "boolean", help: "" },
+  } as const;
+  const key = "-" + "D-".repeat(21);
+  const none = { required: [], optional: [] };
+  const { flags } = parseByTable(["--allow", key, "--json", "--allow", "other"], table, none);
+  assertEquals(flags, { allow: [key, "other"], json: true });
+  assertThrows(() => parseByTable(["--allow", "--json"], table, none), RgtpError);
+  assertThrows(() => parseByTable([key], table, none), RgtpError, "no flag");
+});

@@ -1,6 +1,7 @@
 import { formatAddress } from "../codec/address.ts";
 import { parseTicket } from "../codec/ticket.ts";
 import type { Exposure, ExposureEvent } from "../transport/expose.ts";
+import { formatStaticKey } from "../transport/exposure/access.ts";
 import type { Io } from "./_io.ts";
 import { isGranted } from "./_permissions.ts";
 import { byAddress, PullerLog } from "./_puller_log.ts";
@@ -13,6 +14,8 @@ const SERVED_MS = 2000;
 
 /** Who is told how an exposure goes. */
 export interface ExposeView {
+  /** So much of standard input is read. */
+  reading(bytes: number): void;
   /** So much of the file is sealed. */
   sealing(bytes: number, total: number): void;
   /** It serves. */
@@ -37,10 +40,12 @@ export class JsonExposeView implements ExposeView {
     this.#io = io;
   }
 
+  reading(): void {}
+
   sealing(): void {}
 
-  ready({ ticket, id, bytes, chunks, sealSeconds }: Exposure): void {
-    emit(this.#io, "ready", { ticket, id, bytes, chunks, sealSeconds });
+  ready({ ticket, id, bytes, chunks, sealSeconds, access }: Exposure): void {
+    emit(this.#io, "ready", { ticket, id, bytes, chunks, sealSeconds, access });
   }
 
   event(): void {}
@@ -71,6 +76,7 @@ export class HumanExposeView implements ExposeView {
   readonly #io: Io;
   readonly #status: StatusLine;
   readonly #log: PullerLog;
+  readonly #readRate = new RateMeter();
   readonly #sealRate = new RateMeter();
   #exposure: Exposure | undefined;
 
@@ -78,6 +84,11 @@ export class HumanExposeView implements ExposeView {
     this.#io = io;
     this.#status = new StatusLine(io);
     this.#log = new PullerLog(this.#status);
+  }
+
+  reading(bytes: number): void {
+    const rate = this.#readRate.update(performance.now(), bytes);
+    this.#status.show(`reading standard input: ${formatBytes(bytes)}, ${formatRate(rate)}`);
   }
 
   sealing(bytes: number, total: number): void {
@@ -108,8 +119,13 @@ export class HumanExposeView implements ExposeView {
       }`,
     );
     if (addresses.every(({ host }) => isLoopback(host))) note(loopbackHint(address.host));
-    note("the ticket (whoever has it may pull):");
+    note(`the ticket (${whoMayPull(exposure)}):`);
     this.#io.out(ticket);
+    if (exposure.access !== "tickets") {
+      note(
+        `or by its name: rgtp pull ${formatAddress(addresses[0])} ${quoted(name)} --key ${keyOf(ticket)}`,
+      );
+    }
     note("to pull it: rgtp pull TICKET [OUT]    to stop: Ctrl-C");
   }
 
@@ -134,6 +150,20 @@ export class HumanExposeView implements ExposeView {
 
 function served(bytes: number, pullers: number): { bytes: number; pullers: number } {
   return { bytes, pullers };
+}
+
+function whoMayPull({ access }: Exposure): string {
+  if (access === "open") return "whoever can reach this address may pull";
+  return access === "tickets" ? "whoever has it may pull" : "only nodes that are allowed may pull";
+}
+
+/** As one word of a shell. */
+function quoted(name: string): string {
+  return `'${visible(name).replaceAll("'", "'\\''")}'`;
+}
+
+function keyOf(ticket: string): string {
+  return formatStaticKey(parseTicket(ticket).exposerKey);
 }
 
 function isLoopback(host: string): boolean {

@@ -24,17 +24,11 @@ export function safeName(name: string, id: string): string {
 /**
  * Where a pull is to write: `out`, the name inside it when it is a folder, or the name in the current folder when it is not given.
  *
- * @throws {RgtpError} INVALID_ARG, NOT_FOUND when a folder is named that does not exist
+ * @throws {RgtpError} NOT_FOUND when a folder is named that does not exist
  */
 export function outputPath(out: string | undefined, name: string, id: string): string {
   const file = safeName(name, id);
   if (out === undefined) return file;
-  if (out === "-") {
-    throw new RgtpError(
-      "INVALID_ARG",
-      "pull does not write to standard output: name a file ('./-' if it is to be called so)",
-    );
-  }
   if (isFolder(out)) return /[/\\]$/.test(out) ? `${out}${file}` : `${out}/${file}`;
   if (out.endsWith("/") || (Deno.build.os === "windows" && out.endsWith("\\"))) {
     throw new RgtpError("NOT_FOUND", `there is no folder '${visible(out)}': make it, or name another one`);
@@ -44,15 +38,9 @@ export function outputPath(out: string | undefined, name: string, id: string): s
 
 /**
  * Which folder is to hold the contents of a collection: `out`, or one of its name in the current folder when it is not given.
- *
- * @throws {RgtpError} INVALID_ARG
  */
 export function outputFolder(out: string | undefined, name: string, id: string): string {
-  if (out !== "-") return out ?? safeName(name, id);
-  throw new RgtpError(
-    "INVALID_ARG",
-    "a collection of files is not written to standard output: name a folder",
-  );
+  return out ?? safeName(name, id);
 }
 
 function isFolder(path: string): boolean {

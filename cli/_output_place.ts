@@ -23,11 +23,11 @@ export class OutputPlace {
   /** Looks whether a file could be written, before anybody is asked for it. @throws {RgtpError} */
   demandFile(): void {
     // A folder that ends in a slash need not exist: what there is may be a collection.
-    if (this.#out !== undefined && /[/\\]$/.test(this.#out) && this.#out !== "-") return;
+    if (this.#out !== undefined && /[/\\]$/.test(this.#out)) return;
     this.#demandAll(this.#file);
   }
 
-  /** The place, now that it is known what comes. @throws {RgtpError} INVALID_ARG, NOT_FOUND, IO */
+  /** The place, now that it is known what comes. @throws {RgtpError} NOT_FOUND, IO */
   choose(what: "file" | "folder"): string {
     const path = what === "file" ? this.#file : outputFolder(this.#out, this.#name, this.#id);
     if (what === "file") this.#demandAll(path);

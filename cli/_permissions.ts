@@ -34,7 +34,7 @@ export function toNet(host?: string): Need {
  * A socket that can reach the ticket's addresses, and these themselves. Names become addresses that nobody has permitted, and beside
  * IPv6 ones the socket spells IPv4 ones differently: then it takes the whole network.
  */
-export function netNeeds({ addresses }: Ticket): Need[] {
+export function netNeeds({ addresses }: Pick<Ticket, "addresses">): Need[] {
   const hosts = addresses.map(({ host }) => host);
   const isOneFamily = new Set(hosts.map(isIpv6)).size === 1;
   if (!hosts.every(isIpAddress) || !isOneFamily) return [toNet()];

@@ -19,6 +19,13 @@ export const storeFlags = {
     help:
       "keep what does not fit the memory sealed in a file there, as large as the exposure; it ends with this process",
   },
+  spool: {
+    kind: "string",
+    placeholder: "FOLDER",
+    help:
+      "where standard input is kept while it is served, in a file as large as it is; it ends with this process",
+    default: "that of --spill, or the state folder",
+  },
   rekey: { kind: "boolean", help: "make a new exposure, with a new key; tickets to the one before end" },
   reproducible: {
     kind: "boolean",
@@ -31,10 +38,11 @@ export const storeFlags = {
 type StoreFlags = Parsed<typeof storeFlags>["flags"];
 
 /** The same for `expose`. */
-export function storeOptions({ memory, spill, rekey, reproducible }: StoreFlags): ExposeOptions {
+export function storeOptions({ memory, spill, spool, rekey, reproducible }: StoreFlags): ExposeOptions {
   return {
     ...(memory !== undefined && { memoryBytesMax: memory }),
     ...(spill !== undefined && { spill }),
+    ...(spool !== undefined && { spool }),
     rekey,
     reproducible,
   };
@@ -58,7 +66,7 @@ export function checkStoreFlags({ memory, rekey, reproducible }: StoreFlags): vo
   }
 }
 
-/** What a spill file takes. */
-export function spillNeeds({ spill }: StoreFlags): Need[] {
-  return spill === undefined ? [] : [toRead(spill), toWrite(spill)];
+/** What a spill file and a spool file take. */
+export function spillNeeds({ spill, spool }: StoreFlags): Need[] {
+  return [spill, spool].flatMap((folder) => folder === undefined ? [] : [toRead(folder), toWrite(folder)]);
 }

@@ -4,6 +4,7 @@ import { doctorCommand } from "./doctor.ts";
 import { exposeCommand } from "./expose.ts";
 import { idCommand } from "./id.ts";
 import { infoCommand } from "./info.ts";
+import { lsCommand } from "./ls.ts";
 import { pullCommand } from "./pull.ts";
 import { revokeCommand } from "./revoke.ts";
 import { statusCommand } from "./status.ts";
@@ -14,6 +15,7 @@ import { verifyCommand } from "./verify.ts";
 export const commands: ReadonlyMap<string, Command> = new Map([
   ["expose", exposeCommand],
   ["pull", pullCommand],
+  ["ls", lsCommand],
   ["verify", verifyCommand],
   ["status", statusCommand],
   ["ticket", ticketCommand],

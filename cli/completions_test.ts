@@ -30,7 +30,7 @@ Deno.test("a command's help yields all of its flags, their choices, and the word
   assertEquals(expose.flags.find(({ name }) => name === "port")?.value, "PORT");
   assertEquals(expose.flags.find(({ name }) => name === "once")?.value, undefined);
   assertEquals(expose.actions, []);
-  assertEquals(shape("id").actions, ["backup", "restore"]);
+  assertEquals(shape("id").actions, ["create", "backup", "restore"]);
   assertEquals(shape("ticket").actions, ["new"]);
   assertEquals(shape("completions").actions, ["bash", "zsh", "fish"]);
   for (const [name, command] of commands) {
@@ -86,7 +86,7 @@ Deno.test({
     assertEquals(await offered("rgtp", ""), [...commands.keys(), "help", "--help", "--version"]);
     assertEquals(await offered("rgtp", "do"), ["doctor"]);
     assertEquals(await offered("rgtp", "help", "co"), ["completions"]);
-    assertEquals(await offered("rgtp", "id", ""), ["backup", "restore"]);
+    assertEquals(await offered("rgtp", "id", ""), ["create", "backup", "restore"]);
     assertEquals(await offered("rgtp", "id", "backup", ""), []);
     assertEquals(await offered("rgtp", "expose", "--pro"), ["--profile"]);
     assertEquals(await offered("rgtp", "expose", "file", "--profile", "s"), ["satellite"]);

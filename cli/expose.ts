@@ -9,13 +9,15 @@ import { linkKinds } from "../transport/link/open_link.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
+import { exposedBy } from "./_exposed_paths.ts";
 import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { accessFlags, accessOptions, checkAccessFlags } from "./_access_flags.ts";
 import { checkStoreFlags, spillNeeds, storeFlags, storeOptions } from "./_store_flags.ts";
 import { visible } from "./_text.ts";
-import { demand, linksFollowed, toNet, toRead, toWrite } from "./_permissions.ts";
+import { demand, toNet, toRead, toWrite } from "./_permissions.ts";
 import { emit } from "./_report.ts";
 
 const flags = {
@@ -59,6 +61,7 @@ const flags = {
     help: "where this machine's identity and its catalog of exposures live",
     default: "$XDG_STATE_HOME/red-giant or its like",
   },
+  ...accessFlags,
   ...storeFlags,
   link: {
     kind: "choice",
@@ -80,13 +83,17 @@ export const exposeCommand: Command = defineCommand({
     "PATH is a file or a folder. Of a folder its contents are exposed, with empty folders, executable bits, times and symbolic links " +
     "(as links: they must lead to something inside); several PATHs are exposed together, each under its own name. Pipes, sockets, " +
     "devices, and names that another system could not hold are refused, with the name.",
-    "The ticket is printed on standard output; it holds a secret: whoever has it may pull. The same file exposed again with the same " +
+    "A PATH of - (alone) is standard input, which is read to its end into a file without a name, and sealed from there. The catalog does " +
+    "not know it, so 'rgtp revoke' cannot end its tickets: stopping it does. A file of that name is ./-.",
+    "The ticket is printed on standard output; it holds a secret: whoever has it may pull. With --open or --allow it holds none, and lets " +
+    "pull whoever there is, or the nodes with those keys alone. The same file for another audience is another exposure, with another key.",
+    "The same file exposed again with the same " +
     "state folder is the same exposure: pulls go on, and earlier tickets stay good as long as address and port are the same. A file " +
     "that is larger than --memory and unchanged since then is not even read before it is served.",
     "A file that changes while it is served in parts is given to nobody any more, from the first changed chunk on: expose it again.",
     "Exit status: 0 after --once or --for, 130 after Ctrl-C, 143 after SIGTERM (pullers are told both times; a second signal ends " +
     "it at once), or the error's code without its sign: 2 wrong arguments, 14 something that cannot be carried, 16 no such file, " +
-    "18 a file changed while it was read, 20 it cannot be read, 23 the port is taken.",
+    "18 a file changed while it was read, 20 it cannot be read, 21 the disk is full, 23 the port is taken.",
   ],
   examples: [
     "video.mkv",
@@ -95,6 +102,9 @@ export const exposeCommand: Command = defineCommand({
     "photos/",
     "report.pdf figures/ --name report",
     "video.mkv --once --json",
+    "- --name backup.tar < backup.tar",
+    "photos/ --open",
+    "report.pdf --allow 5mPqY0cTjBK9cYQWyC3Zp2Tn4kQ1xk3F1q3vVqk0pQA",
   ],
   permissions: [
     ["--allow-net", "to answer pullers, whose addresses nobody knows before"],
@@ -105,7 +115,7 @@ export const exposeCommand: Command = defineCommand({
     ["--allow-write=STATE", "the state folder; PATH is never written to"],
     [
       "--allow-read=SPILL --allow-write=SPILL",
-      "with --spill: its folder; --allow-sys=statfs to see its free space",
+      "with --spill, and with --spool in the same way: its folder; --allow-sys=statfs to see its free space",
     ],
     [
       "--allow-sys=networkInterfaces",
@@ -122,17 +132,20 @@ export const exposeCommand: Command = defineCommand({
 async function runExpose(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
   checkFlags(flags);
   const stateDir = flags["state-dir"] ?? defaultStateDir();
-  demand([toNet(), ...paths.map(toRead), toRead(stateDir), toWrite(stateDir), ...spillNeeds(flags)]);
-  demand(paths.map((path) => toRead(linksFollowed(path))));
+  const exposed = exposedBy(paths);
+  demand([toNet(), ...exposed.needs, toRead(stateDir), toWrite(stateDir), ...spillNeeds(flags)]);
+  demand(exposed.linkNeeds());
   using interrupt = new Interrupt();
   const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io);
   const finished = Promise.withResolvers<void>();
   let exposure: Exposure;
   try {
-    exposure = await expose(paths, {
+    exposure = await expose(exposed.source, {
+      ...(exposed.name !== undefined && { name: exposed.name }),
       ...exposeOptions(flags),
       stateDir,
       signal: interrupt.signal,
+      onRead: (bytes) => view.reading(bytes),
       onSeal: (bytes, total) => view.sealing(bytes, total),
       onWarning: (text) => io.err(`warning: ${visible(text)}\n`),
       onEvent: (event) => {
@@ -186,6 +199,7 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
   const limitRate = flags["limit-rate"];
   return {
     ...storeOptions(flags),
+    ...accessOptions(flags),
     ...(port !== undefined && { port }),
     ...(host !== undefined && { host }),
     ...(name !== undefined && { name }),
@@ -199,6 +213,7 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
 /** What the library would call a mistake of its caller. */
 function checkFlags(flags: Flags): void {
   checkStoreFlags(flags);
+  checkAccessFlags(flags);
   const size = flags["chunk-size"];
   const { chunkBytesMin, chunkBytesMax, nameBytesMax } = limits;
   if (

@@ -4,6 +4,7 @@ import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { createIdentity, fingerprint } from "../crypto/identity.ts";
+import { formatStaticKey } from "../transport/exposure/access.ts";
 import { defaultStateDir, loadIdentitySeed } from "../transport/exposure/identity_file.ts";
 import type { LoadedIdentity } from "../transport/exposure/identity_file.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
@@ -25,14 +26,15 @@ const idFlags = {
 
 type Flags = Parsed<typeof idFlags>["flags"];
 
-/** `rgtp id [backup|restore FILE]`. */
+/** `rgtp id [create|backup|restore FILE]`. */
 export const idCommand: Command = defineCommand({
   summary: "shows who this machine is to others, and backs that up or restores it",
-  operands: { required: [], optional: ["backup|restore", "FILE"] },
+  operands: { required: [], optional: ["create|backup|restore", "FILE"] },
   flags: idFlags,
   details: [
     "Without an argument it shows the fingerprint, which people compare, the static key, which stands in every ticket, and where the " +
-    "secret behind both is kept. 'rgtp expose' makes an identity when there is none; this command never does.",
+    "secret behind both is kept. The key is no secret: give it to whoever exposes something with --allow for you.",
+    "'create' makes an identity when there is none, as 'rgtp expose' does, and shows it.",
     "'backup FILE' writes the secret to a new file that only you may read. Whoever has that file can be this machine, and open what it " +
     "has exposed: keep it offline.",
     "'restore FILE' takes such a file, or a copy of the identity file itself. Without its identity a machine is another one to everybody: " +
@@ -42,9 +44,10 @@ export const idCommand: Command = defineCommand({
     "Exit status: 0, or the error's code without its sign: 2 wrong arguments or no backup, 10 the backup is cut off, 16 there is no " +
     "identity or no such file, 19 FILE, or another identity, is there already, 20 it cannot be read or written.",
   ],
-  examples: ["", "backup identity.backup", "restore identity.backup"],
+  examples: ["", "create", "backup identity.backup", "restore identity.backup"],
   permissions: [
     ["--allow-read=STATE", "the state folder"],
+    ["--allow-write=STATE", "for create"],
     ["--allow-write=FILE", "for backup"],
     ["--allow-read=STATE,FILE --allow-write=STATE", "for restore"],
     [
@@ -56,31 +59,45 @@ export const idCommand: Command = defineCommand({
 });
 
 function runId([action, file]: readonly string[], flags: Flags, io: Io): number {
-  if (action !== undefined && action !== "backup" && action !== "restore") {
+  if (action !== undefined && !["create", "backup", "restore"].includes(action)) {
     throw new RgtpError(
       "INVALID_ARG",
-      `'${visible(action)}' cannot be done with an identity: say 'id', 'id backup FILE' or 'id restore FILE'`,
+      `'${
+        visible(action)
+      }' cannot be done with an identity: say 'id', 'id create', 'id backup FILE' or 'id restore FILE'`,
     );
   }
   if (flags.force && action !== "restore") {
     throw new RgtpError("INVALID_ARG", "--force belongs to 'id restore': leave it out");
   }
-  if (action !== undefined && file === undefined) {
+  if (action === "create" && file !== undefined) {
+    throw new RgtpError("INVALID_ARG", "'id create' takes no FILE: leave it out");
+  }
+  if (action !== undefined && action !== "create" && file === undefined) {
     throw new RgtpError("INVALID_ARG", `FILE is missing: say 'id ${action} FILE'`);
   }
   const stateDir = flags["state-dir"] ?? defaultStateDir();
   const engine = defaultEngine();
-  if (action === undefined) return show(engine, stateDir, flags.json, io);
+  if (action === undefined || action === "create") {
+    return show(engine, stateDir, action === "create", flags.json, io);
+  }
   if (action === "backup") return backUp(engine, stateDir, file, flags.json, io);
   return restore(engine, stateDir, file, flags, io);
 }
 
-function show(engine: Engine, stateDir: string, json: boolean, io: Io): number {
-  demand([toRead(stateDir)]);
-  const { seed, path, isReadableByOthers } = present(stateDir);
+function show(engine: Engine, stateDir: string, make: boolean, json: boolean, io: Io): number {
+  demand(make ? [toRead(stateDir), toWrite(stateDir)] : [toRead(stateDir)]);
+  const loaded = make ? loadIdentitySeed(stateDir, systemRandom) : present(stateDir);
+  const { seed, path, isNew, isReadableByOthers } = loaded;
   const { staticKey, name } = facts(engine, seed);
   if (json) {
-    emit(io, "identity", { fingerprint: name, staticKey, path, readableByOthers: isReadableByOthers });
+    emit(io, "identity", {
+      fingerprint: name,
+      key: staticKey,
+      path,
+      isNew,
+      readableByOthers: isReadableByOthers,
+    });
   } else {
     io.out(`fingerprint  ${name}`);
     io.out(`static key   ${staticKey}`);
@@ -190,7 +207,7 @@ function present(stateDir: string): LoadedIdentity {
   if (isThere(identityPath(stateDir))) return loadIdentitySeed(stateDir, systemRandom);
   throw new RgtpError(
     "NOT_FOUND",
-    `there is no identity in '${stateDir}' yet: 'rgtp expose' makes one, 'rgtp id restore FILE' brings one back`,
+    `there is no identity in '${stateDir}' yet: 'rgtp id create' makes one, 'rgtp id restore FILE' brings one back`,
     { data: { path: identityPath(stateDir) } },
   );
 }
@@ -208,7 +225,7 @@ function look(stateDir: string): LoadedIdentity | "damaged" | undefined {
 
 function facts(engine: Engine, seed: Uint8Array): { name: string; staticKey: string } {
   const { staticKey } = createIdentity(engine, seed);
-  return { name: fingerprint(staticKey), staticKey: staticKey.toBase64(b64) };
+  return { name: fingerprint(staticKey), staticKey: formatStaticKey(staticKey) };
 }
 
 const b64 = { alphabet: "base64url", omitPadding: true } as const;

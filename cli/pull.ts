@@ -1,5 +1,5 @@
 import type { Ticket } from "../codec/ticket.ts";
-import { errorTable } from "../core/errors.ts";
+import { errorTable, RgtpError } from "../core/errors.ts";
 import { pathChooser } from "../transport/exposure/collection_globs.ts";
 import { linkKinds } from "../transport/link/open_link.ts";
 import { pull } from "../transport/pull.ts";
@@ -10,12 +10,14 @@ import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { showEntries } from "./_list_view.ts";
+import { identityFolder } from "./_node_identity.ts";
 import { OutputPlace } from "./_output_place.ts";
 import { demand, netNeeds } from "./_permissions.ts";
+import { pullToStdout, StdoutView } from "./_pull_to_stdout.ts";
 import { HumanPullView, JsonPullView } from "./_pull_views.ts";
 import { emit } from "./_report.ts";
 import { formatBytes, visible } from "./_text.ts";
-import { readTicket } from "./_ticket_input.ts";
+import { exposerFlags, readWanted } from "./_wanted.ts";
 
 const flags = {
   list: { kind: "boolean", help: "show what a collection holds, and pull nothing of it" },
@@ -36,8 +38,10 @@ const flags = {
   "state-dir": {
     kind: "string",
     placeholder: "FOLDER",
-    help: "where this machine's identity lives; a pull needs none yet and makes no file there",
+    help: "where this machine's identity lives: the key that an exposer's --allow names",
+    default: "$XDG_STATE_HOME/red-giant or its like, if 'rgtp id create' has made one there",
   },
+  ...exposerFlags,
   link: {
     kind: "choice",
     choices: linkKinds,
@@ -49,19 +53,25 @@ const flags = {
 
 type Flags = Parsed<typeof flags>["flags"];
 
-/** `rgtp pull TICKET [OUT]`. */
+/** `rgtp pull TICKET [OUT]`, and `rgtp pull HOST:PORT NAME [OUT]`. */
 export const pullCommand: Command = defineCommand({
   summary: "pulls what a ticket names, verifies every byte, and goes on where an earlier pull was cut off",
-  operands: { required: ["TICKET"], optional: ["OUT"] },
+  operands: { required: ["TICKET|HOST:PORT"], optional: ["NAME", "OUT"] },
   flags,
   details: [
     "TICKET is the line that 'rgtp expose' printed, @FILE for a file that holds it, or - for standard input; the last two keep its " +
     "secret out of the list of processes.",
+    "It is 'rgtp pull TICKET [OUT]' or 'rgtp pull HOST:PORT NAME [OUT]'. NAME is what an exposer calls something that it exposes with " +
+    "--open, or with --allow for this machine, or the first 16 bytes of its ID in hexadecimal or base64url. The first contact with an " +
+    "exposer prints its key's fingerprint and keeps the key in known_exposers in the state folder; another key there is refused from " +
+    "then on. Without a terminal, and with --json, an exposer must be known already, or be named with --key.",
     "OUT is a file or a folder (default: the exposed name, in the current folder). It appears whole and verified, or not at all: " +
     "until then the data is in OUT.part, from where the same command goes on. An OUT that holds the same bytes already is left " +
     "as it is. The file's SHA-256 is printed on standard output.",
     "Of a collection OUT is the folder that will hold the contents; it may exist. Each file appears when it is whole; what is not " +
     "whole is in OUT/.rgtp-part. Files that are there and right are left as they are, and are not pulled.",
+    "An OUT of - is standard output: verified bytes in their order, in bounded memory, with progress on standard error. What was " +
+    "written is whole only if the exit status is 0; nothing is kept, so a later pull begins anew. A file of that name is ./-.",
     "Exit status: 0, 130 after Ctrl-C, 143 after SIGTERM (what has arrived is kept; a second signal ends it at once), or the " +
     "error's code without its sign: 2 wrong arguments, 7 another exposer than the ticket's, 10 the ticket is cut off, 12 no answer " +
     "in time, 17 the ticket is not valid any more, 19 OUT holds something else, 21 the disk is full, 24 the exposer stopped.",
@@ -70,6 +80,8 @@ export const pullCommand: Command = defineCommand({
     "@ticket.txt",
     "@ticket.txt downloads/ --limit-rate 50Mbit/s",
     "- video.mkv --json < ticket.txt",
+    "@ticket.txt - | tar x",
+    "192.0.2.1:9000 photos",
     "@ticket.txt --list",
     "@ticket.txt photos --files '2024/**/*.jpg'",
   ],
@@ -83,21 +95,30 @@ export const pullCommand: Command = defineCommand({
       "the folder that OUT is in (of a symbolic link: what it points to as well), and the FILE of @FILE",
     ],
     ["--allow-write=FOLDER", "the folder that OUT is in"],
+    [
+      "--allow-read=STATE --allow-env=XDG_STATE_HOME,HOME",
+      "for a ticket without a secret: this machine's identity, when it is to be shown (with --state-dir, --allow-write=STATE and no --allow-env)",
+    ],
+    [
+      "--allow-read=STATE --allow-write=STATE --allow-env=XDG_STATE_HOME,HOME",
+      "with HOST:PORT and no --key: known_exposers; no --allow-env with --state-dir",
+    ],
     ["--allow-read --allow-write", "for a collection with symbolic links, which Deno makes for nothing less"],
   ],
   run: ({ flags, rest }, io) => runPull(rest, flags, io),
 });
 
-async function runPull([source, out]: readonly string[], flags: Flags, io: Io): Promise<number> {
-  const ticket = await readTicket(source, io);
+async function runPull(operands: readonly string[], flags: Flags, io: Io): Promise<number> {
+  const { ticket, out } = await readWanted(operands, flags, io);
   if (flags.list) return await runList(ticket, flags, io);
+  if (out === "-") return await runToStdout(ticket, flags, io);
   const output = new OutputPlace(out, ticket);
   demand(netNeeds(ticket));
   output.demandFile();
   using interrupt = new Interrupt();
   const view = flags.json ? new JsonPullView(io) : new HumanPullView(io, ticket, out ?? ticket.name);
   const task = pull(ticket, {
-    ...pullOptions(flags),
+    ...pullOptions(flags, ticket),
     signal: interrupt.signal,
     onStall: (reason) => view.stall(reason),
   });
@@ -119,10 +140,38 @@ async function runPull([source, out]: readonly string[], flags: Flags, io: Io): 
   return 0;
 }
 
+async function runToStdout(ticket: Ticket, flags: Flags, io: Io): Promise<number> {
+  const wrong = flags.json ? "--json prints to standard output" : flags.files ? "--files chooses files" : "";
+  if (wrong !== "") {
+    throw new RgtpError(
+      "INVALID_ARG",
+      `${wrong}, where an OUT of - wants one row of bytes: leave one of them out`,
+    );
+  }
+  demand(netNeeds(ticket));
+  using interrupt = new Interrupt();
+  const view = new StdoutView(io, ticket);
+  const task = pull(ticket, {
+    ...pullOptions(flags, ticket),
+    signal: interrupt.signal,
+    onStall: (reason) => view.stall(reason),
+  });
+  try {
+    await pullToStdout(task, view);
+  } catch (error) {
+    view.clear();
+    if (interrupt.status === undefined) throw error;
+    io.err("stopped; what was written is a part, and nothing is kept\n");
+    return interrupt.status;
+  }
+  view.done(task);
+  return 0;
+}
+
 async function runList(ticket: Ticket, flags: Flags, io: Io): Promise<number> {
   demand(netNeeds(ticket));
   using interrupt = new Interrupt();
-  const entries = await pull(ticket, { ...pullOptions(flags), signal: interrupt.signal }).list()
+  const entries = await pull(ticket, { ...pullOptions(flags, ticket), signal: interrupt.signal }).list()
     .catch((error) => {
       if (interrupt.status === undefined) throw error;
       return undefined;
@@ -145,12 +194,15 @@ function tellInterrupted(io: Io, json: boolean, place: string | undefined, progr
   else io.err(`${message}\n`);
 }
 
-function pullOptions(flags: Flags): Parameters<typeof pull>[1] {
+function pullOptions(flags: Flags, ticket: Ticket): Parameters<typeof pull>[1] {
   const { timeout: timeoutMs, link } = flags;
   const limitRate = flags["limit-rate"];
+  // A secret says enough: who has come with it is nobody's business.
+  const stateDir = ticket.secret ? undefined : identityFolder(flags["state-dir"]);
   return {
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(limitRate !== undefined && { limitRate }),
     ...(link !== undefined && { link }),
+    ...(stateDir !== undefined && { stateDir }),
   };
 }

@@ -31,7 +31,7 @@ function runStatus(flags: Parsed<typeof stateFlags>["flags"], io: Io): number {
 
 /** An exposure for people, at a wall-clock time. */
 export function linesOf(
-  { path, id, size, sealedAtMs, served, tickets }: KnownExposure,
+  { path, id, size, sealedAtMs, served, tickets, policy }: KnownExposure,
   now: number,
 ): string[] {
   const last = served
@@ -43,6 +43,7 @@ export function linesOf(
     visible(path),
     `  ${id}`,
     `  ${formatBytes(size)} (${size} bytes), sealed ${formatTime(sealedAtMs)}${last}`,
+    ...(policy === "" ? [] : [`  policy: ${visible(policy)}`]),
     ...tickets.map((ticket) => `  ticket ${ticketLine(ticket, now)}`),
   ];
 }

@@ -9,6 +9,7 @@ import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { demand, linksFollowed, netNeeds, toRead } from "./_permissions.ts";
 import { emit } from "./_report.ts";
+import { identityFolder } from "./_node_identity.ts";
 import { StatusLine } from "./_terminal.ts";
 import { formatBytes, formatPercent, plural, visible } from "./_text.ts";
 import { readTicket } from "./_ticket_input.ts";
@@ -24,6 +25,12 @@ const verifyFlags = {
     choices: linkKinds,
     placeholder: "KIND",
     help: `how to reach the network: ${linkKinds.join(" or ")}`,
+  },
+  "state-dir": {
+    kind: "string",
+    placeholder: "FOLDER",
+    help: "where this machine's identity lives: the key that an exposer's --allow names",
+    default: "$XDG_STATE_HOME/red-giant or its like, if 'rgtp id create' has made one there",
   },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
@@ -66,7 +73,9 @@ async function runVerify([source, path]: readonly string[], flags: Flags, io: Io
   using interrupt = new Interrupt();
   const status = new StatusLine(io);
   const { timeout: timeoutMs, link } = flags;
+  const stateDir = ticket.secret ? undefined : identityFolder(flags["state-dir"]);
   const task = pull(ticket, {
+    ...(stateDir !== undefined && { stateDir }),
     signal: interrupt.signal,
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(link !== undefined && { link }),

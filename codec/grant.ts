@@ -6,10 +6,10 @@
  *    1  32  exposure ID                            1   88  manifest
  *   33   8  ticket ID, or zeros                   89   32  exposure key
  *   41   -  zeros, ignored                       121  104  token
- *                                                225   32  pull key
- *                                                257    4  first receipt
- *                                                261    4  token's life, in seconds
- *                                                265    4  bytes that one request may ask for
+ *   or: 0   1  kind: 1 = by name or label        225   32  pull key
+ *       1   1  name, bytes                       257    4  first receipt
+ *       2   -  name, UTF-8                       261    4  token's life, in seconds
+ *   or: 0   1  kind: 2 = the list                265    4  bytes that one request may ask for
  *                                                269    8  bytes a second that it will send at most; 0 = not said
  *                                                277    1  name, bytes
  *                                                278    -  name, UTF-8
@@ -18,7 +18,7 @@
  *                                                  -    -  extensions: type (1), length (2), value; unknown ones are skipped
  */
 import { limits } from "../core/limits.ts";
-import { concatBytes } from "../core/bytes.ts";
+import { concatBytes, utf8 } from "../core/bytes.ts";
 import { bytes, layout, u32, u64, u8 } from "./layout.ts";
 import type { Layout } from "./layout.ts";
 import { MANIFEST_BYTES } from "./manifest.ts";
@@ -26,7 +26,13 @@ import { ByteReader } from "./reader.ts";
 import { TOKEN_BYTES } from "./token.ts";
 
 /** What a puller asks for. */
-export interface Ask {
+export type Ask = IdAsk | NameAsk | ListAsk;
+
+/** Kinds of asks. */
+export const AskKind = { ID: 0, NAME: 1, LIST: 2 } as const;
+
+/** Asks for what has an ID, as a ticket names it. */
+export interface IdAsk {
   /** 0: by exposure ID. */
   readonly kind: number;
   /** 32 bytes. */
@@ -35,20 +41,72 @@ export interface Ask {
   readonly ticketId: Uint8Array;
 }
 
-/** Wire form of {@linkcode Ask}. */
-export const askLayout: Layout<Ask> = layout<Ask>({ kind: u8, exposureId: bytes(32), ticketId: bytes(8) });
+/** Asks for what is called so, without a ticket. */
+export interface NameAsk {
+  /** 1: by name or label. */
+  readonly kind: number;
+  /** The name, or the label in base64url or hexadecimal, as somebody typed it: 1 to 255 bytes of UTF-8. */
+  readonly name: string;
+}
 
-/** Bytes of the ask payload in IK1, so that the packet has the full 1200. */
-export function encodeAsk(ask: Ask, paddedBytes: number = askLayout.size): Uint8Array<ArrayBuffer> {
-  const payload = new Uint8Array(Math.max(paddedBytes, askLayout.size));
+/** Asks for the list of what the asker may pull without a ticket: one byte, its kind. */
+export interface ListAsk {
+  /** 2: the list. */
+  readonly kind: number;
+}
+
+/** The fixed part of a {@linkcode NameAsk}. */
+export interface NameAskHead extends Pick<NameAsk, "kind"> {
+  /** Bytes of the name that follows. */
+  readonly nameBytes: number;
+}
+
+/** Wire form of {@linkcode IdAsk}. */
+export const askLayout: Layout<IdAsk> = layout<IdAsk>({
+  kind: u8,
+  exposureId: bytes(32),
+  ticketId: bytes(8),
+});
+
+/** Wire form of {@linkcode NameAskHead}. */
+export const nameAskLayout: Layout<NameAskHead> = layout<NameAskHead>({ kind: u8, nameBytes: u8 });
+
+/** The ask payload, followed by zeros up to a size, so that IK1 has the full 1200. @throws {RangeError} when a name has no or too many bytes */
+export function encodeAsk(ask: Ask, paddedBytes = 0): Uint8Array<ArrayBuffer> {
+  const encoded = "exposureId" in ask ? encodeIdAsk(ask) : "name" in ask ? encodeNameAsk(ask) : [ask.kind];
+  const payload = new Uint8Array(Math.max(paddedBytes, encoded.length));
+  payload.set(encoded);
+  return payload;
+}
+
+function encodeIdAsk(ask: IdAsk): Uint8Array {
+  const payload = new Uint8Array(askLayout.size);
   askLayout.write(payload, 0, ask);
+  return payload;
+}
+
+function encodeNameAsk(ask: NameAsk): Uint8Array {
+  const name = utf8(ask.name);
+  if (name.length < 1 || name.length > limits.nameBytesMax) {
+    throw new RangeError(`a name of ${name.length} bytes, 1 to ${limits.nameBytesMax} can be asked for`);
+  }
+  const payload = new Uint8Array(nameAskLayout.size + name.length);
+  nameAskLayout.write(payload, 0, { kind: ask.kind, nameBytes: name.length });
+  payload.set(name, nameAskLayout.size);
   return payload;
 }
 
 /** The ask in a payload, or `undefined`. What follows it is ignored. */
 export function decodeAsk(payload: Uint8Array): Ask | undefined {
-  const ask = askLayout.read(payload);
-  return ask?.kind === 0 ? ask : undefined;
+  if (payload[0] === AskKind.ID) return askLayout.read(payload);
+  if (payload[0] === AskKind.LIST) return { kind: AskKind.LIST };
+  if (payload[0] !== AskKind.NAME) return undefined;
+  const head = nameAskLayout.read(payload);
+  if (!head || head.nameBytes === 0) return undefined;
+  const reader = new ByteReader(payload, nameAskLayout.size);
+  const name = reader.bytes(head.nameBytes);
+  if (reader.failed) return undefined;
+  return { kind: head.kind, name: new TextDecoder("utf-8", { ignoreBOM: true }).decode(name) };
 }
 
 /** Why a puller gets no grant. Absent and denied are one answer. */

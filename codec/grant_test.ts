@@ -4,6 +4,7 @@ import { limits } from "../core/limits.ts";
 import { assertEquals, assertThrows } from "../tests/_assert.ts";
 import { anyBytes, anyName, anyUnsigned, assertTruncationsRefused, embedded, ramp } from "./_samples.ts";
 import {
+  AskKind,
   askLayout,
   decodeAnswer,
   decodeAsk,
@@ -68,10 +69,23 @@ Deno.test("ask: refuses one cut off, and kinds that are unknown here", () => {
   const encoded = encodeAsk({ kind: 0, exposureId: ramp(32), ticketId: ramp(8) });
   assertEquals(encoded.length, 41);
   assertTruncationsRefused(decodeAsk, encoded);
-  for (let kind = 1; kind < 256; kind++) {
+  for (let kind = 3; kind < 256; kind++) {
     encoded[0] = kind;
     assertEquals(decodeAsk(encoded), undefined);
   }
+});
+
+Deno.test("ask by name: what is written is read, padded or not; empty, too long and cut off are refused", () => {
+  fc.assert(fc.property(anyName(), fc.nat(600), (name, padded) => {
+    fc.pre(name !== "");
+    const ask = { kind: AskKind.NAME, name };
+    assertEquals(decodeAsk(embedded(encodeAsk(ask, padded))), ask);
+  }));
+  assertThrows(() => encodeAsk({ kind: 1, name: "" }), RangeError);
+  assertThrows(() => encodeAsk({ kind: 1, name: "ü".repeat(128) }), RangeError);
+  assertTruncationsRefused(decodeAsk, encodeAsk({ kind: 1, name: "a name" }));
+  assertEquals(decodeAsk(Uint8Array.of(1, 0, 97)), undefined);
+  assertEquals(decodeAsk(encodeAsk({ kind: AskKind.LIST }, 9)), { kind: AskKind.LIST });
 });
 
 Deno.test("answer: a grant that is written is read", () => {

@@ -20,6 +20,8 @@ export const limits = {
   grantLeavesMax: 16,
   /** A name in a grant or ticket, UTF-8. */
   nameBytesMax: 255,
+  /** A list of what an exposer has. */
+  listBytesMax: 1_048_576,
   /** A ticket as text. */
   ticketCharsMax: 2048,
   /** Addresses in a ticket. */

@@ -1,21 +1,29 @@
 import { formatAddress } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
-import { decodeManifest } from "../codec/manifest.ts";
+import { decodeManifest, ManifestKind } from "../codec/manifest.ts";
 import { formatTicket, parseTicket } from "../codec/ticket.ts";
-import { utf8 } from "../core/bytes.ts";
+import { equalBytes, utf8 } from "../core/bytes.ts";
 import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import type { AeadName, Engine } from "../crypto/engine.ts";
+import { exposerSecret } from "../crypto/identity.ts";
+import { SALT_BYTES } from "../crypto/key_schedule.ts";
 import { reachableHosts } from "./addresses.ts";
 import { ExposerShell } from "./exposer_shell.ts";
 import type { ExposerEvent } from "./exposer_shell.ts";
+import { LIST_CHUNK_BYTES, listingSource } from "./exposure/listing.ts";
+import { accessPolicy } from "./exposure/access.ts";
+import type { AccessOptions, AccessPolicy } from "./exposure/access.ts";
 import { DEFAULT_PROFILE, profiles } from "./exposure/profiles.ts";
 import type { ProfileName } from "./exposure/profiles.ts";
+import { sealSource } from "./exposure/seal.ts";
 import type { SealedExposure } from "./exposure/seal.ts";
 import { openSource, sourceName } from "./exposure/open_source.ts";
 import type { ExposeSource } from "./exposure/open_source.ts";
+import type { ByteSource } from "./exposure/source.ts";
+import type { SpoolOptions } from "./exposure/spooled_source.ts";
 import type { StoreCounters } from "./exposure/store.ts";
 import { openState } from "./exposure/state.ts";
 import type { ExposerState } from "./exposure/state.ts";
@@ -27,8 +35,8 @@ import type { LinkKind } from "./link/open_link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import type { PullerStatus } from "./protocol/exposer.ts";
 
-/** How something is exposed. */
-export interface ExposeOptions {
+/** How something is exposed, and (`open`, `allow`, `access`) to whom. */
+export interface ExposeOptions extends AccessOptions {
   /** The address to listen on; all of this machine's when absent. */
   readonly host?: string;
   /** The port: exactly this one, 0 for any. Absent: 9000, or the next free one above. */
@@ -49,6 +57,11 @@ export interface ExposeOptions {
   readonly memoryBytesMax?: number;
   /** A folder for a file that holds sealed what does not fit the memory: more disk, and less work; absent: none. */
   readonly spill?: string;
+  /**
+   * A folder for the file that a stream is read into before it is sealed, as large as the stream; absent: that of `spill`, else
+   * `stateDir`, else the system's for temporary files.
+   */
+  readonly spool?: string;
   /** Makes a new exposure, with a new key and ID, of what was exposed before; the tickets of that one end. */
   readonly rekey?: boolean;
   /**
@@ -64,6 +77,8 @@ export interface ExposeOptions {
   readonly link?: LinkKind;
   /** Ends the sealing, and closes the exposure. */
   readonly signal?: AbortSignal;
+  /** Told while a stream is read, before it is sealed: bytes so far. */
+  readonly onRead?: (bytes: number) => void;
   /** Told while sealing: plaintext bytes sealed, and of how many. */
   readonly onSeal?: (bytes: number, total: number) => void;
   /** Told what is not as it should be, but stops nothing. */
@@ -100,10 +115,12 @@ export interface ExposureStats {
 
 /** Something that is being exposed. */
 export interface Exposure extends AsyncDisposable {
-  /** For pullers: `rgtp://HOST:PORT/ID.KEY.SECRET/NAME/`. Whoever has it may pull. */
+  /** For pullers: `rgtp://HOST:PORT/ID.KEY.SECRET/NAME/`. Whoever has it may pull; without a secret, those whom the policy lets. */
   readonly ticket: string;
   /** The exposure's ID, base64url. */
   readonly id: string;
+  /** Whom it lets pull: holders of tickets with a secret, all, nodes of a list, or those that a function lets. */
+  readonly access: "tickets" | "open" | "allow" | "callback";
   /** Plaintext bytes. */
   readonly bytes: number;
   /** Chunks. */
@@ -116,7 +133,11 @@ export interface Exposure extends AsyncDisposable {
   readonly closed: Promise<void>;
   /** What it has done so far. */
   stats(): ExposureStats;
-  /** One more ticket, that can be revoked on its own. `expiresMs` is wall-clock time, ms since 1970. */
+  /**
+   * One more ticket, that can be revoked on its own. `expiresMs` is wall-clock time, ms since 1970.
+   *
+   * @throws {RangeError} for a label or an expiry where it is not tickets that let pull: all are the same there
+   */
   newTicket(options?: { label?: string; expiresMs?: number }): string;
   /** Ends a ticket and the pulls under it; false when it is not one of this exposure's. What was pulled cannot be taken back. */
   revokeTicket(ticket: string): boolean;
@@ -132,10 +153,11 @@ const PORTS_TRIED = 100;
 
 /**
  * Seals something once and serves it to whoever has the ticket, until it is closed: a file or bytes as they are; the contents of a folder,
- * or several files and folders, as a collection.
+ * or several files and folders, as a collection. A stream is read to its end into a file that nobody else sees, then sealed.
  *
- * @param source path of a file or folder, several of them, or bytes (not copied while they are sealed)
- * @throws {RgtpError} NOT_FOUND, IO, NOT_SUPPORTED (what cannot be carried, see docs/decisions/0009), SOURCE_CHANGED, ADDRESS_IN_USE, SOCKET, NOMEM, CANCELLED
+ * @param source path of a file or folder, several of them, bytes (not copied while they are sealed), or a stream of bytes
+ * @throws {RgtpError} INVALID_ARG for a key that is none; NOT_FOUND, IO, NOT_SUPPORTED (what cannot be carried, see docs/decisions/0009), SOURCE_CHANGED, ADDRESS_IN_USE, SOCKET, NOMEM,
+ * NO_SPACE, CANCELLED
  * @throws {RangeError} when an option is out of its range
  *
  * @example
@@ -149,11 +171,12 @@ const PORTS_TRIED = 100;
  */
 export async function expose(source: ExposeSource, options: ExposeOptions = {}): Promise<Exposure> {
   checkStoreOptions(options);
+  const policy = accessPolicy(options);
   const name = checkedName(options.name ?? sourceName(source));
   const engine = defaultEngine();
   const chunkSize = options.chunkSize ?? profiles[options.profile ?? DEFAULT_PROFILE];
   const { signal } = options;
-  const bytes = await openSource(source, { chunkSize, hash: engine.sha256, ...(signal && { signal }) });
+  let bytes: ByteSource | undefined;
   let state: ExposerState | undefined;
   let link: Link | undefined;
   let sealed: SealedExposure | undefined;
@@ -162,6 +185,11 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
     link = await bind(options);
     state = openState(engine, systemRandom, options.stateDir);
     for (const warning of state.warnings) options.onWarning?.(warning);
+    const { size } = bytes = await openSource(source, {
+      ...intakeOf(options),
+      chunkSize,
+      hash: engine.sha256,
+    });
     const started = performance.now();
     sealed = await state.seal(bytes, {
       aead: options.aead ?? "chacha20-poly1305",
@@ -170,48 +198,89 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
       ...(options.spill !== undefined && { spillFolder: options.spill }),
       rekey: options.rekey ?? false,
       reproducible: options.reproducible ?? false,
-      onProgress: (done) => options.onSeal?.(done, bytes.size),
+      audience: policy.name,
+      onProgress: (done) => options.onSeal?.(done, size),
       onLost: (reason) => options.onWarning?.(reason.message),
       ...(signal && { signal }),
     });
     const sealSeconds = (performance.now() - started) / 1000;
     const book = new TicketBook(engine, systemRandom, Date.now, state.shelf(sealed.id));
-    return serve({ options, name, engine, state, sealed, sealSeconds, book, link });
+    // What only tickets open is on no list.
+    const listing = policy.kind === "tickets" ? undefined : await sealList(engine, state, sealed, name);
+    return serve({ options, policy, name, engine, state, sealed, listing, sealSeconds, book, link });
   } catch (error) {
     sealed?.store.close();
     state?.close();
     link?.close();
     throw error;
   } finally {
-    if (!sealed?.store.holdsSource) bytes.close();
+    if (!sealed?.store.holdsSource) bytes?.close();
   }
+}
+
+/** How a source is read. */
+function intakeOf({ spool, spill, stateDir, onRead, signal }: ExposeOptions): SpoolOptions {
+  const folder = spool ?? spill ?? stateDir;
+  return { ...(folder !== undefined && { folder }), ...(onRead && { onRead }), ...(signal && { signal }) };
 }
 
 interface Parts {
   readonly options: ExposeOptions;
+  readonly policy: AccessPolicy;
   readonly name: string;
   readonly engine: Engine;
   readonly state: ExposerState;
   readonly sealed: SealedExposure;
+  readonly listing: SealedExposure | undefined;
   readonly sealSeconds: number;
   readonly book: TicketBook;
   readonly link: Link;
 }
 
-function serve({ options, name, engine, state, sealed, sealSeconds, book, link }: Parts): Exposure {
-  const manifest = decodeManifest(sealed.manifest);
-  const exposed: Exposed = {
+/** The list of what is here without a ticket, for those who may pull it; as long as this process lives. */
+function sealList(
+  engine: Engine,
+  { identity }: ExposerState,
+  { id, manifest }: SealedExposure,
+  name: string,
+): Promise<SealedExposure> {
+  const { totalSize, kind } = decodeManifest(manifest);
+  const listed = {
+    name,
+    id: id.toBase64({ alphabet: "base64url", omitPadding: true }),
+    bytes: totalSize,
+    isCollection: kind === ManifestKind.COLLECTION,
+  };
+  return sealSource(listingSource(engine, [listed]), {
+    engine,
+    chunkSize: LIST_CHUNK_BYTES,
+    secret: exposerSecret(engine, identity),
+    salt: systemRandom(SALT_BYTES),
+  });
+}
+
+function exposedOf(sealed: SealedExposure, name: string, policy: AccessPolicy, book: TicketBook): Exposed {
+  return {
     id: sealed.id,
     manifestBytes: sealed.manifest,
-    manifest,
+    manifest: decodeManifest(sealed.manifest),
     exposureKey: sealed.exposureKey,
     leaves: sealed.leaves,
     name,
-    access: (ticketId) => book.find(ticketId) ?? "denied",
+    access: (ticketId, pullerKey) => policy.decide(book, ticketId, pullerKey),
+    stillGood: (ticketId) => policy.stillGood(book, ticketId),
     coldBytes: (piece, symbolSize) => sealed.store.coldBytes(piece, symbolSize),
   };
+}
+
+function serve(parts: Parts): Exposure {
+  const { options, policy, name, engine, state, sealed, listing, sealSeconds, book, link } = parts;
+  const exposed = exposedOf(sealed, name, policy, book);
+  const { manifest } = exposed;
   let completed = 0;
   const handleEvent = (event: ExposerEvent) => {
+    // Who looks at the list has not pulled.
+    if (event.exposed !== exposed) return;
     if (event.kind === "granted") {
       return options.onEvent?.({ kind: "granted", address: event.to, bytesSent: 0 });
     }
@@ -228,17 +297,22 @@ function serve({ options, name, engine, state, sealed, sealSeconds, book, link }
     ...(pullRateMax !== undefined && { pullRateMax }),
   }, handleEvent);
   shell.add(exposed, sealed.store);
+  if (listing) shell.add({ ...exposedOf(listing, "", policy, book), isList: true }, listing.store);
   const hosts = options.advertise ?? reachableHosts(link.local.host);
   const addresses = hosts.map((host) => ({ host, port: link.local.port }));
   state.noteServed(sealed.id, { name, addresses: addresses.map(formatAddress), sinceMs: Date.now() });
-  const newTicket: Exposure["newTicket"] = (ticketOptions) =>
-    formatTicket({
+  const newTicket: Exposure["newTicket"] = (ticketOptions = {}) => {
+    if (policy.kind !== "tickets" && (ticketOptions.label ?? ticketOptions.expiresMs) !== undefined) {
+      throw new RangeError("a ticket without a secret has no label and no expiry: all of them are the same");
+    }
+    return formatTicket({
       addresses,
       exposureId: sealed.id,
       exposerKey: state.identity.staticKey,
-      secret: book.issue(ticketOptions),
+      ...(policy.kind === "tickets" && { secret: book.issue(ticketOptions) }),
       name,
     });
+  };
   const closed = shell.run();
   const stopWatching = watchTickets(state, book, {
     ended: (id) => shell.revoke(id),
@@ -258,6 +332,7 @@ function serve({ options, name, engine, state, sealed, sealSeconds, book, link }
   return {
     ticket: newTicket(),
     id: sealed.id.toBase64({ alphabet: "base64url", omitPadding: true }),
+    access: policy.kind,
     bytes: manifest.totalSize,
     chunks: sealed.chunkCount,
     sealSeconds,
@@ -265,7 +340,9 @@ function serve({ options, name, engine, state, sealed, sealSeconds, book, link }
     closed,
     stats: () => ({
       bytesSent: shell.machine.bytesSent,
-      pullers: shell.machine.pullers(shell.now()),
+      pullers: shell.machine.pullers(shell.now()).filter(({ exposureId }) =>
+        equalBytes(exposureId, sealed.id)
+      ),
       completed,
       drops: shell.machine.drops.all(),
       store: sealed.store.counters,

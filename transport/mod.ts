@@ -17,12 +17,16 @@
  * @module
  */
 export * from "./expose.ts";
+export * from "./find.ts";
 export * from "./pull.ts";
+export type { PulledRange } from "./pull_slices.ts";
+export type { AccessOptions, AccessRequest } from "./exposure/access.ts";
 export type { ByteRun } from "./exposure/comparison.ts";
 export type { StoreCounters } from "./exposure/store.ts";
 export type { ExposeSource } from "./exposure/open_source.ts";
 export { EntryKind, FileMode } from "../codec/collection_index.ts";
 export type { CollectionEntry, FileEntry, FolderEntry, LinkEntry } from "../codec/collection_index.ts";
+export type { ListedExposure } from "./exposure/listing.ts";
 export { profiles } from "./exposure/profiles.ts";
 export type { ProfileName } from "./exposure/profiles.ts";
 export type { Datagrams, Link, LinkOptions, LinkStats } from "./link/link.ts";

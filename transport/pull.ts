@@ -6,11 +6,13 @@ import { Comparison } from "./exposure/comparison.ts";
 import type { ByteRun } from "./exposure/comparison.ts";
 import type { CollectionEntry } from "../codec/collection_index.ts";
 import { IndexIntake } from "./exposure/index_intake.ts";
+import { loadIdentitySeed } from "./exposure/identity_file.ts";
 import { chunkOffset } from "./exposure/pieces.ts";
 import { openFileSource } from "./exposure/source.ts";
 import { RgtpError } from "../core/errors.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
+import { createIdentity } from "../crypto/identity.ts";
 import { ticketId, ticketPsk } from "../crypto/key_schedule.ts";
 import { isUsableX25519Key } from "../crypto/mod.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
@@ -19,10 +21,15 @@ import type { Link } from "./link/link.ts";
 import { openLink } from "./link/open_link.ts";
 import { openOutput } from "./output.ts";
 import type { Output } from "./output.ts";
+import { joined, slices, streamOf } from "./pull_slices.ts";
+import type { PulledRange, SliceRun } from "./pull_slices.ts";
+import { grantedEvent, progressOf, statsOf } from "./pull_stats.ts";
+import type { PullEvent, PullProgress, PullState, PullStats } from "./pull_stats.ts";
 import type { LinkKind } from "./link/open_link.ts";
-import type { PullerOptions, PullerProgress, PullerTimes } from "./protocol/puller.ts";
+import type { PullerOptions, PullerTimes } from "./protocol/puller.ts";
 import { PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
+import { SliceQueue } from "./slice_queue.ts";
 
 /** How something is pulled. */
 export interface PullOptions {
@@ -30,13 +37,22 @@ export interface PullOptions {
   readonly timeoutMs?: number;
   /** Bytes a second to ask for at most. */
   readonly limitRate?: number;
+  /**
+   * Where this node's identity lives, made there if need be: for exposers that let some nodes pull and others not. Absent: a key made for
+   * this pull alone, by which nobody is known.
+   */
+  readonly stateDir?: string;
   /** Which link; absent: the best there is. */
   readonly link?: LinkKind;
   /** Ends the pull with CANCELLED; what is on disk stays for a later pull. */
   readonly signal?: AbortSignal;
   /** Told when nothing comes, with the reason; and with `undefined` when it goes on. */
   readonly onStall?: (reason: string | undefined) => void;
+  /** Told when it is granted, when nothing comes and when it goes on, and how it ends. */
+  readonly onEvent?: (event: PullEvent) => void;
 }
+
+export type { PullEvent, PullProgress, PullSource, PullState, PullStats } from "./pull_stats.ts";
 
 /** A verified chunk. */
 export interface PulledChunk {
@@ -44,12 +60,6 @@ export interface PulledChunk {
   readonly index: number;
   /** Its plaintext. */
   readonly bytes: Uint8Array;
-}
-
-/** How far a pull is. */
-export interface PullProgress extends PullerProgress {
-  /** Bytes a second, over the whole pull so far, without what was found on disk. */
-  readonly rate: number;
 }
 
 /** How a pull to a file ended. */
@@ -126,13 +136,23 @@ const PROGRESS_MS = 100;
  * if (bytes !== 200_000) throw new Error("unexpected");
  * ```
  */
-export class Pull implements AsyncIterable<PulledChunk> {
+export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   /** The ticket. */
   readonly ticket: Ticket;
   readonly #options: PullOptions;
   readonly #abort = new AbortController();
   #shell: PullerShell | undefined;
   #started = false;
+  #state: PullState = "idle";
+  #stalled: string | undefined;
+  #readable: ReadableStream<Uint8Array> | undefined;
+  /** What still runs, if anything does. */
+  #running: Promise<unknown> | undefined;
+  readonly #slices: SliceRun = {
+    start: (queue) =>
+      this.#run((manifest) => queue.begin(manifest)).then(() => queue.end(), (error) => queue.fail(error)),
+    close: () => this.close(),
+  };
 
   /** See {@linkcode pull}. */
   constructor(ticket: Ticket, options: PullOptions) {
@@ -149,7 +169,12 @@ export class Pull implements AsyncIterable<PulledChunk> {
 
   /** How far it is. */
   get progress(): PullProgress {
-    return progressOf(this.#shell);
+    return progressOf(this.#shell?.machine);
+  }
+
+  /** Bytes, loss, round trip and sources so far; also after its end. */
+  stats(): PullStats {
+    return statsOf(this.#state, this.#stalled, this.#shell?.machine);
   }
 
   /** Verified chunks as they come, in any order. Leaving the loop closes the pull. */
@@ -162,6 +187,49 @@ export class Pull implements AsyncIterable<PulledChunk> {
       this.close();
       await run;
     }
+  }
+
+  /**
+   * The bytes in their order, as a stream; the same one each time. The pull starts when it is first read, waits while its reader is behind
+   * (with at most some 16 MiB of chunks at hand), and is closed when the stream is cancelled. An error comes after the verified bytes
+   * before it: only a stream that ends without one was whole. A collection has no such order: NOT_SUPPORTED.
+   *
+   * @example
+   * ```ts
+   * import { expose, pull } from "@red-giant/rgtp";
+   *
+   * await using exposure = await expose(new TextEncoder().encode("hello"), { host: "127.0.0.1", port: 0 });
+   * const text = await new Response(pull(exposure.ticket).readable).text();
+   * if (text !== "hello") throw new Error("unexpected");
+   * ```
+   */
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#readable ??= streamOf(new SliceQueue(0, Infinity), this.#slices);
+  }
+
+  /**
+   * The bytes from `from` on, before `to` (absent: to the end), in their order. Only the chunks that hold them move. Leaving the loop
+   * closes the pull; while it is behind the pull waits. A collection has no such order: NOT_SUPPORTED.
+   *
+   * @throws {RangeError} here when these are no places; when it is used, when they lead out of what is exposed
+   *
+   * @example
+   * ```ts
+   * import { expose, pull } from "@red-giant/rgtp";
+   *
+   * await using exposure = await expose(new TextEncoder().encode("hello"), { host: "127.0.0.1", port: 0 });
+   * const bytes = await pull(exposure.ticket).range(1, 4).bytes();
+   * if (new TextDecoder().decode(bytes) !== "ell") throw new Error("unexpected");
+   * ```
+   */
+  range(from: number, to = Infinity): PulledRange {
+    const queue = () => new SliceQueue(from, to);
+    // What is wrong with the places shows here.
+    queue();
+    return {
+      [Symbol.asyncIterator]: () => slices(queue(), this.#slices),
+      bytes: () => joined(queue(), this.#slices),
+    };
   }
 
   /** The whole exposure in memory. */
@@ -290,11 +358,29 @@ export class Pull implements AsyncIterable<PulledChunk> {
     this.#abort.abort(new RgtpError("CANCELLED", "the pull was closed"));
   }
 
-  async #run(
+  /** Ends the pull, and waits until its socket is closed. Nothing is thrown. Twice is fine. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.#running;
+  }
+
+  #run(open: (manifest: Manifest) => ChunkSink): Promise<{ times: PullerTimes; progress: PullProgress }> {
+    if (this.#started) {
+      return Promise.reject(new TypeError("a pull can be iterated or saved once: call pull() again"));
+    }
+    this.#started = true;
+    this.#state = "contacting";
+    const run = this.#runOnce(open).finally(() => this.#stalled = undefined);
+    this.#running = run.then(
+      () => this.#tell("done", { kind: "done" }),
+      (error) => this.#tell("failed", { kind: "failed", error }),
+    );
+    return run;
+  }
+
+  async #runOnce(
     open: (manifest: Manifest) => ChunkSink,
   ): Promise<{ times: PullerTimes; progress: PullProgress }> {
-    if (this.#started) throw new TypeError("a pull can be iterated or saved once: call pull() again");
-    this.#started = true;
     const signal = this.#options.signal
       ? AbortSignal.any([this.#options.signal, this.#abort.signal])
       : this.#abort.signal;
@@ -303,8 +389,11 @@ export class Pull implements AsyncIterable<PulledChunk> {
     const kind = this.#options.link;
     const link = await openLink({ host: bindHostFor(addresses), port: 0, ...(kind && { kind }) });
     const shell = new PullerShell(link, this.#machineOptions(addresses, link), {
-      granted: (_grant, manifest) => open(manifest),
-      stalled: (reason) => this.#options.onStall?.(reason),
+      granted: (_grant, manifest) => {
+        this.#tell("pulling", grantedEvent(manifest, shell.machine.source!));
+        return open(manifest);
+      },
+      stalled: (reason) => this.#handleStall(reason),
     });
     this.#shell = shell;
     const stop = () => shell.stop(cancelled(signal.reason));
@@ -318,15 +407,28 @@ export class Pull implements AsyncIterable<PulledChunk> {
     }
   }
 
+  #tell(state: PullState, event: PullEvent): void {
+    this.#state = state;
+    this.#options.onEvent?.(event);
+  }
+
+  #handleStall(reason: string | undefined): void {
+    this.#stalled = reason;
+    this.#options.onStall?.(reason);
+    this.#options.onEvent?.(reason === undefined ? { kind: "resumed" } : { kind: "stalled", reason });
+  }
+
   #machineOptions(addresses: PullerOptions["addresses"], link: Link): PullerOptions {
     const { exposureId, exposerKey, secret } = this.ticket;
-    const { timeoutMs, limitRate } = this.#options;
+    const { timeoutMs, limitRate, stateDir } = this.#options;
     const engine = defaultEngine();
     const psk = secret && ticketPsk(engine, secret);
     return {
       engine,
       random: systemRandom,
-      staticPrivate: systemRandom(32),
+      staticPrivate: stateDir === undefined
+        ? systemRandom(32)
+        : createIdentity(engine, loadIdentitySeed(stateDir, systemRandom).seed).staticPrivate,
       exposureId,
       exposerKey,
       ...(psk && { ticket: { id: ticketId(engine, psk), psk } }),
@@ -346,25 +448,6 @@ export class Pull implements AsyncIterable<PulledChunk> {
  */
 export function pull(ticket: string | Ticket, options: PullOptions = {}): Pull {
   return new Pull(typeof ticket === "string" ? parseTicket(ticket) : ticket, options);
-}
-
-function progressOf(shell: PullerShell | undefined): PullProgress {
-  if (!shell) {
-    return {
-      total: 0,
-      done: 0,
-      reused: 0,
-      wireBytes: 0,
-      symbolsReceived: 0,
-      symbolsLost: 0,
-      roundTrip: 0,
-      rate: 0,
-    };
-  }
-  const { progress, times } = shell.machine;
-  const since = times.requestedAt;
-  const seconds = since === undefined ? 0 : ((times.finishedAt ?? performance.now()) - since) / 1000;
-  return { ...progress, rate: seconds > 0 ? (progress.done - progress.reused) / seconds : 0 };
 }
 
 function throwIfAborted(signal: AbortSignal): void {

@@ -36,6 +36,8 @@ export interface ChunkSink {
   reject?(chunk: number): boolean;
   /** No candidate for this chunk was right. Whether it is to be left as it is: then it is not pulled. */
   leave?(chunk: number): boolean;
+  /** How many of the chunks whose `write` has not ended wait for chunks before them, and for nothing else. Absent: none. */
+  heldBack?(): number;
   /** Takes a verified chunk. The bytes are the sink's from now on. What it returns holds the pull back until it is done. */
   write(chunk: number, bytes: Uint8Array): void | Promise<void>;
 }
@@ -130,6 +132,7 @@ export class PullerShell {
       this.machine.begin(now, {
         ...(sink.wanted && { wanted: sink.wanted }),
         isMoreToCome: sink.wantMore !== undefined,
+        heldBack: () => sink.heldBack?.() ?? 0,
         candidates: (page) => sink.candidates?.(page),
         hasLeaves: (page) => opener.hasLeaves(page) || opener.acceptPage(page, sink.page?.(page)),
       })

@@ -12,6 +12,7 @@ export interface ReadyEvent {
   readonly bytes: number;
   readonly chunks: number;
   readonly sealSeconds: number;
+  readonly access: string;
 }
 /** What an exposer has sent so far. */
 export interface ServedEvent {

@@ -76,7 +76,7 @@ Deno.test("id: shown, backed up for nobody else to read, lost, and restored: the
 
   const shown = await id.show("--json");
   assertEquals([shown.code, shown.events()[0].path], [0, `${stateDir}/identity`], shown.err);
-  assertEquals(shown.events()[0].staticKey, ticket.split("/")[3].split(".")[1]);
+  assertEquals(shown.events()[0].key, ticket.split("/")[3].split(".")[1]);
   const fingerprint = String(shown.events()[0].fingerprint);
   assertStringIncludes((await id.show()).out, fingerprint);
 

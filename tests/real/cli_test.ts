@@ -252,6 +252,7 @@ Deno.test("cli: expose and pull with --json: each line is JSON with its fields",
       bytes: "number",
       chunks: "number",
       sealSeconds: "number",
+      access: "string",
     });
     assertEquals([ready.bytes, ready.chunks], [300_000, 5]);
     const { code, out, err } = await run(puller([ticket, downloads, "--json"], downloads));

@@ -107,6 +107,7 @@ export function exposedOf({ sealed, manifest }: SimExposure, access: Exposed["ac
     leaves: sealed.leaves,
     name: "simulated",
     access,
+    stillGood: (ticketId) => access(ticketId, undefined) !== "denied",
   };
 }
 

@@ -5,6 +5,7 @@ import type { Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { createIdentity } from "../../crypto/identity.ts";
 import { ticketId, ticketPsk } from "../../crypto/key_schedule.ts";
+import { isByTicket } from "./access.ts";
 import { openCatalog } from "./catalog.ts";
 import type { Catalog, CatalogEntry, CatalogTicket } from "./catalog.ts";
 import { loadIdentitySeed } from "./identity_file.ts";
@@ -63,12 +64,19 @@ export class Registry {
    * @throws {RgtpError} NOT_FOUND; INVALID_ARG when several are meant
    */
   newTicket(pathOrId: string, options: { label?: string; expiresMs?: number } = {}): string {
-    const { id, served, path } = this.#exposure(pathOrId);
+    const { id, served, path, policy } = this.#exposure(pathOrId);
     const addresses = (served?.addresses ?? []).flatMap((text) => parseAddress(text) ?? []);
     if (!served || addresses.length === 0) {
       throw new RgtpError(
         "NOT_FOUND",
         `'${path}' has never been served, so nobody knows where: expose it first, which makes a ticket too`,
+      );
+    }
+    const byTicket = isByTicket(policy);
+    if (!byTicket && (options.label ?? options.expiresMs) !== undefined) {
+      throw new RgtpError(
+        "INVALID_ARG",
+        `'${path}' is exposed without secrets: its tickets are all the same, and take neither label nor expiry`,
       );
     }
     const identity = createIdentity(this.#engine, loadIdentitySeed(this.#stateDir, this.#random).seed);
@@ -77,7 +85,7 @@ export class Registry {
       addresses,
       exposureId: id,
       exposerKey: identity.staticKey,
-      secret: book.issue(options),
+      ...(byTicket && { secret: book.issue(options) }),
       name: served.name,
     });
   }

@@ -110,3 +110,25 @@ Deno.test("what means two things is refused", () => {
     assertEquals(registry.revoke(name).length, 1);
   });
 });
+
+Deno.test("what is exposed without tickets gets tickets without a secret, label or expiry", () => {
+  const folder = Deno.makeTempDirSync();
+  const catalog = openCatalog(folder);
+  const registry = new Registry(nativeEngine, systemRandom, folder);
+  try {
+    const fingerprint = { path: "/data/1", device: 1, inode: 1, size: 1, mtimeMs: 0, ctimeMs: 0 };
+    const parameters = { chunkSize: 4096, aead: "chacha20-poly1305", policy: "open" } as const;
+    const row = { salt: systemRandom(32), id: systemRandom(32), leaves: new Uint8Array(32) };
+    catalog.save(fingerprint, parameters, row, 1000);
+    catalog.noteServed(row.id, served);
+    refused(() => registry.newTicket("/data/1", { label: "Bob" }), "INVALID_ARG");
+    refused(() => registry.newTicket("/data/1", { expiresMs: 1 }), "INVALID_ARG");
+    const { exposureId, secret } = parseTicket(registry.newTicket("/data/1"));
+    assertEquals([exposureId, secret], [row.id, undefined]);
+    assertEquals(registry.list()[0].tickets, []);
+  } finally {
+    registry.close();
+    catalog.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

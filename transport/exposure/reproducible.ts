@@ -19,7 +19,7 @@ const LABEL = utf8("rgtp2 reproducible salt");
 
 /**
  * Reads a source once, and derives a salt from its content: the same bytes then make the same exposure, on any day and without a catalog.
- * So whoever has seen one exposure of them recognises the other, and one key opens both.
+ * So whoever has seen one exposure of them recognises the other, and one key opens both; but never those for another audience.
  *
  * One salt must seal one content only, so what is read for the sealing is hashed again: times of a file prove nothing.
  *
@@ -29,6 +29,7 @@ export async function reproducibleSource(
   engine: Engine,
   source: ByteSource,
   options: { onProgress?: (bytes: number) => void; signal?: AbortSignal },
+  audience = "",
 ): Promise<ReproducibleSource> {
   const first = engine.sha256.create();
   const slice = new Uint8Array(Math.min(SLICE_BYTES, source.size));
@@ -49,7 +50,8 @@ export async function reproducibleSource(
   const digest = first.digest();
   const again = new HashedInOrder(source, engine.sha256.create());
   return {
-    salt: engine.sha256.digest(LABEL, digest),
+    // All but the audience has a fixed size, so no two audiences have one salt for the same content.
+    salt: engine.sha256.digest(LABEL, digest, utf8(audience)),
     source: again,
     check() {
       if (equalBytes(again.digest(), digest)) return;

@@ -1,8 +1,8 @@
 import { RgtpError } from "../../core/errors.ts";
 import { Bits } from "./_bits.ts";
-import { freeBytes, removeQuietly } from "./_disk.ts";
-import { ioError } from "./_io_errors.ts";
-import { PositionedFile } from "./_positioned_file.ts";
+import { freeBytes } from "./_disk.ts";
+import { makeNamelessFile } from "./_nameless_file.ts";
+import type { NamelessFile } from "./_nameless_file.ts";
 
 /** Pieces of one size, each at its own place of a file that nobody else sees. What cannot be written is not there, and nothing worse. */
 export interface SpillFile {
@@ -16,20 +16,17 @@ export interface SpillFile {
   close(): void;
 }
 
-const PREFIX = "rgtp-spill-";
-
 /**
- * A spill file in `folder` for `count` pieces of at most `pieceBytes` bytes, of mode 0600. Its name is removed at once where the system
- * permits that, so that it ends with the process however that ends; else when it is closed, or by the next one that is made there.
+ * A spill file in `folder` for `count` pieces of at most `pieceBytes` bytes, that nobody else sees: see `makeNamelessFile`.
  *
  * @throws {RgtpError} NO_SPACE when the disk shows less free space than it may need; IO
  */
 export function makeSpillFile(folder: string, count: number, pieceBytes: number): SpillFile {
-  removeLeftovers(folder);
   const bytes = count * pieceBytes;
-  const path = `${folder}/${PREFIX}${crypto.randomUUID()}`;
-  const free = freeBytes(path);
+  const spill = makeNamelessFile("spill", folder);
+  const free = freeBytes(spill.path);
   if (free !== undefined && free < bytes) {
+    spill.close();
     throw new RgtpError(
       "NO_SPACE",
       `the disk of '${folder}' has ${free} bytes free where the spill file may need ${bytes}; free some space, name a folder on ` +
@@ -37,28 +34,18 @@ export function makeSpillFile(folder: string, count: number, pieceBytes: number)
       { data: { path: folder, free, bytes } },
     );
   }
-  try {
-    const file = Deno.openSync(path, { read: true, write: true, createNew: true, mode: 0o600 });
-    // Whoever looks for leftovers finds that this one is in use.
-    file.tryLockSync(true);
-    removeQuietly(path);
-    return new OpenSpillFile(new PositionedFile(file), path, count, pieceBytes);
-  } catch (cause) {
-    throw ioError(cause, "make a spill file in", folder, "write");
-  }
+  return new OpenSpillFile(spill, count, pieceBytes);
 }
 
 class OpenSpillFile implements SpillFile {
-  readonly #file: PositionedFile;
-  readonly #path: string;
+  readonly #spill: NamelessFile;
   readonly #pieceBytes: number;
   readonly #written: Bits;
   #isOpen = true;
   #isWritable = true;
 
-  constructor(file: PositionedFile, path: string, count: number, pieceBytes: number) {
-    this.#file = file;
-    this.#path = path;
+  constructor(spill: NamelessFile, count: number, pieceBytes: number) {
+    this.#spill = spill;
     this.#pieceBytes = pieceBytes;
     this.#written = new Bits(count);
   }
@@ -70,7 +57,7 @@ class OpenSpillFile implements SpillFile {
   read(index: number, into: Uint8Array): boolean {
     if (!this.has(index)) return false;
     try {
-      return this.#file.readAt(index * this.#pieceBytes, into) === into.length;
+      return this.#spill.file.readAt(index * this.#pieceBytes, into) === into.length;
     } catch {
       return false;
     }
@@ -79,7 +66,7 @@ class OpenSpillFile implements SpillFile {
   write(index: number, bytes: Uint8Array): void {
     if (!this.#isOpen || !this.#isWritable || this.#written.has(index)) return;
     try {
-      this.#file.writeAt(index * this.#pieceBytes, bytes);
+      this.#spill.file.writeAt(index * this.#pieceBytes, bytes);
       this.#written.add(index);
     } catch {
       // A full disk, most likely. What is in the file stays good.
@@ -88,29 +75,7 @@ class OpenSpillFile implements SpillFile {
   }
 
   close(): void {
-    if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#file.close();
-    removeQuietly(this.#path);
-  }
-}
-
-/** Removes spill files whose process was killed where their names could not be removed before. */
-function removeLeftovers(folder: string): void {
-  try {
-    for (const { name, isFile } of Deno.readDirSync(folder)) {
-      if (isFile && name.startsWith(PREFIX)) removeIfUnused(`${folder}/${name}`);
-    }
-  } catch (cause) {
-    throw ioError(cause, "use for a spill file the folder", folder, "read");
-  }
-}
-
-function removeIfUnused(path: string): void {
-  try {
-    using file = Deno.openSync(path, { read: true, write: true });
-    if (file.tryLockSync(true)) Deno.removeSync(path);
-  } catch {
-    // In use, gone, or somebody else's.
+    this.#spill.close();
   }
 }

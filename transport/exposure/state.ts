@@ -23,6 +23,8 @@ export type StateSealOptions =
     readonly rekey?: boolean;
     /** With a salt that follows from the content. */
     readonly reproducible?: boolean;
+    /** For whom: two audiences never share a key. Absent or empty: for holders of tickets. */
+    readonly audience?: string;
   };
 
 /** What an exposer knows of itself and of what it exposed before. */
@@ -86,8 +88,9 @@ async function seal(
   random: Random,
 ): Promise<SealedExposure> {
   const { fingerprint } = source;
-  const { chunkSize, aead, rekey = false, reproducible = false } = options;
-  const parameters = { chunkSize, aead, ...(reproducible && { policy: REPRODUCIBLE }) };
+  const { chunkSize, aead, rekey = false, reproducible = false, audience = "" } = options;
+  const policy = [audience, reproducible ? REPRODUCIBLE : ""].filter((part) => part !== "").join(" ");
+  const parameters = { chunkSize, aead, policy };
   let exposed: SealedExposure | undefined;
   const onLost = (reason: RgtpError) => {
     // Before that, nothing is in the catalog; and a disk that fails says nothing about the content.
@@ -114,7 +117,7 @@ async function seal(
     }
     catalog!.drop(known.id);
   }
-  const own = reproducible ? await reproducibleSource(options.engine, source, options) : undefined;
+  const own = reproducible ? await reproducibleSource(options.engine, source, options, audience) : undefined;
   const salt = own?.salt ?? random(SALT_BYTES);
   exposed = await sealSource(own?.source ?? source, { ...how, salt, expectedLeaves: undefined });
   try {

@@ -15,10 +15,28 @@ export interface Exposed {
   /** At most 255 bytes of UTF-8. */
   readonly name: string;
   /**
-   * Who may pull: called with the ticket's ID (zeros for none) and the puller's static key. Answers with the psk of the ticket,
-   * `"open"` when none is needed, `"denied"` otherwise.
+   * Who may pull: called with the ticket's ID (zeros for none) and the puller's static key, which the handshake has proved. Answers with
+   * the psk of the ticket, `"open"` when none is needed, `"denied"` otherwise.
    */
   access(ticketId: Uint8Array, pullerKey: Uint8Array | undefined): Uint8Array | "open" | "denied";
+  /** Whether a token that was granted under this ticket (zeros: without one) is still good. */
+  stillGood(ticketId: Uint8Array): boolean;
+  /** Whether this is a list of what else there is, made for those whom it lets pull. */
+  readonly isList?: boolean;
   /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand. Absent: always 0. */
   coldBytes?(piece: number, symbolSize: number): number;
 }
+
+/** What somebody may mean by a text: exposures with that name, then those with that label, which is the first half of an ID. */
+export function meantBy(text: string, exposures: readonly Exposed[]): Exposed[] {
+  const name = text.normalize("NFC");
+  const isLabel = ({ id }: Exposed) => {
+    const label = id.subarray(0, LABEL_BYTES);
+    return text === label.toBase64({ alphabet: "base64url", omitPadding: true }) ||
+      text.toLowerCase() === label.toHex();
+  };
+  const named = exposures.filter((exposed) => !exposed.isList);
+  return [...named.filter((exposed) => exposed.name.normalize("NFC") === name), ...named.filter(isLabel)];
+}
+
+const LABEL_BYTES = 16;

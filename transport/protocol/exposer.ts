@@ -23,6 +23,7 @@ import type { Engine } from "../../crypto/engine.ts";
 import { packetMac, packetMacIsRight, TokenMint } from "../../crypto/tokens.ts";
 import { answersOf, bitmapEntries, coldPieces, requestCeiling } from "./answers.ts";
 import { DropCounter } from "./drops.ts";
+import { meantBy } from "./exposed.ts";
 import type { Exposed } from "./exposed.ts";
 import { LiveToken } from "./live_token.ts";
 import type { Answer } from "./live_token.ts";
@@ -147,6 +148,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       pullRateMax: Math.min(options.pullRateMax ?? Infinity, options.limitRate ?? Infinity),
       mint: this.#mint,
       find: (id) => this.#exposures.get(id.toHex()),
+      findNamed: (name) => meantBy(name, [...this.#exposures.values()]),
+      findLists: () => [...this.#exposures.values()].filter((exposed) => exposed.isList),
     });
     this.#limiter = options.limitRate
       ? new TokenBucket(options.limitRate, Math.max(16_384, options.limitRate / 50), now)
@@ -392,7 +395,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       return undefined;
     }
     const exposed = this.#exposures.get(body.exposureId.toHex());
-    if (!exposed || exposed.access(body.ticketId, undefined) === "denied") {
+    if (!exposed?.stillGood(body.ticketId)) {
       this.drops.count("unknown exposure");
       this.#refuse(from, RefusalReason.TOKEN, echo);
       return undefined;

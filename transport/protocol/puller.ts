@@ -100,6 +100,11 @@ export interface PullerOptions {
 export interface PullBeginning extends Omit<ChunkPlanOptions, "chunks"> {
   /** What else is wanted shows only when this is here: see {@linkcode PullerMachine.want}. */
   readonly isMoreToCome?: boolean;
+  /**
+   * How many pieces that were handed out with `open` the shell holds only because others must come before them. Absent: none. When it
+   * holds no others, silence is the network's, not the shell's.
+   */
+  readonly heldBack?: () => number;
 }
 
 /** How far a pull is. */
@@ -186,6 +191,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   readonly #awaitingLeaves = new Map<number, { piece: number; sealed: Uint8Array }[]>();
   /** How many pieces those are. */
   #awaiting = 0;
+  #heldBack: () => number = () => 0;
   #wrong = new Map<number, number>();
   #total = 0;
   #done = 0;
@@ -220,6 +226,11 @@ export class PullerMachine implements Machine<PullerOutput> {
     };
   }
 
+  /** Who serves it, once that is known. */
+  get source(): Address | undefined {
+    return this.#to;
+  }
+
   /** What is kept at present: bounded, whatever comes. */
   get memory(): PullerMemory {
     return {
@@ -231,7 +242,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   }
 
   /** Starts to pull, after `granted`. */
-  begin(now: number, { isMoreToCome = false, ...plan }: PullBeginning): void {
+  begin(now: number, { isMoreToCome = false, heldBack, ...plan }: PullBeginning): void {
     if (this.#phase !== "granted" || !this.#manifest || !this.#grant) {
       throw new RgtpError("INTERNAL", `begin() belongs after the grant, not in phase '${this.#phase}'`);
     }
@@ -251,6 +262,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     };
     this.#flow = new Flow(now, this.#hand, limitRate === undefined ? common : { ...common, limitRate });
     this.#more = isMoreToCome ? "to come" : "none";
+    if (heldBack) this.#heldBack = heldBack;
     this.#phase = "pulling";
     this.#addToTotal(plan.wanted ?? [{ first: 0, end: chunks }]);
     this.#lastProgress = now;
@@ -346,9 +358,9 @@ export class PullerMachine implements Machine<PullerOutput> {
 
   /** The shell has work of ours, or our own limit holds: silence is not the network's then. */
   get #waitsForUs(): boolean {
-    // What waits for its leaves is not with the shell: they come from the network.
+    // What waits for its leaves, or for pieces before it, is not with the shell: they come from the network.
     return this.#phase === "granted" || this.#more === "awaited" ||
-      (this.#hand?.opening ?? 0) > this.#awaiting || this.#flow?.waitsForLimit === true;
+      (this.#hand?.opening ?? 0) > this.#awaiting + this.#heldBack() || this.#flow?.waitsForLimit === true;
   }
 
   #roundTrip = 0;
@@ -427,10 +439,12 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#fail(
       new RgtpError(
         "ACCESS_DENIED",
-        `the exposer at ${
-          formatAddress(from)
-        } does not give this: the ticket was revoked or has expired, or it no longer ` +
-          "exposes this content; ask for a new ticket",
+        `the exposer at ${formatAddress(from)} does not give this: ${
+          this.#options.ticket
+            ? "the ticket was revoked or has expired, or it no longer exposes this content; ask for a new ticket"
+            : "the ticket lacks its secret, this node, whose key 'rgtp id' shows, is not allowed, or it no longer exposes " +
+              "this content; ask for a new ticket, or to be allowed"
+        }`,
       ),
     );
   }

@@ -64,6 +64,10 @@ export interface ResponderOptions {
   readonly pullRateMax: number;
   /** The exposure of an ID. */
   readonly find: (id: Uint8Array) => Exposed | undefined;
+  /** The exposures that somebody may mean by a name or label, the best first; absent: none. */
+  readonly findNamed?: (name: string) => readonly Exposed[];
+  /** The lists that there are, each for others; absent: none. */
+  readonly findLists?: () => readonly Exposed[];
 }
 
 interface FirstMessage {
@@ -179,11 +183,29 @@ export class Responder {
    */
   #decide(payload: Uint8Array, pullerKey: Uint8Array | undefined, pattern: NoisePattern): Decision {
     const ask = decodeAsk(payload);
-    const exposed = ask && this.#options.find(ask.exposureId);
-    const access = exposed?.access(ask!.ticketId, pullerKey) ?? "denied";
-    if (!ask || !exposed || access === "denied") return {};
-    if (access === "open") return { exposed, ticketId: ask.ticketId };
-    return pattern === "IKpsk2" ? { exposed, ticketId: ask.ticketId, psk: access } : {};
+    if (!ask) return {};
+    if (!("exposureId" in ask)) {
+      const { findNamed, findLists } = this.#options;
+      const meant = "name" in ask ? findNamed?.(ask.name) : findLists?.();
+      return this.#decideQuestion(meant ?? [], pullerKey, pattern);
+    }
+    const exposed = this.#options.find(ask.exposureId);
+    const access = exposed?.access(ask.ticketId, pullerKey) ?? "denied";
+    if (!exposed || access === "denied") return {};
+    // A psk that nobody here knows protects nothing: its holder would not believe a grant, and waits for none.
+    const isRight = (access === "open") === (pattern !== "IKpsk2");
+    if (!isRight) return {};
+    return { exposed, ticketId: ask.ticketId, ...(access !== "open" && { psk: access }) };
+  }
+
+  #decideQuestion(
+    meant: readonly Exposed[],
+    pullerKey: Uint8Array | undefined,
+    pattern: NoisePattern,
+  ): Decision {
+    const exposed = meant.filter((one) => one.access(NO_TICKET, pullerKey) === "open")[0];
+    if (!exposed || pattern === "IKpsk2") return {};
+    return { exposed, ticketId: NO_TICKET, isQuestion: true };
   }
 
   #sealAnswer(
@@ -222,8 +244,8 @@ export class Responder {
     };
   }
 
-  #outcome({ exposed, ticketId }: Decision, bytes: Uint8Array): HandshakeReply {
-    return exposed && ticketId ? { bytes, granted: { exposed, ticketId } } : { bytes };
+  #outcome({ exposed, ticketId, isQuestion }: Decision, bytes: Uint8Array): HandshakeReply {
+    return exposed && ticketId && !isQuestion ? { bytes, granted: { exposed, ticketId } } : { bytes };
   }
 }
 
@@ -231,8 +253,11 @@ interface Decision {
   readonly exposed?: Exposed;
   readonly ticketId?: Uint8Array;
   readonly psk?: Uint8Array;
+  /** It was asked what something is: the pull comes with a handshake of its own. */
+  readonly isQuestion?: boolean;
 }
 
+const NO_TICKET = new Uint8Array(8);
 const NONE = new Uint8Array(0);
 
 function reply(to: HandshakePacket, message: number): HandshakePacket {

@@ -95,6 +95,13 @@ Deno.test("handshake: a ticket counts only where its secret is proved", () => {
   assertEquals(run(initiator({ ...ticketed, psk: new Uint8Array(32) })).result, undefined);
 });
 
+Deno.test("handshake: a secret where none is needed is denied by the exposer's word, not left without an answer", () => {
+  const reply = responder().answer(0, from, initiator({ exposerKey, psk: random(32) }).packet);
+  assertEquals(reply.granted, undefined);
+  const { result } = run(initiator({ exposerKey, psk: random(32), ask: ask(OPEN_ID, random(8)) }));
+  assertEquals(result?.answer, { granted: false, reason: DenialReason.DENIED });
+});
+
 Deno.test("handshake: absent, denied and unknown tickets get answers of one length and one content, proved by the exposer's key", () => {
   const cases = {
     absent: ask(random(32), knownTicket),

@@ -1,0 +1,106 @@
+import { assert, assertEquals, assertLessOrEqual } from "../../tests/_assert.ts";
+import { seededRandom } from "../../tests/sim/random.ts";
+import { exposedOf, exposerAddress, pullerAddress, simExposure } from "../../tests/sim/transfer.ts";
+import { refusal, RefusalReason } from "../../codec/control.ts";
+import { AskKind } from "../../codec/grant.ts";
+import { drain } from "../../core/machine.ts";
+import { ExposerMachine } from "./exposer.ts";
+import { FinderMachine } from "./finder.ts";
+import type { FinderOptions, FinderOutput } from "./finder.ts";
+
+const { bytes: random, uint32 } = seededRandom(1, "finder");
+const exposure = await simExposure(1, 5000);
+const { engine, staticKey, staticPrivate, sealed } = exposure;
+
+const byName = (name: string) => ({ kind: AskKind.NAME, name });
+
+function exposer(access: "open" | "denied" = "open"): ExposerMachine {
+  const machine = new ExposerMachine(0, { engine, staticPrivate, random });
+  machine.add(exposedOf(exposure, () => access));
+  return machine;
+}
+
+function finder(options: Partial<FinderOptions> = {}): FinderMachine {
+  return new FinderMachine(0, {
+    engine,
+    random,
+    staticPrivate: random(32),
+    ask: byName("simulated"),
+    addresses: [exposerAddress],
+    timeoutMs: 15_000,
+    ...options,
+  });
+}
+
+/** Both until the finder ends, over a path of 10 ms that loses each packet with some probability; and what the exposer told of it. */
+function run(asks: FinderMachine, answers: ExposerMachine, loss = 0) {
+  let ended: FinderOutput | undefined;
+  let sent = 0;
+  const told: string[] = [];
+  for (let now = 0; !ended && now <= 20_000; now += 10) {
+    if (asks.deadline <= now) asks.handleTimeout(now);
+    const questions: Uint8Array[] = [];
+    drain(asks, (output) => {
+      if (output.kind !== "send") ended = output;
+      else questions.push(output.bytes);
+    });
+    sent += questions.length;
+    for (const packet of questions) {
+      if (uint32() / 2 ** 32 < loss) continue;
+      answers.handleDatagram(now, pullerAddress, packet);
+      drain(answers, (output) => {
+        if (output.kind !== "send") told.push(output.kind);
+        else if (uint32() / 2 ** 32 >= loss) asks.handleDatagram(now, exposerAddress, output.bytes);
+      });
+    }
+  }
+  return { ended, sent, told };
+}
+
+Deno.test("finder: denied, absent and a label of nothing are one answer, over XX and IK", () => {
+  for (const exposerKey of [undefined, staticKey]) {
+    const key = exposerKey && { exposerKey };
+    // What is no list is none, however open.
+    const noList = run(finder({ ...key, ask: { kind: AskKind.LIST } }), exposer());
+    assertEquals(noList.ended, { kind: "failed", why: "denied" });
+    for (
+      const [asks, answers] of [
+        [finder({ ...key }), exposer("denied")],
+        [finder({ ...key, ask: byName("absent") }), exposer()],
+        [finder({ ...key, ask: byName("00".repeat(16)) }), exposer()],
+      ] as const
+    ) {
+      assertEquals(run(asks, answers).ended, { kind: "failed", why: "denied" });
+    }
+  }
+});
+
+Deno.test("finder: finds over XX and IK, also where a quarter of all packets gets lost; an exposer takes it for no pull", () => {
+  for (const exposerKey of [undefined, staticKey]) {
+    for (const loss of [0, 0.25]) {
+      const { ended, told } = run(finder({ ...(exposerKey && { exposerKey }) }), exposer(), loss);
+      assert(ended?.kind === "found", `${JSON.stringify(ended)} ${exposerKey} ${loss}`);
+      assertEquals([ended.exposerKey, ended.grant.manifest], [staticKey, sealed.manifest]);
+      assertEquals(told, []);
+    }
+  }
+});
+
+Deno.test("finder: another key than the known one ends it as that, and silence as silence", () => {
+  const other = engine.x25519.publicKey(random(32));
+  assertEquals(run(finder({ exposerKey: other }), exposer()).ended, { kind: "failed", why: "wrong key" });
+  const { ended, sent } = run(finder(), exposer(), 1);
+  assertEquals(ended, { kind: "failed", why: "silence" });
+  assertLessOrEqual(sent, 20);
+});
+
+Deno.test("finder: hints of somebody who does not see its packets, and packets of any kind, end nothing", () => {
+  const asks = finder({ exposerKey: staticKey });
+  drain(asks, () => {});
+  for (let i = 0; i < 1000; i++) {
+    const forged = refusal.encode({ echo: random(8) }, { field: RefusalReason.KEY });
+    asks.handleDatagram(i, exposerAddress, i % 2 ? forged : random(uint32() % 100));
+    drain(asks, (output) => assertEquals(output.kind, "send"));
+  }
+  assertEquals(run(asks, exposer()).ended?.kind, "found");
+});

@@ -1,0 +1,106 @@
+import type { Address } from "../codec/address.ts";
+import { chunkCount } from "../codec/manifest.ts";
+import type { Manifest } from "../codec/manifest.ts";
+import type { PullerMachine, PullerProgress } from "./protocol/puller.ts";
+
+/** How far a pull is. */
+export interface PullProgress extends PullerProgress {
+  /** Bytes a second, over the whole pull so far, without what was found on disk. */
+  readonly rate: number;
+}
+
+/** Where a pull stands: not begun, asking for a grant, pulling, or at its end. */
+export type PullState = "idle" | "contacting" | "pulling" | "done" | "failed";
+
+/** Who serves a pull. */
+export interface PullSource {
+  /** Where it is. */
+  readonly address: Address;
+  /** Bytes of chunks that came from it, headers included. */
+  readonly wireBytes: number;
+  /** The share of symbols that did not come when they should have, 0 to 1. */
+  readonly loss: number;
+  /** Smoothed, in ms; 0 before the first request. */
+  readonly roundTripMs: number;
+}
+
+/** What a pull has done so far. */
+export interface PullStats {
+  /** Where it stands. */
+  readonly state: PullState;
+  /** Why nothing comes; absent while something does. */
+  readonly stalled?: string;
+  /** Plaintext bytes that are wanted; 0 before the grant. */
+  readonly totalBytes: number;
+  /** Of these, verified and stored, or given to the reader. */
+  readonly bytes: number;
+  /** Of these, found on disk. */
+  readonly reusedBytes: number;
+  /** Bytes of chunks received, headers included. */
+  readonly wireBytes: number;
+  /** Bytes a second, over the whole pull so far, without what was found on disk. */
+  readonly rate: number;
+  /** The share of symbols that did not come when they should have, 0 to 1. */
+  readonly loss: number;
+  /** Smoothed, in ms; 0 before the first request. */
+  readonly roundTripMs: number;
+  /** Who serves it: nobody before the grant, then one. */
+  readonly sources: readonly PullSource[];
+}
+
+/** Something happened to a pull; what it has done by then is in its `stats()`. */
+export type PullEvent =
+  /** The exposer lets it pull: so many bytes in so many chunks, all that is exposed. */
+  | { readonly kind: "granted"; readonly source: Address; readonly bytes: number; readonly chunks: number }
+  /** Nothing comes, and why. */
+  | { readonly kind: "stalled"; readonly reason: string }
+  /** It goes on. */
+  | { readonly kind: "resumed" }
+  /** All that was wanted is here, verified. */
+  | { readonly kind: "done" }
+  /** It ended before that: an `RgtpError`, unless its caller made a mistake. */
+  | { readonly kind: "failed"; readonly error: unknown };
+
+/** The event that a grant is. */
+export function grantedEvent(manifest: Manifest, source: Address): PullEvent {
+  return { kind: "granted", source, bytes: manifest.totalSize, chunks: chunkCount(manifest) };
+}
+
+/** How far a machine is; one that is not there yet is nowhere. */
+export function progressOf(machine: PullerMachine | undefined): PullProgress {
+  if (!machine) {
+    const none = { total: 0, done: 0, reused: 0, wireBytes: 0, symbolsReceived: 0, symbolsLost: 0 };
+    return { ...none, roundTrip: 0, rate: 0 };
+  }
+  const { progress, times } = machine;
+  const since = times.requestedAt;
+  const seconds = since === undefined ? 0 : ((times.finishedAt ?? performance.now()) - since) / 1000;
+  return { ...progress, rate: seconds > 0 ? (progress.done - progress.reused) / seconds : 0 };
+}
+
+/** The same in the words of {@linkcode PullStats}. */
+export function statsOf(
+  state: PullState,
+  stalled: string | undefined,
+  machine: PullerMachine | undefined,
+): PullStats {
+  const { total, done, reused, wireBytes, rate, symbolsLost, symbolsReceived, roundTrip } = progressOf(
+    machine,
+  );
+  const path = {
+    wireBytes,
+    loss: symbolsLost / Math.max(1, symbolsLost + symbolsReceived),
+    roundTripMs: roundTrip,
+  };
+  const address = machine?.source;
+  return {
+    state,
+    ...(stalled !== undefined && { stalled }),
+    totalBytes: total,
+    bytes: done,
+    reusedBytes: reused,
+    rate,
+    ...path,
+    sources: address ? [{ address, ...path }] : [],
+  };
+}
