@@ -26,7 +26,6 @@ import {
 } from "../../codec/packet.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
-import type { ErrorName } from "../../core/errors.ts";
 import type { Machine, Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { exposureId, keyCheck } from "../../crypto/key_schedule.ts";
@@ -39,6 +38,16 @@ import type { ChunkPlanOptions, ChunkRun } from "./chunk_plan.ts";
 import { DropCounter } from "./drops.ts";
 import { Flow } from "./flow.ts";
 import { PiecesInHand } from "./pieces_in_hand.ts";
+import {
+  denied,
+  forgedGrant,
+  silence,
+  silenceError,
+  sourceChanged,
+  withdrawn,
+  wrongPiece,
+} from "./pull_failures.ts";
+import type { Silence } from "./pull_failures.ts";
 
 /** What a puller asks its shell to do. */
 export type PullerOutput =
@@ -435,18 +444,8 @@ export class PullerMachine implements Machine<PullerOutput> {
 
   #handleDenial(from: Address, reason: number): void {
     if (reason === DenialReason.BUSY) return;
-    if (reason === DenialReason.SOURCE_CHANGED) return this.#fail(sourceChanged(from));
-    this.#fail(
-      new RgtpError(
-        "ACCESS_DENIED",
-        `the exposer at ${formatAddress(from)} does not give this: ${
-          this.#options.ticket
-            ? "the ticket was revoked or has expired, or it no longer exposes this content; ask for a new ticket"
-            : "the ticket lacks its secret, this node, whose key 'rgtp id' shows, is not allowed, or it no longer exposes " +
-              "this content; ask for a new ticket, or to be allowed"
-        }`,
-      ),
-    );
+    if (reason === DenialReason.SOURCE_CHANGED) return this.#fail(sourceChanged(formatAddress(from)));
+    this.#fail(denied(formatAddress(from), this.#options.ticket !== undefined));
   }
 
   #handleRetry(now: number, packet: Uint8Array): void {
@@ -465,7 +464,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     const hint = HINTS[message.field];
     if (hint && this.#attempts?.handleHint(message.echo, hint)) {
       if (this.#phase === "handshake" && this.#attempts.wrongExposer) {
-        this.#fail(silenceError(this.#silence()));
+        this.#fail(silenceError(this.#silence));
       }
       return;
     }
@@ -473,7 +472,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     if (message.field === RefusalReason.TOKEN) return this.#renewSoon(now);
     if (message.field !== RefusalReason.SOURCE_CHANGED) return this.drops.count("unexpected");
     if (!this.#isFromSource(packet, refusal.size)) return this.drops.count("wrong mac");
-    this.#fail(sourceChanged(this.#to));
+    this.#fail(sourceChanged(this.#source));
   }
 
   /** Nothing depends on an echo; whether it is one is looked at all the same, so that what is forged is counted. */
@@ -490,12 +489,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     if (!equalBytes(message.tag, this.#flow.tag)) return this.drops.count("wrong tag");
     if (!this.#isFromSource(packet, complete.size)) return this.drops.count("wrong mac");
     if (message.field !== CompleteReason.WITHDRAWN || this.#ended) return;
-    this.#fail(
-      new RgtpError(
-        "WITHDRAWN",
-        "the exposer has stopped serving this; what is here is kept: run the same pull again when it is back",
-      ),
-    );
+    this.#fail(withdrawn());
   }
 
   #isFromSource(packet: Uint8Array, size: number): boolean {
@@ -565,12 +559,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#wrong.set(piece, times);
     if (times < WRONG_PIECES_MAX) return;
     const what = piece >= PAGE_BIT ? `leaf page ${piece - PAGE_BIT}` : `chunk ${piece}`;
-    this.#fail(
-      new RgtpError(
-        "MERKLE_FAIL",
-        `${what} from ${this.#source} was wrong ${times} times: the source is damaged, or someone on the way changes packets`,
-      ),
-    );
+    this.#fail(wrongPiece(what, this.#source, times));
   }
 
   #handleFlowTimeout(now: number): void {
@@ -595,10 +584,10 @@ export class PullerMachine implements Machine<PullerOutput> {
   #checkStall(now: number): void {
     if (this.#ended || this.#waitsForUs) return;
     // Reckoned as `deadline` does: a difference may be rounded to just less than what it must reach.
-    if (now >= this.#lastProgress + this.#patience) return this.#fail(silenceError(this.#silence()));
+    if (now >= this.#lastProgress + this.#patience) return this.#fail(silenceError(this.#silence));
     if (now < this.#lastProgress + STALL_NOTICE_MS || this.#stalled) return;
     this.#stalled = true;
-    this.#outputs.push({ kind: "stalled", reason: this.#silence().what });
+    this.#outputs.push({ kind: "stalled", reason: this.#silence.what });
   }
 
   #progressed(now: number): void {
@@ -609,33 +598,15 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#outputs.push({ kind: "resumed" });
   }
 
-  /** What is known of why nothing comes, and what to do about it when it is too late. */
-  #silence(): Silence {
-    const where = this.#options.addresses.map(formatAddress).join(", ");
-    const again = "what is here is kept: run the same pull again to go on";
-    if (this.#phase !== "handshake" && this.#answeredAt > this.#lastProgress) {
-      const what =
-        `${this.#source} answers, but its data does not arrive: something on the way drops large packets (a firewall, a ` +
-        "tunnel that carries less than 1280 bytes)";
-      return { condition: "TIMEOUT", what, advice: again };
-    }
-    if (this.#phase !== "handshake") {
-      const what = `${this.#source} no longer answers: it has stopped, or the network between is down`;
-      return { condition: "TIMEOUT", what, advice: again };
-    }
-    if (this.#attempts?.otherVersion) {
-      const what = `${where} speaks another version of the protocol`;
-      return { condition: "VERSION", what, advice: "use the same release on both sides" };
-    }
-    if (this.#attempts?.wrongExposer) {
-      const what =
-        `the exposer at ${where} does not hold the key that the ticket names: another one runs there now, or someone ` +
-        "pretends to be it";
-      return { condition: "AUTH_FAIL", what, advice: "ask for a new ticket" };
-    }
-    const what =
-      `no answer from ${where}: nothing is exposed there, or UDP is blocked on the way (firewall, NAT)`;
-    return { condition: "TIMEOUT", what, advice: "check the address and that the exposer runs" };
+  get #silence(): Silence {
+    return silence({
+      isGranted: this.#phase !== "handshake",
+      hasAnswered: this.#answeredAt > this.#lastProgress,
+      isOtherVersion: this.#attempts?.otherVersion ?? false,
+      isWrongExposer: this.#attempts?.wrongExposer ?? false,
+      addresses: this.#options.addresses.map(formatAddress).join(", "),
+      source: this.#source,
+    });
   }
 
   get #source(): string {
@@ -676,30 +647,4 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#phase = "failed";
     this.#outputs.push({ kind: "failed", error });
   }
-}
-
-interface Silence {
-  readonly condition: ErrorName;
-  readonly what: string;
-  readonly advice: string;
-}
-
-function silenceError({ condition, what, advice }: Silence): RgtpError {
-  return new RgtpError(condition, `${what}; ${advice}`);
-}
-
-function forgedGrant(what: string): RgtpError {
-  return new RgtpError(
-    "AUTH_FAIL",
-    `the exposer granted ${what} than the ticket names: it is broken or not to be trusted`,
-  );
-}
-
-function sourceChanged(from: Address | undefined): RgtpError {
-  return new RgtpError(
-    "SOURCE_CHANGED",
-    `the file at ${
-      from ? formatAddress(from) : "the exposer"
-    } has changed since it was exposed: it must be exposed again`,
-  );
 }

@@ -1,0 +1,107 @@
+/*
+ * Why a pull cannot go on, in words: what was wrong, where, and what to do about it. Pure functions; the puller knows the facts.
+ */
+import type { ErrorName } from "../../core/errors.ts";
+import { RgtpError } from "../../core/errors.ts";
+
+/** What a puller knows while nothing comes. */
+export interface SilenceFacts {
+  /** Whether it was granted the pull before. */
+  readonly isGranted: boolean;
+  /** Whether the source has answered a handshake since the last progress. */
+  readonly hasAnswered: boolean;
+  /** Whether somebody hinted at another version. */
+  readonly isOtherVersion: boolean;
+  /** Whether all keep hinting that the key is not theirs. */
+  readonly isWrongExposer: boolean;
+  /** The addresses that were tried, as text. */
+  readonly addresses: string;
+  /** The one that granted, as text. */
+  readonly source: string;
+}
+
+/** Why nothing comes, as far as it can be known. */
+export interface Silence {
+  /** The error that it is when it is too late. */
+  readonly condition: ErrorName;
+  /** What is wrong, and where. */
+  readonly what: string;
+  /** What to do when it is too late. */
+  readonly advice: string;
+}
+
+const RUN_AGAIN = "what is here is kept: run the same pull again to go on";
+
+/** What is known of why nothing comes. */
+export function silence(facts: SilenceFacts): Silence {
+  const { isGranted, hasAnswered, isOtherVersion, isWrongExposer, addresses, source } = facts;
+  if (isGranted && hasAnswered) {
+    const what =
+      `${source} answers, but its data does not arrive: something on the way drops large packets (a firewall, a ` +
+      "tunnel that carries less than 1280 bytes)";
+    return { condition: "TIMEOUT", what, advice: RUN_AGAIN };
+  }
+  if (isGranted) {
+    const what = `${source} no longer answers: it has stopped, or the network between is down`;
+    return { condition: "TIMEOUT", what, advice: RUN_AGAIN };
+  }
+  if (isOtherVersion) {
+    const what = `${addresses} speaks another version of the protocol`;
+    return { condition: "VERSION", what, advice: "use the same release on both sides" };
+  }
+  if (isWrongExposer) {
+    const what =
+      `the exposer at ${addresses} does not hold the key that the ticket names: another one runs there now, or ` +
+      "someone pretends to be it";
+    return { condition: "AUTH_FAIL", what, advice: "ask for a new ticket" };
+  }
+  const what =
+    `no answer from ${addresses}: nothing is exposed there, or UDP is blocked on the way (firewall, NAT)`;
+  return { condition: "TIMEOUT", what, advice: "check the address and that the exposer runs" };
+}
+
+/** A silence that has lasted too long. */
+export function silenceError({ condition, what, advice }: Silence): RgtpError {
+  return new RgtpError(condition, `${what}; ${advice}`);
+}
+
+/** A grant that is not what was asked for: `what` says in which way, e.g. `"another key"`. */
+export function forgedGrant(what: string): RgtpError {
+  return new RgtpError(
+    "AUTH_FAIL",
+    `the exposer granted ${what} than the ticket names: it is broken or not to be trusted`,
+  );
+}
+
+/** The exposer at `source` has denied the pull; with a ticket or without. */
+export function denied(source: string, hasTicket: boolean): RgtpError {
+  const why = hasTicket
+    ? "the ticket was revoked or has expired, or it no longer exposes this content; ask for a new ticket"
+    : "the ticket lacks its secret, this node, whose key 'rgtp id' shows, is not allowed, or it no longer exposes this content; " +
+      "ask for a new ticket, or to be allowed";
+  return new RgtpError("ACCESS_DENIED", `the exposer at ${source} does not give this: ${why}`);
+}
+
+/** What the exposer at `source` has sealed is no longer there. */
+export function sourceChanged(source: string): RgtpError {
+  return new RgtpError(
+    "SOURCE_CHANGED",
+    `the file at ${source} has changed since it was exposed: it must be exposed again`,
+  );
+}
+
+/** The exposer has said that it serves this no longer. */
+export function withdrawn(): RgtpError {
+  return new RgtpError(
+    "WITHDRAWN",
+    "the exposer has stopped serving this; what is here is kept: run the same pull again when it is back",
+  );
+}
+
+/** A piece, named by `what`, that was wrong `times` times. */
+export function wrongPiece(what: string, source: string, times: number): RgtpError {
+  return new RgtpError(
+    "MERKLE_FAIL",
+    `${what} from ${source} was wrong ${times} times: the source is damaged, or someone on the way changes packets`,
+  );
+}
