@@ -1,33 +1,14 @@
 /*
  * Who may pull, as people say it: `rgtp id` on one side, `rgtp expose --allow` and `--open` on the other.
  */
-import { join } from "node:path";
 import { parseTicket } from "../../codec/ticket.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../_assert.ts";
 import { makeFile, TestFolder } from "./_files.ts";
-import { portOf, projectRoot, RgtpProcess, startExposer, startPuller } from "./_processes.ts";
+import { portOf, RgtpProcess, startExposer, startPuller } from "./_processes.ts";
+import { rgtp } from "./_rgtp.ts";
 
 const HOST = "127.0.0.1";
 const BYTES = 300_000;
-
-/** Runs a command to its end, with the permissions that its help names. */
-async function rgtp(args: readonly string[], permissions: readonly string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      "--no-lock",
-      `--config=${join(projectRoot, "deno.json")}`,
-      ...permissions,
-      join(projectRoot, "cli", "main.ts"),
-      ...args,
-    ],
-    env: { NO_COLOR: "1" },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout).trim(), err: decoder.decode(stderr) };
-}
 
 async function nodeId(stateDir: string): Promise<{ key: string; fingerprint: string }> {
   const permissions = [`--allow-read=${stateDir}`, `--allow-write=${stateDir}`];

@@ -2,51 +2,13 @@
  * `rgtp id`, `info`, `doctor` and `completions` as people run them: processes of their own, with the permissions that their help names
  * and no prompt.
  */
-import { join } from "node:path";
 import { assert, assertEquals, assertGreater, assertMatch, assertStringIncludes } from "../_assert.ts";
 import { isThere, makeFile, TestFolder } from "./_files.ts";
-import { portOf, projectRoot, startExposer, startPuller, stopExposer } from "./_processes.ts";
+import { portOf, startExposer, startPuller, stopExposer } from "./_processes.ts";
+import { rgtp } from "./_rgtp.ts";
+import type { End } from "./_rgtp.ts";
 
 const HOST = "127.0.0.1";
-
-interface End {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-  /** Standard output as lines of JSON. */
-  readonly events: () => Record<string, unknown>[];
-}
-
-/** Runs a command to its end; `stdin` is what it may read there. */
-async function rgtp(args: readonly string[], permissions: readonly string[], stdin = ""): Promise<End> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      "--no-lock",
-      `--config=${join(projectRoot, "deno.json")}`,
-      ...permissions,
-      join(projectRoot, "cli", "main.ts"),
-      ...args,
-    ],
-    env: { NO_COLOR: "1" },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const fed = new Blob([stdin]).stream().pipeTo(child.stdin).catch(() => {});
-  const { code, stdout, stderr } = await child.output();
-  await fed;
-  const decoder = new TextDecoder();
-  const out = decoder.decode(stdout).trim();
-  return {
-    code,
-    out,
-    err: decoder.decode(stderr),
-    events: () => out.split("\n").map((line) => JSON.parse(line)),
-  };
-}
 
 /** The three ways to use `rgtp id`, each with what its help says that it takes. */
 function identityOf(stateDir: string) {

@@ -2,32 +2,13 @@
  * What one process says about the exposures of another: `rgtp status`, `ticket new`, `revoke`, and `verify` from the other side. Run as
  * people run them, with the permissions that their help names.
  */
-import { join } from "node:path";
 import { assert, assertEquals, assertLess, assertMatch } from "../_assert.ts";
 import { makeFile, TestFolder } from "./_files.ts";
-import { projectRoot, startExposer, startPuller } from "./_processes.ts";
+import { startExposer, startPuller } from "./_processes.ts";
+import { rgtp } from "./_rgtp.ts";
 
 const HOST = "127.0.0.1";
 const BYTES = 8_000_000;
-
-/** Runs a command to its end. */
-async function rgtp(args: readonly string[], permissions: readonly string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      "--no-lock",
-      `--config=${join(projectRoot, "deno.json")}`,
-      ...permissions,
-      join(projectRoot, "cli", "main.ts"),
-      ...args,
-    ],
-    env: { NO_COLOR: "1" },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout).trim(), err: decoder.decode(stderr) };
-}
 
 async function withExposer(
   play: (scene: {
