@@ -8,7 +8,7 @@ import { moduleFacts } from "./_modules.ts";
  */
 
 /** What most of the project stands on. */
-const base = ["core/", "codec/", "crypto/"];
+const base = ["core/", "codec/", "crypto/", "fec/"];
 const transport = [
   "transport/",
   "transport/protocol/",
@@ -22,6 +22,7 @@ const rooms: readonly { readonly path: string; readonly knows: readonly string[]
   { path: "core/", knows: [] },
   { path: "codec/", knows: ["core/"] },
   { path: "crypto/", knows: ["core/", "codec/"] },
+  { path: "fec/", knows: ["core/", "codec/"] },
   // How an exposure is cut into pieces: machines and pipeline reckon with the same functions.
   { path: "transport/exposure/pieces.ts", knows: base },
   { path: "transport/protocol/", knows: [...base, "transport/exposure/pieces.ts"] },
@@ -36,7 +37,7 @@ const rooms: readonly { readonly path: string; readonly knows: readonly string[]
 ];
 
 /** What a room of machines and pure functions does without. */
-const SANS_IO = ["core/", "codec/", "transport/protocol/", "transport/exposure/pieces.ts"];
+const SANS_IO = ["core/", "codec/", "fec/", "transport/protocol/", "transport/exposure/pieces.ts"];
 const NO_USE_SANS_IO =
   /^(Deno|Date|performance|Math\.random|setTimeout|setInterval|queueMicrotask|globalThis|async)(\.|$)/;
 

@@ -1,0 +1,142 @@
+import { CHUNK_HEADER_BYTES, symbolSizes } from "../codec/mod.ts";
+import { limits, RgtpError } from "../core/mod.ts";
+import { cauchyRows } from "./cauchy.ts";
+import { multiply } from "./gf256.ts";
+
+/** Symbols of a block have the indexes 0 to 254: data first, then parity. */
+export const BLOCK_INDEXES = 255;
+
+/** The largest distance between two symbols: that of the largest packets. Bytes. */
+export const STRIDE_MAX: number = CHUNK_HEADER_BYTES + Math.max(...symbolSizes);
+
+/** Where the data symbols of one block lie: at equal distances in one array, as in a piece, or in packets with a header before each. */
+export interface DataSymbols {
+  /**
+   * From the first byte of symbol 0 to the last byte of the last symbol. That one may be short, by all but a byte; the code takes it
+   * as padded with zeros.
+   */
+  readonly bytes: Uint8Array;
+  /** Data symbols of the block, the k of the code: 1 to 128. */
+  readonly count: number;
+  /** Bytes of each symbol but the last. */
+  readonly symbolSize: number;
+  /** Bytes from the start of a symbol to the start of the next: `symbolSize` when nothing lies between, at most {@linkcode STRIDE_MAX}. */
+  readonly stride: number;
+}
+
+/**
+ * Makes parity symbols of a block: index `first` into `out[0]`, the next one into `out[1]`, and so on. Each can be made without the
+ * others; several at once cost less than one by one.
+ *
+ * @param data all data symbols of the block
+ * @param first index in the block: at least `data.count`, as the first of parity
+ * @param out where the symbols go, `symbolSize` bytes each; index `first + out.length - 1` is at most 254
+ * @throws {RangeError} when sizes or indexes are not as said here
+ */
+export function makeParity(data: DataSymbols, first: number, out: readonly Uint8Array[]): void {
+  checkData(data);
+  const last = first + out.length - 1;
+  if (!Number.isInteger(first) || first < data.count || last >= BLOCK_INDEXES) {
+    throw new RangeError(
+      `parity of a block of ${data.count} data symbols has the indexes ${data.count} to 254, not ${first} to ${last}`,
+    );
+  }
+  for (const symbol of out) checkParity(symbol, data.symbolSize);
+  const slots = Array.from({ length: data.count }, (_, j) => j);
+  combine(data, slots, new Map(), out.map((_, i) => first + i), out);
+}
+
+/**
+ * Makes the missing data symbols of a block from the others and as many parity symbols, and writes them into their places.
+ *
+ * A wrong symbol among them makes wrong ones: this is no check. What is repaired is believed when its chunk's hash is right.
+ *
+ * @param data the block; all of its symbols are taken for right but the missing ones
+ * @param missing indexes of data symbols, none twice
+ * @param parity symbols by their indexes (`data.count` to 254), `symbolSize` bytes each; what is beyond the need is not used
+ * @throws {RgtpError} FEC_FAIL when there are fewer parity symbols than missing ones
+ * @throws {RangeError} when sizes or indexes are not as said here
+ */
+export function repair(
+  data: DataSymbols,
+  missing: readonly number[],
+  parity: ReadonlyMap<number, Uint8Array>,
+): void {
+  checkData(data);
+  const slots = Array.from({ length: data.count }, (_, j) => j);
+  const spare = parity.entries();
+  for (const index of missing) {
+    if (slots[index] !== index) {
+      throw new RangeError(`${index} is no data symbol of ${data.count}, or stands twice`);
+    }
+    const next = spare.next();
+    if (next.done) {
+      throw new RgtpError(
+        "FEC_FAIL",
+        `a block misses ${missing.length} of ${data.count} data symbols and has ${parity.size} of parity: ` +
+          `it needs ${missing.length - parity.size} more symbols`,
+        { data: { missing: missing.length, parity: parity.size } },
+      );
+    }
+    const [instead, symbol] = next.value;
+    if (!Number.isInteger(instead) || instead < data.count || instead >= BLOCK_INDEXES) {
+      throw new RangeError(`${instead} is no parity symbol of a block of ${data.count}`);
+    }
+    checkParity(symbol, data.symbolSize);
+    slots[index] = instead;
+  }
+  combine(data, slots, parity, missing, missing.map((index) => symbolAt(data, index)));
+}
+
+/** One data symbol, in place: short when it is the last and that one is. */
+export function symbolAt({ bytes, symbolSize, stride }: DataSymbols, index: number): Uint8Array {
+  return bytes.subarray(index * stride, index * stride + symbolSize);
+}
+
+function combine(
+  data: DataSymbols,
+  slots: readonly number[],
+  parity: ReadonlyMap<number, Uint8Array>,
+  targets: readonly number[],
+  out: readonly Uint8Array[],
+): void {
+  const rows = cauchyRows(slots, targets);
+  const sources = slots.map((index, j) => index === j ? symbolAt(data, j) : parity.get(index)!);
+  out.forEach((symbol, row) => {
+    symbol.fill(0);
+    sources.forEach((source, j) => {
+      const factor = rows[row * slots.length + j];
+      const length = Math.min(symbol.length, source.length);
+      for (let at = 0; at < length; at++) symbol[at] ^= multiply(factor, source[at]);
+    });
+  });
+}
+
+function checkData({ bytes, count, symbolSize, stride }: DataSymbols): void {
+  if (!Number.isInteger(count) || count < 1 || count > limits.blockSymbolsMax) {
+    throw new RangeError(`a block has 1 to ${limits.blockSymbolsMax} data symbols, not ${count}`);
+  }
+  if (!Number.isInteger(symbolSize) || symbolSize < 1) {
+    throw new RangeError(`a symbol has at least 1 byte, not ${symbolSize}`);
+  }
+  if (!Number.isInteger(stride) || stride < symbolSize || stride > STRIDE_MAX) {
+    throw new RangeError(
+      `symbols of ${symbolSize} bytes are ${symbolSize} to ${STRIDE_MAX} bytes apart, not ${stride}`,
+    );
+  }
+  const before = (count - 1) * stride;
+  if (bytes.length <= before || bytes.length > before + symbolSize) {
+    throw new RangeError(
+      `${count} symbols of ${symbolSize} bytes, ${stride} apart, take ${before + 1} to ${
+        before + symbolSize
+      } bytes, ` +
+        `not ${bytes.length}`,
+    );
+  }
+}
+
+function checkParity(symbol: Uint8Array, symbolSize: number): void {
+  if (symbol.length !== symbolSize) {
+    throw new RangeError(`a parity symbol has ${symbolSize} bytes here, not ${symbol.length}`);
+  }
+}
