@@ -7,6 +7,7 @@ import type { Link } from "./link/link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import { ExposerMachine } from "./protocol/exposer.ts";
 import type { ExposerOptions, ExposerOutput } from "./protocol/exposer.ts";
+import type { Answer } from "./protocol/live_token.ts";
 
 type Serve = Extract<ExposerOutput, { kind: "serve" }>;
 /** What happens at an exposer that its owner may want to know. */
@@ -106,15 +107,28 @@ export class ExposerShell {
     }
   }
 
-  async #send({ puller, piece, symbolSize, first, count, request, receipt }: Serve): Promise<boolean> {
-    const packets = this.#stores.get(puller.exposed)?.packets(piece, symbolSize);
-    if (!packets) return false;
+  async #send(serve: Serve): Promise<boolean> {
+    const { puller, symbolSize, request, receipt } = serve;
+    const store = this.#stores.get(puller.exposed);
+    const bytes = store && packetsFor(store, serve);
+    if (!bytes) return false;
     const stride = CHUNK_HEADER_BYTES + symbolSize;
-    const bytes = packets.subarray(first * stride, (first + count) * stride);
     for (let at = 0; at < bytes.length; at += stride) {
       stampChunkHeader(bytes, at, puller.tag, request, receipt);
     }
     await this.link.send({ peer: puller.address, bytes, segmentSize: stride });
     return true;
   }
+}
+
+/** The stored packets that answer a request, after each other; `undefined` when the store cannot give them. */
+export function packetsFor(
+  store: ChunkStore,
+  { piece, symbolSize, first, count, parityOf }: Answer,
+): Uint8Array | undefined {
+  if (parityOf !== undefined) {
+    return store.parityPackets(piece, symbolSize, { block: parityOf, first, count });
+  }
+  const stride = CHUNK_HEADER_BYTES + symbolSize;
+  return store.packets(piece, symbolSize)?.subarray(first * stride, (first + count) * stride);
 }

@@ -22,6 +22,7 @@ import type { ChunkRun } from "../../transport/protocol/chunk_plan.ts";
 import type { Exposed } from "../../transport/protocol/exposed.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
 import type { PullerOptions, PullerOutput } from "../../transport/protocol/puller.ts";
+import { packetsFor } from "../../transport/exposer_shell.ts";
 import { ChunkOpener } from "../../transport/puller_shell.ts";
 import type { PathOptions } from "./network.ts";
 import { seededRandom } from "./random.ts";
@@ -34,9 +35,9 @@ export const exposerAddress: Address = { host: "192.0.2.1", port: 9000 };
 export const pullerAddress: Address = { host: "198.51.100.2", port: 40_000 };
 
 /** Symbols that a puller may have under way, whatever its path. */
-const SYMBOLS_UNDER_WAY_MAX = 1024;
+const SYMBOLS_UNDER_WAY_MAX = 32_768;
 /** A puller's pieces in hand, and the leaf page that may come on top of them. */
-const BYTES_IN_HAND_MAX = 16 * 1024 * 1024;
+const BYTES_IN_HAND_MAX = 32 * 1024 * 1024;
 const PIECES_IN_HAND_MIN = 8;
 const PIECES_IN_HAND_MAX = 512;
 
@@ -202,11 +203,11 @@ export class SimExposer implements SimHost {
   #perform(output: ExposerOutput, served: (() => void)[]): void {
     if (output.kind === "send") return this.#send(output.to, output.bytes);
     if (output.kind !== "serve") return void this.events.push(output);
-    const { puller, piece, symbolSize, first, count, request, receipt } = output;
-    const packets = this.#exposure.sealed.store.packets(piece, symbolSize);
+    const { puller, symbolSize, request, receipt } = output;
+    const packets = packetsFor(this.#exposure.sealed.store, output);
     const stride = CHUNK_HEADER_BYTES + symbolSize;
-    for (let i = first; packets && i < first + count; i++) {
-      const packet = packets.slice(i * stride, (i + 1) * stride);
+    for (let at = 0; packets && at < packets.length; at += stride) {
+      const packet = packets.slice(at, at + stride);
       stampChunkHeader(packet, 0, puller.tag, request, receipt);
       this.#send(puller.address, packet);
     }

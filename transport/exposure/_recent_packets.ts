@@ -25,6 +25,13 @@ export class RecentPackets {
     return this.#entries.has(key);
   }
 
+  /** Keeps packets under a key, in place of what may be there. */
+  replace(key: number, packets: Uint8Array): void {
+    const before = this.#entries.get(key);
+    if (before && this.#entries.delete(key)) this.bytes -= before.length;
+    this.add(key, packets);
+  }
+
   /** Keeps packets under a key that is not there. */
   add(key: number, packets: Uint8Array): void {
     for (const [oldest, old] of this.#entries) {

@@ -9,6 +9,8 @@ import type { LeafPager } from "../../crypto/leaf_pages.ts";
 import { leafPager } from "../../crypto/leaf_pages.ts";
 import { allocate } from "./_allocate.ts";
 import type { ChunkSealer } from "./_chunk_sealer.ts";
+import { ParityPackets } from "./_parity_packets.ts";
+import type { ParityRun } from "./_parity_packets.ts";
 import { packetsKey, RecentPackets } from "./_recent_packets.ts";
 import { SlotCache } from "./_slot_cache.ts";
 import { packetise, packetisedBytes, packetiseInto } from "./packetise.ts";
@@ -104,6 +106,7 @@ class LazyStore implements ChunkStore {
   readonly #leaves: Uint8Array;
   readonly #pager: LeafPager;
   readonly #pages: RecentPackets;
+  readonly #parity = new ParityPackets();
   #counters: StoreCounters;
   #state: "open" | "changed" | "closed" = "open";
 
@@ -134,6 +137,12 @@ class LazyStore implements ChunkStore {
     return undefined;
   }
 
+  parityPackets(piece: number, symbolSize: number, run: ParityRun): Uint8Array | undefined {
+    const bytes = pieceBytes(this.#options.facts, piece);
+    if (bytes === undefined || this.#state !== "open") return undefined;
+    return this.#parity.packets(piece, bytes, symbolSize, run, () => this.packets(piece, symbolSize));
+  }
+
   coldBytes(piece: number, symbolSize: number): number {
     const { facts, spill } = this.#options;
     const isThere = isPagePiece(piece) || this.#state !== "open" || pieceBytes(facts, piece) === undefined ||
@@ -146,7 +155,7 @@ class LazyStore implements ChunkStore {
   }
 
   get memoryBytes(): number {
-    return this.#cached.bytes + this.#pages.bytes;
+    return this.#cached.bytes + this.#pages.bytes + this.#parity.bytes;
   }
 
   get holdsSource(): boolean {
@@ -158,6 +167,7 @@ class LazyStore implements ChunkStore {
     this.#state = "closed";
     this.#cached.drop();
     this.#pages.clear();
+    this.#parity.clear();
     this.#options.source.close();
     this.#options.spill?.close();
   }
@@ -197,6 +207,7 @@ class LazyStore implements ChunkStore {
   #lose(reason: RgtpError): void {
     this.#state = "changed";
     this.#cached.drop();
+    this.#parity.clear();
     this.#options.onLost?.(reason);
   }
 

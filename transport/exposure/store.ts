@@ -4,10 +4,14 @@ import type { Hash } from "../../crypto/engine.ts";
 import type { LeafPager } from "../../crypto/leaf_pages.ts";
 import { leafPager } from "../../crypto/leaf_pages.ts";
 import { allocate } from "./_allocate.ts";
+import { ParityPackets } from "./_parity_packets.ts";
+import type { ParityRun } from "./_parity_packets.ts";
 import { packetsKey, RecentPackets } from "./_recent_packets.ts";
 import { depacketise, packetise, packetisedBytes, packetiseInto } from "./packetise.ts";
 import type { PieceFacts } from "./pieces.ts";
 import { isPagePiece, pageOfPiece, pieceBytes, sealedChunkBytes } from "./pieces.ts";
+
+export type { ParityRun };
 
 /** What a store has done since it was made. */
 export interface StoreCounters {
@@ -29,6 +33,13 @@ export interface ChunkStore {
    * later the memory may serve another piece.
    */
   packets(piece: number, symbolSize: number): Uint8Array | undefined;
+
+  /**
+   * Packets of parity symbols of one block, under the same terms as {@linkcode ChunkStore.packets}. Made when they are first asked for.
+   *
+   * @throws {RangeError} when the block has no such symbols
+   */
+  parityPackets(piece: number, symbolSize: number, run: ParityRun): Uint8Array | undefined;
 
   /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand, or not there at all. */
   coldBytes(piece: number, symbolSize: number): number;
@@ -126,6 +137,7 @@ class MemoryStore implements ChunkStore {
   readonly #slabs: Slabs;
   readonly #pager: LeafPager;
   readonly #onDemand: RecentPackets;
+  readonly #parity = new ParityPackets();
   readonly #seals: number;
   #packings: number;
   #closed = false;
@@ -153,6 +165,12 @@ class MemoryStore implements ChunkStore {
     return packets;
   }
 
+  parityPackets(piece: number, symbolSize: number, run: ParityRun): Uint8Array | undefined {
+    const bytes = pieceBytes(this.#facts, piece);
+    if (bytes === undefined || this.#closed) return undefined;
+    return this.#parity.packets(piece, bytes, symbolSize, run, () => this.packets(piece, symbolSize));
+  }
+
   coldBytes(): number {
     return 0;
   }
@@ -166,13 +184,14 @@ class MemoryStore implements ChunkStore {
   }
 
   get memoryBytes(): number {
-    return this.#slabs.bytes + this.#onDemand.bytes;
+    return this.#slabs.bytes + this.#onDemand.bytes + this.#parity.bytes;
   }
 
   close(): void {
     this.#closed = true;
     this.#slabs.drop();
     this.#onDemand.clear();
+    this.#parity.clear();
   }
 
   /** The piece without headers. */

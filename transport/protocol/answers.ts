@@ -1,9 +1,10 @@
-import { blockPlan } from "../../codec/geometry.ts";
+import { blockOf, blockPlan, blockSymbols } from "../../codec/geometry.ts";
 import type { Manifest } from "../../codec/manifest.ts";
 import { chunkCount } from "../../codec/manifest.ts";
 import { CHUNK_HEADER_BYTES } from "../../codec/packet.ts";
 import type { PullRequest, RequestEntry } from "../../codec/pull_request.ts";
 import { limits } from "../../core/limits.ts";
+import { BLOCK_INDEXES } from "../../fec/mod.ts";
 import { pieceBytes } from "../exposure/pieces.ts";
 import type { Answer, LiveToken } from "./live_token.ts";
 
@@ -20,7 +21,7 @@ export function symbolsBytes(bytes: number, symbolSize: number, first: number, c
   return Math.min(bytes, (first + count) * symbolSize) - first * symbolSize + count * CHUNK_HEADER_BYTES;
 }
 
-/** The answers to entries of a request, or `undefined` when one of them names what is not there. Parity is not served yet. */
+/** The answers to entries of a request, or `undefined` when one of them names what is not there. */
 export function answersOf(
   manifest: Manifest,
   entries: readonly RequestEntry[],
@@ -28,22 +29,32 @@ export function answersOf(
   request: number,
 ): Answer[] | undefined {
   const answers: Answer[] = [];
-  for (const { piece, first, count } of entries) {
+  for (const { piece, first, count, parityFirst, parityCount } of entries) {
     const bytes = pieceBytes(manifest, piece);
-    if (bytes === undefined || first + count > blockPlan(bytes, symbolSize).symbols) return undefined;
-    for (let at = first; at < first + count; at += SYMBOLS_PER_ANSWER) {
-      const part = Math.min(SYMBOLS_PER_ANSWER, first + count - at);
-      answers.push({
-        piece,
-        first: at,
-        count: part,
-        symbolSize,
-        request,
-        bytes: symbolsBytes(bytes, symbolSize, at, part),
-      });
+    if (bytes === undefined) return undefined;
+    const plan = blockPlan(bytes, symbolSize);
+    if (first + count > plan.symbols) return undefined;
+    const common = { piece, symbolSize, request };
+    for (const run of runs(first, count)) {
+      answers.push({ ...common, ...run, bytes: symbolsBytes(bytes, symbolSize, run.first, run.count) });
+    }
+    if (parityCount === 0) continue;
+    const parityOf = blockOf(plan, first);
+    if (parityOf < 0) return undefined;
+    const symbols = blockSymbols(plan, parityOf);
+    if (parityCount > symbols || symbols + parityFirst + parityCount > BLOCK_INDEXES) return undefined;
+    for (const run of runs(parityFirst, parityCount)) {
+      const bytes = run.count * (CHUNK_HEADER_BYTES + symbolSize);
+      answers.push({ ...common, ...run, parityOf, bytes });
     }
   }
   return answers;
+}
+
+function* runs(first: number, count: number): Generator<{ first: number; count: number }> {
+  for (let at = first; at < first + count; at += SYMBOLS_PER_ANSWER) {
+    yield { first: at, count: Math.min(SYMBOLS_PER_ANSWER, first + count - at) };
+  }
 }
 
 /** Entries for the whole chunks that a bitmap names, or `undefined` when one lies outside the exposure. */

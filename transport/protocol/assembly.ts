@@ -1,93 +1,301 @@
-import { blockPlan, symbolNumber } from "../../codec/geometry.ts";
+import { blockPlan, blockStart, blockSymbols } from "../../codec/geometry.ts";
 import type { BlockPlan } from "../../codec/geometry.ts";
 import { CHUNK_HEADER_BYTES, chunkDataBlock, chunkDataIndex } from "../../codec/packet.ts";
+import { BLOCK_INDEXES, repair } from "../../fec/mod.ts";
 
 const NEEDED = 0;
 const GOT = 0xffffffff;
 
+/**
+ * Symbols that come late may still come: more are asked for only when what is under way falls short of the need by more than this many
+ * standard deviations of what arrives of it.
+ */
+const PATIENCE = 0.7;
+/** What was lost in runs of this length is asked for as it was; parity would cost more reckoning, and as many bytes. */
+const LOST_RUN_MIN = 6;
+/** Below this share of loss a few lost symbols are cheaper asked for than reckoned. */
+const PARITY_LOSS_MIN = 0.02;
+
 /** What became of a symbol that arrived. */
 export type SymbolFate =
-  /** New: `owner` is the request that it was asked with. */
-  | { readonly kind: "new"; readonly owner: number }
-  | { readonly kind: "duplicate" }
-  | { readonly kind: "malformed" };
+  /** It is here now. */
+  | "new"
+  /** It was here, or its block can do without. */
+  | "duplicate"
+  | "malformed";
 
-const DUPLICATE: SymbolFate = { kind: "duplicate" };
-const MALFORMED: SymbolFate = { kind: "malformed" };
+/** Symbols of one block to ask for. */
+export interface SymbolRun {
+  /** The block. */
+  readonly block: number;
+  /** First data symbol, counted over the whole piece; a symbol of the block even when `count` is 0. */
+  readonly first: number;
+  /** Data symbols. */
+  readonly count: number;
+  /** First parity symbol, from 0. */
+  readonly parityFirst: number;
+  /** Parity symbols. */
+  readonly parityCount: number;
+}
 
-/** One piece (a sealed chunk, or a leaf page) being put together from symbols. Request numbers start at 1. */
+/** How much of what is asked for is likely to arrive, and how sure a piece has to be of having asked for enough. */
+export interface Weather {
+  /** Share of symbols that get lost. */
+  readonly lossRate: number;
+  /** How many standard deviations of luck to ask for beyond the expected, once it is not the first time. */
+  readonly margin: number;
+}
+
+/**
+ * One piece (a sealed chunk, or a leaf page) being put together from symbols, data and parity: any k of a block's symbols are enough.
+ * Request numbers start at 1.
+ */
 export class Assembly {
   /** Chunk, or leaf page with the top bit. */
   readonly piece: number;
-  /** The piece; right where symbols have arrived. */
+  /** The piece; right where symbols have arrived, and everywhere after {@linkcode Assembly.repair}. */
   readonly bytes: Uint8Array;
-  readonly #symbolSize: number;
+  /** Bytes of a symbol. */
+  readonly symbolSize: number;
+  readonly #blocks: readonly Block[];
   readonly #plan: BlockPlan;
-  /** For each symbol: NEEDED, GOT, or the number of the request that asks for it. */
-  readonly #owners: Uint32Array;
-  #needed: number;
-  #missing: number;
-  #hint = 0;
+  #unfinished: number;
 
   /** `buffer` has the piece's size; it may hold anything. */
   constructor(piece: number, buffer: Uint8Array, symbolSize: number) {
     this.piece = piece;
     this.bytes = buffer;
-    this.#symbolSize = symbolSize;
+    this.symbolSize = symbolSize;
     this.#plan = blockPlan(buffer.length, symbolSize);
-    this.#owners = new Uint32Array(this.#plan.symbols);
-    this.#needed = this.#missing = this.#plan.symbols;
+    this.#blocks = Array.from(
+      { length: this.#plan.blocks },
+      (_, i) => new Block(i, blockStart(this.#plan, i), blockSymbols(this.#plan, i)),
+    );
+    this.#unfinished = this.#blocks.length;
   }
 
-  /** Symbols that no request asks for at present. */
-  get needed(): number {
-    return this.#needed;
-  }
-
-  /** Whether all symbols are here. */
+  /** Whether every block has enough symbols. */
   get whole(): boolean {
-    return this.#missing === 0;
+    return this.#unfinished === 0;
   }
 
-  /** The next run of needed symbols, at most `max`, now owned by `request`; `undefined` when none is needed. */
-  take(max: number, request: number): { first: number; count: number } | undefined {
-    if (this.#needed === 0 || max < 1) return undefined;
-    const first = this.#owners.indexOf(NEEDED, this.#hint);
-    let end = first;
-    while (end < this.#owners.length && end - first < max && this.#owners[end] === NEEDED) {
-      this.#owners[end++] = request;
+  /** Symbols that some request asks for and that have not come. */
+  get asked(): number {
+    return this.#blocks.reduce((sum, block) => sum + block.asked, 0);
+  }
+
+  /** Symbols to ask for next, at most `max`, now owned by `request`; `undefined` when none is needed at present. */
+  take(max: number, request: number, weather: Weather): SymbolRun | undefined {
+    for (const block of this.#blocks) {
+      // A request has one run of parity of a block.
+      if (block.parityIn === request) continue;
+      const count = Math.min(max, block.wanting(weather));
+      const run = count > 0 ? block.take(count, request, weather.lossRate) : undefined;
+      if (run) return run;
     }
-    this.#needed -= end - first;
-    this.#hint = end;
-    return { first, count: end - first };
+    return undefined;
   }
 
   /** Gives back what `request` asked for and did not get; answers with how many symbols that are. */
-  release(first: number, count: number, request: number): number {
-    let released = 0;
-    for (let symbol = first; symbol < first + count; symbol++) {
-      if (this.#owners[symbol] !== request) continue;
-      this.#owners[symbol] = NEEDED;
-      released++;
-    }
-    this.#needed += released;
-    if (released > 0) this.#hint = Math.min(this.#hint, first);
-    return released;
+  release(run: SymbolRun, request: number): number {
+    return this.#blocks[run.block].release(run, request);
   }
 
   /** Takes the symbol of a CHUNK_DATA packet. */
   accept(packet: Uint8Array): SymbolFate {
-    const symbol = symbolNumber(this.#plan, chunkDataBlock(packet), chunkDataIndex(packet));
-    if (symbol < 0) return MALFORMED;
-    const at = symbol * this.#symbolSize;
-    const length = packet.length - CHUNK_HEADER_BYTES;
-    if (length !== Math.min(this.#symbolSize, this.bytes.length - at)) return MALFORMED;
-    const owner = this.#owners[symbol];
-    if (owner === GOT) return DUPLICATE;
-    this.bytes.set(packet.subarray(CHUNK_HEADER_BYTES), at);
-    this.#owners[symbol] = GOT;
-    if (owner === NEEDED) this.#needed--;
-    this.#missing--;
-    return { kind: "new", owner };
+    const block = this.#blocks[chunkDataBlock(packet)];
+    const index = chunkDataIndex(packet);
+    if (block === undefined || index >= BLOCK_INDEXES) return "malformed";
+    const at = (block.start + index) * this.symbolSize;
+    const isData = index < block.symbols;
+    const size = isData ? Math.min(this.symbolSize, this.bytes.length - at) : this.symbolSize;
+    if (packet.length - CHUNK_HEADER_BYTES !== size) return "malformed";
+    if (!block.accept(index)) return "duplicate";
+    const symbol = packet.subarray(CHUNK_HEADER_BYTES);
+    if (isData) this.bytes.set(symbol, at);
+    else block.parity.set(index, symbol.slice());
+    if (block.whole) this.#unfinished--;
+    return "new";
+  }
+
+  /** Makes what is missing of the data from the parity that is here. The piece is whole. */
+  repair(): void {
+    const { symbolSize, bytes } = this;
+    for (const { start, symbols, missing, parity } of this.#blocks) {
+      if (missing.length === 0) continue;
+      const data = bytes.subarray(start * symbolSize, (start + symbols) * symbolSize);
+      repair({ bytes: data, count: symbols, symbolSize, stride: symbolSize }, missing, parity);
+    }
+  }
+}
+
+/** What one block has, and what of it is asked for. */
+class Block {
+  readonly number: number;
+  /** First data symbol, counted over the piece. */
+  readonly start: number;
+  /** Data symbols: the k of its code. */
+  readonly symbols: number;
+  /** Parity symbols that are here, by index. */
+  readonly parity = new Map<number, Uint8Array>();
+  /** Symbols that are asked for and have not come. */
+  asked = 0;
+  /** The latest request that asks for parity of it. */
+  parityIn = 0;
+  /** For each index: NEEDED, GOT, or the number of the request that asks for it. Parity is in it as far as it was asked for. */
+  readonly #owners: number[];
+  #got = 0;
+  /** No data symbol before this one is NEEDED. */
+  #hint = 0;
+  /** Data symbols from this one on were never asked for. */
+  #fresh = 0;
+  #hasLost = false;
+
+  constructor(number: number, start: number, symbols: number) {
+    this.number = number;
+    this.start = start;
+    this.symbols = symbols;
+    this.#owners = new Array<number>(symbols).fill(NEEDED);
+  }
+
+  get whole(): boolean {
+    return this.#got >= this.symbols;
+  }
+
+  /** Indexes of data symbols that are not here. */
+  get missing(): number[] {
+    const missing: number[] = [];
+    for (let i = 0; i < this.symbols; i++) if (this.#owners[i] !== GOT) missing.push(i);
+    return missing;
+  }
+
+  /**
+   * How many symbols to ask for now, so that as many as are missing can be expected to come. At first that is the data and the parity
+   * which the loss calls for; later whatever luck has taken.
+   */
+  wanting({ lossRate, margin }: Weather): number {
+    if (this.whole) return 0;
+    const arriving = 1 - lossRate;
+    const short = this.symbols - this.#got - this.asked * arriving;
+    const isFirst = this.#fresh < this.symbols || !this.#hasLost;
+    const luck = Math.sqrt(this.asked * lossRate * arriving);
+    if (this.#fresh === this.symbols && short < PATIENCE * luck) return 0;
+    const wanting = short / arriving;
+    if (isFirst) return Math.round(wanting);
+    if (this.asked > 0 && wanting < 0.5) return 0;
+    return Math.ceil(wanting + margin * Math.sqrt(wanting * lossRate));
+  }
+
+  /** Takes `count` symbols for a request: data that was never asked for, or lost data, or parity that nobody has asked for yet. */
+  take(count: number, request: number, lossRate: number): SymbolRun | undefined {
+    const data = this.#takeData(count, request, lossRate);
+    const parity = this.#takeParity(count - data.count, request);
+    if (data.count + parity.count > 0) return this.#run(request, data, parity);
+    // All parity that there is was asked for: what got lost of either is asked for again.
+    const again = this.#takeLost(0, this.symbols, count, request);
+    if (again.count > 0) return this.#run(request, again, { first: 0, count: 0 });
+    const parityAgain = this.#takeLost(this.symbols, this.#owners.length, count, request);
+    parityAgain.first -= this.symbols;
+    return parityAgain.count > 0 ? this.#run(request, { first: 0, count: 0 }, parityAgain) : undefined;
+  }
+
+  release({ first, count, parityFirst, parityCount }: SymbolRun, request: number): number {
+    const data = this.#releaseRange(first - this.start, count, request);
+    const parity = this.#releaseRange(this.symbols + parityFirst, parityCount, request);
+    if (data + parity > 0) this.#hasLost = true;
+    return data + parity;
+  }
+
+  /** Whether a symbol that arrived is of use; it is here now. */
+  accept(index: number): boolean {
+    if (this.whole) return false;
+    const owner = this.#owners[index];
+    if (owner === GOT) return false;
+    // Parity that nobody asked for is as good as any.
+    for (let i = this.#owners.length; i <= index; i++) this.#owners.push(NEEDED);
+    if (owner !== NEEDED && owner !== undefined) this.asked--;
+    this.#owners[index] = GOT;
+    this.#got++;
+    return true;
+  }
+
+  #run(
+    request: number,
+    data: { first: number; count: number },
+    parity: { first: number; count: number },
+  ): SymbolRun {
+    if (parity.count > 0) this.parityIn = request;
+    return {
+      block: this.number,
+      first: this.start + data.first,
+      count: data.count,
+      parityFirst: parity.first,
+      parityCount: parity.count,
+    };
+  }
+
+  #takeData(max: number, request: number, lossRate: number): { first: number; count: number } {
+    const none = { first: 0, count: 0 };
+    const first = this.#nextNeeded();
+    if (first < 0) return none;
+    let end = first + 1;
+    while (end < this.symbols && end - first < max && this.#owners[end] === NEEDED) end++;
+    const count = end - first;
+    const isFresh = first >= this.#fresh;
+    const isParityBetter = lossRate >= PARITY_LOSS_MIN && count < LOST_RUN_MIN && count < max &&
+      this.#owners.length < BLOCK_INDEXES;
+    if (!isFresh && isParityBetter) return this.#takeFresh(max, request);
+    this.#own(first, end, request);
+    return { first, count };
+  }
+
+  /** Data that was never asked for, past what was lost. */
+  #takeFresh(max: number, request: number): { first: number; count: number } {
+    const first = this.#fresh;
+    const end = Math.min(this.symbols, first + max);
+    // Some of it may have come unasked; then it is left to the parity.
+    for (let i = first; i < end; i++) if (this.#owners[i] !== NEEDED) return { first: 0, count: 0 };
+    if (end > first) this.#own(first, end, request);
+    return { first: end > first ? first : 0, count: end - first };
+  }
+
+  #takeParity(max: number, request: number): { first: number; count: number } {
+    const first = this.#owners.length;
+    const count = Math.min(max, this.symbols, BLOCK_INDEXES - first);
+    for (let i = 0; i < count; i++) this.#owners.push(request);
+    this.asked += count;
+    return { first: count > 0 ? first - this.symbols : 0, count };
+  }
+
+  #takeLost(from: number, to: number, max: number, request: number): { first: number; count: number } {
+    let first = from;
+    while (first < to && this.#owners[first] !== NEEDED) first++;
+    let end = first;
+    while (end < to && end - first < max && this.#owners[end] === NEEDED) end++;
+    this.#own(first, end, request);
+    return { first: end > first ? first : 0, count: end - first };
+  }
+
+  #nextNeeded(): number {
+    while (this.#hint < this.symbols && this.#owners[this.#hint] !== NEEDED) this.#hint++;
+    return this.#hint < this.symbols ? this.#hint : -1;
+  }
+
+  #own(first: number, end: number, request: number): void {
+    this.#owners.fill(request, first, end);
+    this.asked += end - first;
+    if (end <= this.symbols) this.#fresh = Math.max(this.#fresh, end);
+  }
+
+  #releaseRange(from: number, count: number, request: number): number {
+    let released = 0;
+    for (let i = from; i < from + count; i++) {
+      if (this.#owners[i] !== request) continue;
+      this.#owners[i] = NEEDED;
+      released++;
+    }
+    this.asked -= released;
+    if (released > 0) this.#hint = Math.min(this.#hint, from);
+    return released;
   }
 }

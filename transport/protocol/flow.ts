@@ -13,33 +13,30 @@ import { limits } from "../../core/limits.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { packetMac } from "../../crypto/tokens.ts";
 import type { Assembly } from "./assembly.ts";
+import { Congestion } from "./congestion.ts";
+import type { TrafficClass } from "./congestion.ts";
 import type { DropCounter } from "./drops.ts";
-import type { PiecesInHand, SymbolRun } from "./pieces_in_hand.ts";
+import type { PiecesInHand } from "./pieces_in_hand.ts";
+import { RequestsUnderWay } from "./requests_under_way.ts";
+import type { AskedRun, SentRequest } from "./requests_under_way.ts";
 import { TokenBucket } from "./token_bucket.ts";
-import { SafeWindow } from "./window.ts";
 
 /** Entries of one request, and of what it repeats: three times this fits a packet. */
 const ENTRIES_MAX = 32;
-/** Symbols of a later request that may overtake an earlier one before that counts as lost. */
-const OVERTAKEN_BY = 2;
-/** Share of symbols that must have been lost of late for requests to be repeated, and how slowly that is forgotten. */
+/** Share of symbols that must have been lost of late for requests to be repeated. */
 const REPEAT_LOSS_MIN = 0.005;
-const LOSS_MEMORY_REQUESTS = 64;
+/** A request is sent as often as it takes to get through but once in so many times. */
+const REQUEST_LOSS_MAX = 0.01;
+/** Each is in two later requests as well, as long as there are later ones. */
+const SECTIONS = 3;
+const COPIES_MAX = 6;
+/** Deviations of luck that the last symbols allow for: nothing comes after them that would show a loss soon. */
+const TAIL_MARGIN = 2;
+/** What a late timer has made requests fall behind may be caught up with, up to this. */
+const PACE_SLACK_MS = 3;
 /** Under a limited rate a request asks for what may come in this time, but for some symbols at least. */
 const LIMITED_MS = 250;
 const LIMITED_BYTES_MIN = 6000;
-/** Requests without an answer whose time is remembered. */
-const GIVEN_UP_MAX = 64;
-
-interface SentRequest {
-  readonly number: number;
-  readonly sentAt: number;
-  readonly runs: readonly SymbolRun[];
-  readonly entries: readonly RequestEntry[];
-  /** Symbols asked for that have not come. */
-  remaining: number;
-  answered: boolean;
-}
 
 /** What a flow is made of. */
 export interface FlowOptions {
@@ -55,6 +52,8 @@ export interface FlowOptions {
   readonly burstPacketsMax: number;
   /** Bytes a second to ask for at most; absent: no limit. */
   readonly limitRate?: number;
+  /** How it behaves towards other traffic. */
+  readonly traffic: TrafficClass;
   /** Where drops are counted. */
   readonly drops: DropCounter;
 }
@@ -63,7 +62,7 @@ export interface FlowOptions {
 export class Flow {
   /** Symbols that arrived, new or not. */
   symbolsReceived = 0;
-  /** Symbols that had to be asked for again. */
+  /** Symbols that did not come. */
   symbolsLost = 0;
   /** Timeouts since the last symbol. */
   silentTimeouts = 0;
@@ -75,13 +74,13 @@ export class Flow {
   bytesReceived = 0;
   readonly #options: FlowOptions;
   readonly #hand: PiecesInHand;
-  readonly #window: SafeWindow;
+  readonly #congestion: Congestion;
   readonly #limiter: TokenBucket | undefined;
   /** What one request may ask for, so that a limited rate is a flow and not a burst now and then. */
   readonly #limitedBytes: number;
-  readonly #sent = new Map<number, SentRequest>();
-  /** When requests were sent that were given up before anything of them came. */
-  readonly #givenUp = new Map<number, number>();
+  readonly #requests = new RequestsUnderWay();
+  /** Packets of a request that go out once more. */
+  readonly #copies: Uint8Array[] = [];
   #grant: Grant;
   #receipt: number;
   #receivedUnderToken = 0;
@@ -92,8 +91,9 @@ export class Flow {
   #lastSend: number;
   #keepalives = 0;
   #limitedUntil = Infinity;
-  /** Lost symbols by request, averaged; what is not known yet counts as bad. */
-  #lossRate = REPEAT_LOSS_MIN;
+  /** When the next request may follow, and whether one waits for that. */
+  #nextAt = -Infinity;
+  #pacedUntil = Infinity;
 
   /** `now` is the time of the grant. */
   constructor(now: number, hand: PiecesInHand, options: FlowOptions) {
@@ -101,7 +101,7 @@ export class Flow {
     this.#hand = hand;
     this.#grant = options.grant;
     this.#receipt = options.grant.receipt;
-    this.#window = new SafeWindow(options.roundTrip, options.burstPacketsMax);
+    this.#congestion = new Congestion(now, options);
     this.#lastActivity = this.#lastSend = this.lastFullSymbolAt = now;
     // What is over the exposer's ceiling it would only drop.
     const rate = Math.min(options.limitRate || Infinity, options.grant.pullRateMax || Infinity);
@@ -111,7 +111,12 @@ export class Flow {
 
   /** Smoothed round trip, ms. */
   get roundTrip(): number {
-    return this.#window.roundTrip;
+    return this.#congestion.roundTrip;
+  }
+
+  /** Share of symbols that get lost, of late. */
+  get lossRate(): number {
+    return this.#congestion.lossRate;
   }
 
   /** Whether nothing comes because our limit lets us ask for nothing. Not while a loss waits to be asked for again. */
@@ -119,12 +124,12 @@ export class Flow {
     return this.#limitedUntil < Infinity && this.#underWay === 0 && this.silentTimeouts === 0;
   }
 
-  /** Symbols asked for that have not come. */
+  /** Symbols under way. */
   get underWay(): number {
     return this.#underWay;
   }
 
-  /** The MAC key that the source uses towards us. */
+  /** The key that proves control packets of this source. */
   get pullKey(): Uint8Array {
     return this.#grant.pullKey;
   }
@@ -147,8 +152,8 @@ export class Flow {
     if (!lost) return;
     this.fullSymbolsUnderGrant = 0;
     this.silentTimeouts = 0;
-    this.#window.handleContact();
-    this.#loseSentBefore(Infinity);
+    this.#congestion.handleContact();
+    for (const request of this.#requests.values()) this.#giveUp(request);
   }
 
   /** Takes a symbol; answers with its assembly when that is whole now. */
@@ -171,46 +176,61 @@ export class Flow {
       this.fullSymbolsUnderGrant++;
       this.lastFullSymbolAt = now;
     }
-    this.#handleAnswer(now, number);
     const assembly = this.#hand.assembly(chunkDataPiece(packet));
-    if (!assembly) return void drops.count("late symbol");
-    const fate = assembly.accept(packet);
-    if (fate.kind === "malformed") return void drops.count("malformed");
-    if (fate.kind === "duplicate") return void drops.count("duplicate symbol");
-    this.#credit(fate.owner);
-    this.#window.handleSymbol();
-    return assembly.whole ? assembly : undefined;
+    const fate = assembly?.accept(packet);
+    this.#handleAnswer(now, number);
+    if (fate === "new") return assembly!.whole ? assembly : undefined;
+    drops.count(fate === undefined ? "late symbol" : fate === "malformed" ? "malformed" : "duplicate symbol");
+    return undefined;
   }
 
   /** The next request packet, or `undefined` while the window, the limit or the hand says no. */
   nextRequest(now: number): Uint8Array | undefined {
+    if (this.#copies.length > 0) return this.#copies.pop();
     // While something else is waited for, the limit's end brings nothing.
     this.#limitedUntil = Infinity;
-    const room = this.#window.symbols - this.#underWay;
-    if (room < 1 || (this.#underWay > 0 && room < this.#window.burst)) return undefined;
+    const { window, burst } = this.#congestion;
+    const room = window - this.#underWay;
+    if (room < 1 || (this.#underWay > 0 && room < burst)) {
+      this.#congestion.handleLimited();
+      return undefined;
+    }
+    this.#pacedUntil = Infinity;
+    if (this.#nextAt > now) {
+      this.#pacedUntil = this.#nextAt;
+      return undefined;
+    }
     const readyAt = this.#limiter?.readyAt(now) ?? now;
     if (readyAt > now) {
       this.#limitedUntil = readyAt;
       return undefined;
     }
     const number = this.#nextNumber;
-    const most = Math.min(room, this.#window.burst, this.#symbolsPerRequest());
-    const runs = this.#takeRuns(most, number);
+    const runs = this.#takeRuns(Math.min(room, burst, this.#symbolsPerRequest()), number);
     if (runs.length === 0) return undefined;
     this.#nextNumber++;
-    const entries = runs.map(({ assembly, first, count }) => ({
-      piece: assembly.piece,
-      first,
-      count,
-      parityFirst: 0,
-      parityCount: 0,
-    }));
-    const remaining = runs.reduce((sum, run) => sum + run.count, 0);
+    const entries = entriesOf(runs);
+    const symbols = runs.reduce((sum, run) => sum + run.count + run.parityCount, 0);
     if (this.#underWay === 0) this.#lastActivity = now;
-    this.#underWay += remaining;
-    this.#limiter?.spend(now, remaining * (this.#hand.symbolSize + CHUNK_HEADER_BYTES));
-    this.#sent.set(number, { number, sentAt: now, runs, entries, remaining, answered: false });
-    return this.#encode(now, number, [entries, ...this.#repeats(number)]);
+    this.#underWay += symbols;
+    const underWay = this.#underWay;
+    this.#nextAt = Math.max(this.#nextAt, now - PACE_SLACK_MS) + symbols / this.#congestion.pace;
+    this.#limiter?.spend(now, symbols * (this.#hand.symbolSize + CHUNK_HEADER_BYTES));
+    this.#requests.add({
+      number,
+      sentAt: now,
+      repeatedAt: now,
+      runs,
+      entries,
+      symbols,
+      underWay,
+      remaining: symbols,
+      firstAt: Infinity,
+      overtakenAt: Infinity,
+    });
+    const packet = this.#encode(now, number, [entries, ...this.#repeats(now, number)]);
+    for (let copies = this.#copiesOf(); copies > 1; copies--) this.#copies.push(packet);
+    return packet;
   }
 
   /** Says to the source that all is here. */
@@ -230,49 +250,54 @@ export class Flow {
     );
   }
 
-  /** When nothing has come for too long, or a limit ends, or the way must be kept open. */
+  /** When something must be lost, or nothing has come for too long, or a limit ends, or the way must be kept open. */
   get deadline(): number {
-    const silence = this.#underWay > 0 ? this.#silentAt : this.#lastSend + limits.keepaliveIntervalMs;
-    return Math.min(silence, this.#limitedUntil);
+    const idle = this.#requests.empty ? this.#lastSend + limits.keepaliveIntervalMs : this.#silentAt;
+    return Math.min(idle, this.#limitedUntil, this.#pacedUntil, this.#requests.deadline(this.roundTrip));
   }
 
   /** What the clock brings: what was asked for so long ago is lost, or the way must be kept open. */
   handleTimeout(now: number): "lost" | "keepalive" | undefined {
     if (now >= this.#limitedUntil) this.#limitedUntil = Infinity;
-    if (this.#underWay > 0 && now >= this.#silentAt) {
-      this.silentTimeouts++;
-      this.#loseSentBefore(now);
-      this.#window.handleTimeout();
-      this.#lastActivity = now;
-      return "lost";
+    if (now >= this.#pacedUntil) this.#pacedUntil = Infinity;
+    this.#loseOverdue(now);
+    if (this.#requests.empty) {
+      return now >= this.#lastSend + limits.keepaliveIntervalMs ? "keepalive" : undefined;
     }
-    return this.#underWay === 0 && now >= this.#lastSend + limits.keepaliveIntervalMs
-      ? "keepalive"
-      : undefined;
+    if (now < this.#silentAt) return undefined;
+    this.silentTimeouts++;
+    const { timeout } = this.#congestion;
+    for (const request of this.#requests.values()) {
+      if (request.sentAt + timeout <= now) this.#giveUp(request);
+    }
+    this.#congestion.handleSilence(now, this.#nextNumber);
+    this.#lastActivity = now;
+    return "lost";
   }
 
   /** Forgets what is under way: its assemblies are gone. */
   forget(): void {
-    for (const sent of this.#sent.values()) this.#giveUp(sent);
-    this.#sent.clear();
+    for (const request of this.#requests.values()) this.#requests.remove(request);
     this.#underWay = 0;
   }
 
   /** A request that has only just been sent has its time too, however long the others have been silent. */
   get #silentAt(): number {
-    const oldest = this.#sent.values().next().value;
-    return Math.max(this.#lastActivity, oldest?.sentAt ?? -Infinity) + this.#window.timeout;
+    return Math.max(this.#lastActivity, this.#requests.oldest?.sentAt ?? -Infinity) +
+      this.#congestion.timeout;
   }
 
-  #takeRuns(symbols: number, number: number): SymbolRun[] {
-    const runs: SymbolRun[] = [];
+  #takeRuns(symbols: number, number: number): AskedRun[] {
+    const { lossRate, margin } = this.#congestion;
+    const weather = { lossRate, margin: this.#hand.isTail ? TAIL_MARGIN : margin };
+    const runs: AskedRun[] = [];
     for (let left = symbols; left > 0 && runs.length < ENTRIES_MAX;) {
-      const run = this.#hand.takeRun(left, number);
+      const run = this.#hand.takeRun(left, number, weather);
       if (!run) break;
       runs.push(run);
-      left -= run.count;
+      left -= run.count + run.parityCount;
     }
-    return runs.sort((a, b) => a.assembly.piece - b.assembly.piece || a.first - b.first);
+    return runs;
   }
 
   #symbolsPerRequest(): number {
@@ -284,13 +309,25 @@ export class Flow {
    * Requests get lost too: where packets do, each carries again what the two before it ask for and have not got. Elsewhere the answers
    * to later requests tell soon enough, and the exposer is spared the reading.
    */
-  #repeats(number: number): (readonly RequestEntry[])[] {
-    if (this.#lossRate < REPEAT_LOSS_MIN) return [];
+  #repeats(now: number, number: number): (readonly RequestEntry[])[] {
+    if (this.lossRate < REPEAT_LOSS_MIN && !this.#congestion.isStarting) return [];
     return [number - 1, number - 2].map((before) => {
-      const sent = this.#sent.get(before);
+      const sent = this.#requests.get(before);
       // A token's number window does not know the requests under another one.
-      return sent && !sent.answered && before >= this.#firstUnderGrant ? sent.entries : [];
+      if (!sent || sent.firstAt < Infinity || before < this.#firstUnderGrant) return [];
+      sent.repeatedAt = now;
+      return sent.entries;
     });
+  }
+
+  /** How often a request must be sent to get through, with later ones that repeat it or without. */
+  #copiesOf(): number {
+    const { lossRate } = this;
+    // After silence nobody knows what the way has become.
+    const blind = Math.min(COPIES_MAX, 1 + this.silentTimeouts);
+    if (lossRate < REPEAT_LOSS_MIN) return blind;
+    const each = Math.log(lossRate) * (this.#hand.isTail ? 1 : SECTIONS);
+    return Math.min(COPIES_MAX, Math.max(blind, Math.ceil(Math.log(REQUEST_LOSS_MAX) / each)));
   }
 
   #encode(now: number, number: number, sections: (readonly RequestEntry[])[], done = false): Uint8Array {
@@ -310,59 +347,66 @@ export class Flow {
   readonly #mac = (packet: Uint8Array): Uint8Array =>
     packetMac(this.#options.engine, this.#grant.pullKey, packet);
 
-  /** A symbol that answers request `number`: a round trip, and proof that earlier requests have nothing more to come. */
+  /** A symbol that answers request `number`: perhaps a round trip, and proof that earlier requests have little more to come. */
   #handleAnswer(now: number, number: number): void {
-    const sent = this.#sent.get(number);
-    if (sent && !sent.answered) {
-      sent.answered = true;
-      this.#window.handleRoundTrip(now - sent.sentAt);
+    const request = this.#requests.handleArrival(now, number);
+    this.#congestion.handleArrival();
+    if (request && request.remaining > 0) {
+      if (request.firstAt === Infinity) {
+        request.firstAt = now;
+        const trip = { longest: now - request.sentAt, shortest: now - request.repeatedAt };
+        this.#congestion.handleAnswer(now, number, trip, request.underWay, this.#nextNumber);
+      }
+      request.remaining--;
+      if (this.#requests.get(number)) {
+        this.#underWay--;
+        if (request.remaining === 0) this.#settle(now, request);
+      }
     }
-    // Taken for lost, and here all the same: without this sample, a timeout that is too short would stay so.
-    const givenUpAt = this.#givenUp.get(number);
-    if (givenUpAt !== undefined) {
-      this.#givenUp.delete(number);
-      this.#window.handleRoundTrip(now - givenUpAt);
+    this.#loseOverdue(now);
+  }
+
+  /** As many symbols as a request asked for have come. One of them may have come twice, and another one not at all. */
+  #settle(now: number, request: SentRequest): void {
+    this.#requests.remove(request);
+    this.#release(request);
+    this.#congestion.handleTrain(request.symbols, now - request.firstAt);
+    this.#congestion.handleSettled(request.number, request.symbols, 0);
+  }
+
+  #loseOverdue(now: number): void {
+    const { roundTrip } = this;
+    for (
+      let sent = this.#requests.overdue(now, roundTrip);
+      sent;
+      sent = this.#requests.overdue(now, roundTrip)
+    ) {
+      this.#congestion.handleSettled(sent.number, sent.symbols, sent.remaining);
+      this.#giveUp(sent);
     }
-    for (const earlier of this.#sent.values()) {
-      // The map is in order of numbers: what comes after is not overtaken either.
-      if (earlier.number > number - OVERTAKEN_BY) break;
-      if (this.#lose(earlier) > 0) this.#window.handleLoss(now);
-    }
   }
 
-  #credit(number: number): void {
-    const sent = this.#sent.get(number);
-    if (!sent) return;
-    this.#underWay--;
-    if (--sent.remaining > 0) return;
-    this.#sent.delete(number);
-    this.#observeLoss(0);
+  #giveUp(request: SentRequest): void {
+    this.#requests.remove(request);
+    this.#underWay -= request.remaining;
+    this.symbolsLost += this.#release(request);
   }
 
-  #observeLoss(rate: number): void {
-    this.#lossRate += (rate - this.#lossRate) / LOSS_MEMORY_REQUESTS;
+  #release({ runs, number }: SentRequest): number {
+    return runs.reduce((sum, run) => sum + run.assembly.release(run, number), 0);
   }
+}
 
-  #lose(sent: SentRequest): number {
-    this.#sent.delete(sent.number);
-    this.#underWay -= sent.remaining;
-    if (!sent.answered) this.#giveUp(sent);
-    let lost = 0;
-    for (const { assembly, first, count } of sent.runs) lost += assembly.release(first, count, sent.number);
-    this.symbolsLost += lost;
-    this.#observeLoss(lost / sent.runs.reduce((sum, run) => sum + run.count, 0));
-    return lost;
+/** The entries that ask for runs: in their order, and the parity of a block with the first of its data, if any is asked for. */
+function entriesOf(runs: readonly AskedRun[]): RequestEntry[] {
+  const entries: (RequestEntry & { block: number })[] = [];
+  for (const { assembly, block, first, count, parityFirst, parityCount } of runs) {
+    const sameBlock = (entry: RequestEntry & { block: number }) =>
+      entry.piece === assembly.piece && entry.block === block;
+    const at = count === 0 ? entries.findIndex(sameBlock) : -1;
+    const entry = { piece: assembly.piece, block, first, count, parityFirst, parityCount };
+    if (at < 0) entries.push(entry);
+    else entries[at] = { ...entries[at], parityFirst, parityCount };
   }
-
-  /** Everything that has had its time at `now`; with `Infinity` all. */
-  #loseSentBefore(now: number): void {
-    const { timeout } = this.#window;
-    for (const sent of this.#sent.values()) if (sent.sentAt + timeout <= now) this.#lose(sent);
-  }
-
-  #giveUp({ number, sentAt }: SentRequest): void {
-    this.#givenUp.set(number, sentAt);
-    if (this.#givenUp.size <= GIVEN_UP_MAX) return;
-    for (const oldest of this.#givenUp.keys()) return void this.#givenUp.delete(oldest);
-  }
+  return entries.sort((a, b) => a.piece - b.piece || a.first - b.first);
 }

@@ -8,9 +8,11 @@ import { PaidPieces, WorkMeter } from "./work_meter.ts";
 export interface Answer {
   /** Chunk, or leaf page with the top bit. */
   readonly piece: number;
-  /** First data symbol. */
+  /** The block whose parity is meant; absent: data symbols of the piece. */
+  readonly parityOf?: number;
+  /** First symbol: of the piece's data, or of the block's parity, from 0. */
   readonly first: number;
-  /** Data symbols. */
+  /** Symbols. */
   readonly count: number;
   /** Bytes of a symbol. */
   readonly symbolSize: number;

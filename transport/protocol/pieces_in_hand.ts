@@ -2,23 +2,15 @@ import type { Manifest } from "../../codec/manifest.ts";
 import { PAGE_BIT } from "../../codec/packet.ts";
 import { pieceBytes } from "../exposure/pieces.ts";
 import { Assembly } from "./assembly.ts";
+import type { Weather } from "./assembly.ts";
 import type { ChunkPlan } from "./chunk_plan.ts";
+import type { AskedRun } from "./requests_under_way.ts";
 
 /** Memory of pieces that are not stored yet: assembled, or being opened. */
-const BYTES_IN_HAND_MAX = 16 * 1024 * 1024;
+const BYTES_IN_HAND_MAX = 32 * 1024 * 1024;
 const PIECES_MIN = 8;
 const PIECES_MAX = 512;
 const CHECKS_AT_ONCE = 2;
-
-/** Symbols of one piece to ask for. */
-export interface SymbolRun {
-  /** The piece they belong to. */
-  readonly assembly: Assembly;
-  /** First symbol. */
-  readonly first: number;
-  /** Symbols. */
-  readonly count: number;
-}
 
 /** The pieces between "missing" and "stored": being assembled, waiting for their leaf page, being opened, being checked on disk. */
 export class PiecesInHand {
@@ -31,6 +23,7 @@ export class PiecesInHand {
   /** Buffers of full chunks for use again. */
   readonly #spare: Uint8Array[] = [];
   #checking = 0;
+  #isTail = false;
   #symbolSize: number;
 
   /** Nothing in hand yet. */
@@ -67,19 +60,26 @@ export class PiecesInHand {
     return this.#assemblies.get(piece);
   }
 
+  /** Whether all that is left is in hand: nothing comes after it. */
+  get isTail(): boolean {
+    return this.#isTail;
+  }
+
   /** Symbols to ask for next, at most `max`, now owned by `request`: what was lost first, then leaf pages, then new chunks. */
-  takeRun(max: number, request: number): SymbolRun | undefined {
+  takeRun(max: number, request: number, weather: Weather): AskedRun | undefined {
     for (const assembly of this.#assemblies.values()) {
-      const run = assembly.take(max, request);
+      const run = assembly.take(max, request, weather);
       if (run) return { assembly, ...run };
     }
     const assembly = this.#begin();
-    const run = assembly?.take(max, request);
+    this.#isTail = assembly === undefined && !this.full;
+    const run = assembly?.take(max, request, weather);
     return assembly && run && { assembly, ...run };
   }
 
   /** A whole piece leaves assembly; answers with its bytes for the shell to open. */
   complete(assembly: Assembly): Uint8Array {
+    assembly.repair();
     this.#assemblies.delete(assembly.piece);
     this.#opening.set(assembly.piece, assembly.bytes);
     return assembly.bytes;

@@ -35,6 +35,8 @@ import type { Assembly } from "./assembly.ts";
 import { Attempts } from "./attempts.ts";
 import { ChunkPlan } from "./chunk_plan.ts";
 import type { ChunkPlanOptions, ChunkRun } from "./chunk_plan.ts";
+import { trafficClasses } from "./congestion.ts";
+import type { TrafficClassName } from "./congestion.ts";
 import { DropCounter } from "./drops.ts";
 import { Flow } from "./flow.ts";
 import { PiecesInHand } from "./pieces_in_hand.ts";
@@ -99,6 +101,8 @@ export interface PullerOptions {
   readonly symbolSize?: number;
   /** Bytes a second to ask for at most. */
   readonly limitRate?: number;
+  /** How it behaves towards other traffic; absent: `normal`. */
+  readonly trafficClass?: TrafficClassName;
   /** Without any progress for this long, it fails. */
   readonly timeoutMs: number;
   /** The same for the first contact. */
@@ -259,7 +263,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     const chunks = chunkCount(manifest);
     this.#plan = new ChunkPlan({ chunks, ...plan });
     this.#hand = new PiecesInHand(manifest, this.#plan, this.#options.symbolSize ?? SYMBOL_SIZE);
-    const { engine, random, burstPacketsMax, limitRate } = this.#options;
+    const { engine, random, burstPacketsMax, limitRate, trafficClass = "normal" } = this.#options;
     const roundTrip = this.#roundTrip;
     const common = {
       engine,
@@ -267,6 +271,7 @@ export class PullerMachine implements Machine<PullerOutput> {
       tag: random(8),
       roundTrip,
       burstPacketsMax,
+      traffic: trafficClasses[trafficClass],
       drops: this.drops,
     };
     this.#flow = new Flow(now, this.#hand, limitRate === undefined ? common : { ...common, limitRate });

@@ -1,0 +1,109 @@
+/** Symbols over which the loss is averaged. */
+const MEMORY_SYMBOLS = 1024;
+/** Symbols that a look at the loss needs to say something. */
+const SAMPLE_SYMBOLS = 64;
+/** What chance makes of the baseline is taken for no less than this. */
+const SIGMA_MIN = 0.0025;
+const DEVIATION_MEMORY = 8;
+/** Of two samples, in standard deviations of one. */
+const MEAN_DIFFERENCE = 1.128;
+/** In standard deviations: what a sample may be too high, and by how much several must be in sum. */
+const SLACK = 1;
+const EVIDENCE = 4;
+/** How slowly the baseline follows what is lower, and what is higher. */
+const FALL = 8;
+const RISE = 32;
+/** More than this is no loss but the end of a way. */
+const RATE_MAX = 0.75;
+
+/**
+ * What share of symbols gets lost, and how much of that is the path's own: the baseline, which falls as soon as less is lost and rises
+ * slowly, unless somebody has tried and found that asking for less does not help.
+ */
+export class LossModel {
+  #rate = 0;
+  #symbols = 0;
+  #deviation = 0;
+  #baseline: number | undefined;
+  #sample = { symbols: 0, lost: 0 };
+  #last = 0;
+  #excess = 0;
+  #evidence = 0;
+
+  /** Share lost, of late. */
+  get rate(): number {
+    return Math.min(this.#rate, RATE_MAX);
+  }
+
+  /** Share that the path loses by itself. */
+  get baseline(): number {
+    return this.#baseline ?? 0;
+  }
+
+  /** Share lost in the latest sample. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** Of `symbols` that were asked for, `lost` did not come: for the average. */
+  noteRate(symbols: number, lost: number): void {
+    this.#symbols = Math.min(MEMORY_SYMBOLS, this.#symbols + symbols);
+    this.#rate += (lost / symbols - this.#rate) * Math.min(1, symbols / this.#symbols);
+  }
+
+  /** The same of a round under the present window: for the baseline. */
+  note(symbols: number, lost: number): void {
+    this.#sample.symbols += symbols;
+    this.#sample.lost += lost;
+    if (this.#sample.symbols >= SAMPLE_SYMBOLS) this.#look();
+  }
+
+  /** By how much the latest sample, if there is a new one, exceeds what chance makes of the baseline; 0 when it does not. */
+  takeExcess(): number {
+    const excess = this.#excess;
+    this.#excess = 0;
+    return excess;
+  }
+
+  /** So much is the path's own. */
+  accept(share: number): void {
+    this.#baseline = share;
+    this.#excess = this.#evidence = 0;
+  }
+
+  /** Less was asked for, and less was lost: the path's own is no more than that. */
+  lower(): void {
+    const most = this.#last + this.#sigma(SAMPLE_SYMBOLS);
+    this.#baseline = Math.min(this.baseline, most);
+  }
+
+  /** Forgets the sample that is being taken: it belongs to another window. */
+  restart(): void {
+    this.#sample = { symbols: 0, lost: 0 };
+    this.#excess = this.#evidence = 0;
+  }
+
+  #look(): void {
+    const { symbols, lost } = this.#sample;
+    this.#sample = { symbols: 0, lost: 0 };
+    const share = lost / symbols;
+    this.#baseline ??= share;
+    const usual = Math.max(this.#sigma(symbols), this.#deviation, SIGMA_MIN);
+    // From one sample to the next: what our own window does to the loss changes slowly.
+    this.#deviation += (Math.abs(share - this.#last) / MEAN_DIFFERENCE - this.#deviation) / DEVIATION_MEMORY;
+    this.#last = share;
+    // Page's cumulative sum: many samples that are a little too high say as much as one that is far too high.
+    this.#evidence = Math.max(0, this.#evidence + (share - this.#baseline) / usual - SLACK);
+    if (this.#evidence > EVIDENCE) {
+      this.#excess = share - this.#baseline;
+      return;
+    }
+    this.#excess = 0;
+    this.#baseline += (share - this.#baseline) / (share < this.#baseline ? FALL : RISE);
+  }
+
+  /** What chance makes of the baseline in so many symbols. */
+  #sigma(symbols: number): number {
+    return Math.sqrt(this.baseline * (1 - this.baseline) / symbols);
+  }
+}
