@@ -1,13 +1,11 @@
-import { CHUNK_HEADER_BYTES, symbolSizes } from "../codec/mod.ts";
 import { limits, RgtpError } from "../core/mod.ts";
+import { combine, load, place, STRIDE_MAX } from "./_kernel.ts";
 import { cauchyRows } from "./cauchy.ts";
-import { multiply } from "./gf256.ts";
 
 /** Symbols of a block have the indexes 0 to 254: data first, then parity. */
 export const BLOCK_INDEXES = 255;
 
-/** The largest distance between two symbols: that of the largest packets. Bytes. */
-export const STRIDE_MAX: number = CHUNK_HEADER_BYTES + Math.max(...symbolSizes);
+export { STRIDE_MAX };
 
 /** Where the data symbols of one block lie: at equal distances in one array, as in a piece, or in packets with a header before each. */
 export interface DataSymbols {
@@ -43,7 +41,8 @@ export function makeParity(data: DataSymbols, first: number, out: readonly Uint8
   }
   for (const symbol of out) checkParity(symbol, data.symbolSize);
   const slots = Array.from({ length: data.count }, (_, j) => j);
-  combine(data, slots, new Map(), out.map((_, i) => first + i), out);
+  load(data.bytes, data);
+  combine(cauchyRows(slots, out.map((_, i) => first + i)), data, out);
 }
 
 /**
@@ -85,31 +84,14 @@ export function repair(
     checkParity(symbol, data.symbolSize);
     slots[index] = instead;
   }
-  combine(data, slots, parity, missing, missing.map((index) => symbolAt(data, index)));
+  load(data.bytes, data);
+  for (const index of missing) place(parity.get(slots[index])!, index, data);
+  combine(cauchyRows(slots, missing), data, missing.map((index) => symbolAt(data, index)));
 }
 
 /** One data symbol, in place: short when it is the last and that one is. */
 export function symbolAt({ bytes, symbolSize, stride }: DataSymbols, index: number): Uint8Array {
   return bytes.subarray(index * stride, index * stride + symbolSize);
-}
-
-function combine(
-  data: DataSymbols,
-  slots: readonly number[],
-  parity: ReadonlyMap<number, Uint8Array>,
-  targets: readonly number[],
-  out: readonly Uint8Array[],
-): void {
-  const rows = cauchyRows(slots, targets);
-  const sources = slots.map((index, j) => index === j ? symbolAt(data, j) : parity.get(index)!);
-  out.forEach((symbol, row) => {
-    symbol.fill(0);
-    sources.forEach((source, j) => {
-      const factor = rows[row * slots.length + j];
-      const length = Math.min(symbol.length, source.length);
-      for (let at = 0; at < length; at++) symbol[at] ^= multiply(factor, source[at]);
-    });
-  });
 }
 
 function checkData({ bytes, count, symbolSize, stride }: DataSymbols): void {
