@@ -21,49 +21,52 @@ const FACTORS_MAX = limits.blockSymbolsMax * limits.blockSymbolsMax;
 const OUT = FACTORS + FACTORS_MAX;
 const BLOCK = OUT + ROWS_AT_ONCE * roundUp(STRIDE_MAX);
 
-const bytes = new Uint8Array(memory.buffer);
+const memoryBytes = new Uint8Array(memory.buffer);
 
 // The tables of factor f: its products with all lower halves of a byte, then with all upper halves.
 for (let factor = 0; factor < 256; factor++) {
   for (let half = 0; half < 16; half++) {
-    bytes[factor * 32 + half] = multiply(factor, half);
-    bytes[factor * 32 + 16 + half] = multiply(factor, half << 4);
+    memoryBytes[factor * 32 + half] = multiply(factor, half);
+    memoryBytes[factor * 32 + 16 + half] = multiply(factor, half << 4);
   }
 }
 
-/** A block in the kernel's memory, until the next one is loaded. */
-export interface Loaded {
+/** How a block lies in the kernel's memory: as it lay before. */
+interface Shape {
   readonly count: number;
   readonly symbolSize: number;
   readonly stride: number;
 }
 
-/** Copies a block in: `count` symbols from the start of `run` on. What is short at its end becomes zeros. */
-export function load(run: Uint8Array, block: Loaded): void {
-  bytes.set(run, BLOCK);
-  bytes.fill(0, BLOCK + run.length, BLOCK + (block.count - 1) * block.stride + block.symbolSize);
+/** Copies a block in, with all that lies between its symbols. What its last symbol is short becomes zeros. */
+export function load(block: Shape & { readonly bytes: Uint8Array }): void {
+  const end = (block.count - 1) * block.stride + block.symbolSize;
+  memoryBytes.set(block.bytes, BLOCK);
+  memoryBytes.fill(0, BLOCK + block.bytes.length, BLOCK + end);
 }
 
-/** Puts a symbol into the place of another. */
-export function place(symbol: Uint8Array, slot: number, { stride }: Loaded): void {
-  bytes.set(symbol, BLOCK + slot * stride);
+/** Puts a symbol of full length into a place of the loaded block. */
+export function place(symbol: Uint8Array, index: number, { stride }: Shape): void {
+  memoryBytes.set(symbol, BLOCK + index * stride);
 }
 
-/** For each of `out` the sum of the block's symbols times the factors of its row: `rows` has `count` for each. */
+/**
+ * Makes of the loaded block each of `out`: the sum of all symbols, each times its factor. `rows` has a factor for each symbol, for each
+ * of `out`.
+ */
 export function combine(
+  { count, symbolSize, stride }: Shape,
   rows: Uint8Array,
-  { count, symbolSize, stride }: Loaded,
   out: readonly Uint8Array[],
 ): void {
   const size = roundUp(symbolSize);
-  bytes.set(rows, FACTORS);
+  memoryBytes.set(rows, FACTORS);
   for (let row = 0; row < out.length;) {
-    const left = out.length - row;
-    const [sum, made] = left >= 4 ? [sum4, 4] : left >= 2 ? [sum2, 2] : [sum1, 1];
-    sum(FACTORS + row * count, count, BLOCK, stride, OUT, size);
-    for (let i = 0; i < made; i++, row++) {
-      const at = OUT + i * size;
-      out[row].set(bytes.subarray(at, at + out[row].length));
+    const [at, left] = [FACTORS + row * count, out.length - row];
+    const [sum, rowsAtOnce] = left >= 4 ? [sum4, 4] : left >= 2 ? [sum2, 2] : [sum1, 1];
+    sum(at, count, BLOCK, stride, OUT, size);
+    for (let i = 0; i < rowsAtOnce; i++, row++) {
+      out[row].set(memoryBytes.subarray(OUT + i * size, OUT + i * size + out[row].length));
     }
   }
 }

@@ -78,6 +78,10 @@ Deno.test("repair: all erasure patterns of small blocks, by every set of parity"
 Deno.test("repair: too few parity symbols are an error that says how many", () => {
   const data = blockOf({ count: 10, symbolSize: 8 });
   const [one] = parityOf(data, 10, 1);
-  const error = assertThrows(() => repair(data, [1, 2, 3], new Map([[10, one]])), RgtpError, "needs 2 more");
+  const error = assertThrows(
+    () => repair(data, [1, 2, 3], new Map([[10, one]])),
+    RgtpError,
+    "2 more are needed",
+  );
   assertEquals(error.condition, "FEC_FAIL");
 });
