@@ -122,11 +122,3 @@ export function sum4(
     v128.store(o3, b3, 16);
   }
 }
-
-/** The bare operation, for the benchmark's bound: `size` bytes at `to` plus those at `from` times one factor. */
-export function multiplyAdd(factor: usize, from: usize, to: usize, size: usize): void {
-  for (let i: usize = 0; i < size; i += 16) {
-    const bytes = v128.load(from + i);
-    v128.store(to + i, plus(v128.load(to + i), factor << 5, lowerHalves(bytes), upperHalves(bytes)));
-  }
-}

@@ -8,24 +8,32 @@ import { projectRoot, projectText } from "./project_files.ts";
 const SOURCE = "fec/_kernel.as.ts";
 const ARTEFACT = "fec/_kernel.wasm";
 
-/** Memory pages of 64 KiB. The memory neither is smaller nor grows: `fec/_kernel.ts` says what lies in it. */
-const PAGES = "19";
-
 if (import.meta.main) {
   const wasm = await buildKernel();
   await Deno.writeFile(projectRoot + ARTEFACT, wasm);
   console.log(`${ARTEFACT}: ${wasm.length} bytes`);
 }
 
-/** The compiled kernel. @throws {Error} with the compiler's findings */
-export async function buildKernel(): Promise<Uint8Array> {
-  let wasm: Uint8Array | undefined;
+/** The kernel, compiled. Its memory of 19 pages of 64 KiB does not grow; `fec/_kernel.ts` says what lies in it. */
+export function buildKernel(): Promise<Uint8Array<ArrayBuffer>> {
+  return compile(SOURCE, 19);
+}
+
+/**
+ * Compiles a file of the project.
+ *
+ * @param pages of its memory, which neither grows nor holds anything at the start
+ * @throws {Error} with the compiler's findings
+ */
+export async function compile(source: string, pages: number): Promise<Uint8Array<ArrayBuffer>> {
+  const artefact = "out.wasm";
+  let wasm: Uint8Array<ArrayBuffer> | undefined;
   const { error, stderr } = await asc.main(
     [
       ...[
-        SOURCE,
+        source,
         "--outFile",
-        ARTEFACT,
+        artefact,
         "-O3",
         "--noAssert",
         "--runtime",
@@ -33,16 +41,16 @@ export async function buildKernel(): Promise<Uint8Array> {
         "--enable",
         "relaxed-simd",
       ],
-      ...["--initialMemory", PAGES, "--maximumMemory", PAGES],
+      ...["--initialMemory", `${pages}`, "--maximumMemory", `${pages}`],
     ],
     {
-      readFile: (name) => name === SOURCE ? projectText(name) : null,
+      readFile: (name) => name === source ? projectText(name) : null,
       writeFile: (name, contents) => {
-        if (name === ARTEFACT && typeof contents !== "string") wasm = contents;
+        if (name === artefact && typeof contents !== "string") wasm = Uint8Array.from(contents);
       },
       listFiles: () => [],
     },
   );
-  if (error || !wasm) throw new Error(`${SOURCE} does not compile:\n${stderr.toString()}`, { cause: error });
+  if (error || !wasm) throw new Error(`${source} does not compile:\n${stderr.toString()}`, { cause: error });
   return wasm;
 }
