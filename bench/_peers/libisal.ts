@@ -1,0 +1,101 @@
+/*
+ * Intel's ISA-L (Debian: libisal2) through foreign functions: the fastest Reed-Solomon that is to be had, and a second opinion on our
+ * bytes, since its `cauchy1` matrix is ours.
+ */
+
+const PATHS = [
+  "libisal.so.2",
+  "/usr/lib/x86_64-linux-gnu/libisal.so.2",
+  "/usr/lib/aarch64-linux-gnu/libisal.so.2",
+];
+
+const encode = { parameters: ["i32", "i32", "i32", "buffer", "buffer", "buffer"], result: "void" } as const;
+
+const symbols = {
+  gf_gen_cauchy1_matrix: { parameters: ["buffer", "i32", "i32"], result: "void" },
+  gf_invert_matrix: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
+  ec_init_tables: { parameters: ["i32", "i32", "buffer", "buffer"], result: "void" },
+  ec_encode_data: encode,
+  // Of one processor's instructions each, whatever the processor has; absent on others than x86.
+  ec_encode_data_sse: { ...encode, optional: true },
+  ec_encode_data_avx2: { ...encode, optional: true },
+} as const;
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What makes the products: the best for the processor, or a certain one. */
+export type Variant = "ec_encode_data" | "ec_encode_data_sse" | "ec_encode_data_avx2";
+
+/** The library, opened. */
+export class Libisal {
+  readonly #library: Deno.DynamicLibrary<typeof symbols>;
+
+  private constructor(library: Deno.DynamicLibrary<typeof symbols>) {
+    this.#library = library;
+  }
+
+  /** The library, or why there is none. */
+  static open(): Libisal | string {
+    for (const path of PATHS) {
+      try {
+        return new Libisal(Deno.dlopen(path, symbols));
+      } catch (error) {
+        if (error instanceof Deno.errors.NotCapable) return "foreign functions are not allowed";
+      }
+    }
+    return "libisal.so.2 is not here (Debian: apt-get install libisal2)";
+  }
+
+  /** Its Cauchy matrix: the rows of all `n` symbols, of which the first `k` are the unit matrix. */
+  cauchy1(n: number, k: number): Bytes {
+    const matrix = new Uint8Array(n * k);
+    this.#library.symbols.gf_gen_cauchy1_matrix(matrix, n, k);
+    return matrix;
+  }
+
+  /** The inverse of a `k` by `k` matrix. @throws {Error} when it has none */
+  invert(matrix: Bytes, k: number): Bytes {
+    const inverse = new Uint8Array(k * k);
+    // It works in the matrix that it is given.
+    if (this.#library.symbols.gf_invert_matrix(matrix.slice(), inverse, k) !== 0) {
+      throw new Error("no inverse");
+    }
+    return inverse;
+  }
+
+  /** Lookup tables for `rows`, of `k` factors each. */
+  tables(k: number, rows: Bytes): Bytes {
+    const tables = new Uint8Array(32 * rows.length);
+    this.#library.symbols.ec_init_tables(k, rows.length / k, rows, tables);
+    return tables;
+  }
+
+  /** Sums of products: `sources` and `targets` are lists of addresses, as {@linkcode addresses} makes them. */
+  combine(
+    variant: Variant,
+    size: number,
+    tables: Bytes,
+    sources: BigUint64Array<ArrayBuffer>,
+    targets: BigUint64Array<ArrayBuffer>,
+  ): void {
+    const call = this.#library.symbols[variant];
+    if (!call) throw new Error(`${variant} is not there`);
+    call(size, sources.length, targets.length, tables, sources, targets);
+  }
+
+  /** Whether it was built for such a processor, and this one is. */
+  has(variant: Variant): boolean {
+    return this.#library.symbols[variant] !== null &&
+      (variant === "ec_encode_data" || Deno.build.arch === "x86_64");
+  }
+
+  /** Closes the library. */
+  close(): void {
+    this.#library.close();
+  }
+}
+
+/** Where arrays lie. They must stay alive as long as the addresses are used. */
+export function addresses(arrays: readonly Bytes[]): BigUint64Array<ArrayBuffer> {
+  return BigUint64Array.from(arrays, (array) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(array)));
+}
