@@ -3,6 +3,8 @@
  * bytes, since its `cauchy1` matrix is ours.
  */
 
+import { type Absent, type Contestant, prove, type Shape, timed } from "./contestant.ts";
+
 const PATHS = [
   "libisal.so.2",
   "/usr/lib/x86_64-linux-gnu/libisal.so.2",
@@ -98,4 +100,49 @@ export class Libisal {
 /** Where arrays lie. They must stay alive as long as the addresses are used. */
 export function addresses(arrays: readonly Bytes[]): BigUint64Array<ArrayBuffer> {
   return BigUint64Array.from(arrays, (array) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(array)));
+}
+
+/** The library as contestants: with the best instructions of this processor, and with older ones. Its tables are made beforehand. */
+export function libisal(shape: Shape, symbols: readonly Bytes[]): (Contestant | Absent)[] {
+  const isal = Libisal.open();
+  if (typeof isal === "string") return [{ name: "libisal", why: isal }];
+  const { data: k, parity: m, symbolSize, lost } = shape;
+  const matrix = isal.cauchy1(k + m, k);
+  const made = symbols.slice(0, m).map(() => new Uint8Array(symbolSize));
+  const parityTables = isal.tables(k, matrix.slice(k * k));
+  const [from, to] = [addresses(symbols), addresses(made)];
+
+  const left = symbols.flatMap((_, j) => lost.includes(j) ? [] : [j]);
+  const rows = [...left, ...lost.map((_, i) => k + i)];
+  const have = rows.map((index) => index < k ? symbols[index] : made[index - k]);
+  const repaired = lost.map(() => new Uint8Array(symbolSize));
+  const [source, target] = [addresses(have), addresses(repaired)];
+  const repairTables = () => {
+    const chosen = new Uint8Array(k * k);
+    rows.forEach((index, i) => chosen.set(matrix.subarray(index * k, (index + 1) * k), i * k));
+    const inverse = isal.invert(chosen, k);
+    const wanted = new Uint8Array(lost.length * k);
+    lost.forEach((index, i) => wanted.set(inverse.subarray(index * k, (index + 1) * k), i * k));
+    return isal.tables(k, wanted);
+  };
+  const ready = repairTables();
+
+  const variants: [string, Variant][] = [
+    ["libisal", "ec_encode_data"],
+    ["libisal, AVX2", "ec_encode_data_avx2"],
+    ["libisal, SSE", "ec_encode_data_sse"],
+  ];
+  const contestants: Contestant[] = variants.filter(([, variant]) => isal.has(variant)).map(
+    ([name, variant]) => {
+      const encode = () => isal.combine(variant, symbolSize, parityTables, from, to);
+      const decode = () => isal.combine(variant, symbolSize, ready, source, target);
+      encode();
+      decode();
+      lost.forEach((index, i) => prove(name, repaired[i], symbols[index]));
+      return { name, encode: timed(encode), decode: timed(decode) };
+    },
+  );
+  const decode = () => isal.combine("ec_encode_data", symbolSize, repairTables(), source, target);
+  contestants.push({ name: "libisal, and inverting", decode: timed(decode), close: () => isal.close() });
+  return contestants;
 }
