@@ -14,20 +14,23 @@ export const STRIDE_MAX: number = CHUNK_HEADER_BYTES + Math.max(...symbolSizes);
 
 /** Columns that the kernel takes at once. Bytes. */
 const VECTOR_BYTES = 32;
-const ROWS_AT_ONCE = 4;
 
-const FACTORS = 256 * 32;
-const FACTORS_MAX = limits.blockSymbolsMax * limits.blockSymbolsMax;
-const OUT = FACTORS + FACTORS_MAX;
-const BLOCK = OUT + ROWS_AT_ONCE * roundUp(STRIDE_MAX);
+/** Functions of the kernel by the rows that they make, the most first. */
+const kernels = [{ rows: 4, sum: sum4 }, { rows: 2, sum: sum2 }, { rows: 1, sum: sum1 }];
+
+// Addresses: the tables of all factors, the factors of a call, a few rows of its result, the block.
+const TABLES_BYTES = 32;
+const FACTORS = 256 * TABLES_BYTES;
+const OUT = FACTORS + limits.blockSymbolsMax * limits.blockSymbolsMax;
+const BLOCK = OUT + kernels[0].rows * roundUp(STRIDE_MAX);
 
 const memoryBytes = new Uint8Array(memory.buffer);
 
 // The tables of factor f: its products with all lower halves of a byte, then with all upper halves.
 for (let factor = 0; factor < 256; factor++) {
   for (let half = 0; half < 16; half++) {
-    memoryBytes[factor * 32 + half] = multiply(factor, half);
-    memoryBytes[factor * 32 + 16 + half] = multiply(factor, half << 4);
+    memoryBytes[factor * TABLES_BYTES + half] = multiply(factor, half);
+    memoryBytes[factor * TABLES_BYTES + 16 + half] = multiply(factor, half << 4);
   }
 }
 
@@ -51,22 +54,21 @@ export function place(symbol: Uint8Array, index: number, { stride }: Shape): voi
 }
 
 /**
- * Makes of the loaded block each of `out`: the sum of all symbols, each times its factor. `rows` has a factor for each symbol, for each
- * of `out`.
+ * Makes of the loaded block each of `out`: the sum of all symbols, each times its factor. `factors` has one for each symbol, row by row:
+ * at most as many in all as a block can have symbols, squared.
  */
 export function combine(
   { count, symbolSize, stride }: Shape,
-  rows: Uint8Array,
+  factors: Uint8Array,
   out: readonly Uint8Array[],
 ): void {
   const size = roundUp(symbolSize);
-  memoryBytes.set(rows, FACTORS);
+  memoryBytes.set(factors, FACTORS);
   for (let row = 0; row < out.length;) {
-    const [at, left] = [FACTORS + row * count, out.length - row];
-    const [sum, rowsAtOnce] = left >= 4 ? [sum4, 4] : left >= 2 ? [sum2, 2] : [sum1, 1];
-    sum(at, count, BLOCK, stride, OUT, size);
-    for (let i = 0; i < rowsAtOnce; i++, row++) {
-      out[row].set(memoryBytes.subarray(OUT + i * size, OUT + i * size + out[row].length));
+    const { rows, sum } = kernels.find(({ rows }) => rows <= out.length - row)!;
+    sum(FACTORS + row * count, count, BLOCK, stride, OUT, size);
+    for (let from = OUT; from < OUT + rows * size; from += size, row++) {
+      out[row].set(memoryBytes.subarray(from, from + out[row].length));
     }
   }
 }

@@ -72,23 +72,25 @@ export class Libisal {
     return tables;
   }
 
-  /** Sums of products: `sources` and `targets` are lists of addresses, as {@linkcode addresses} makes them. */
+  /** Sums of products. */
   combine(
     variant: Variant,
     size: number,
     tables: Bytes,
-    sources: BigUint64Array<ArrayBuffer>,
-    targets: BigUint64Array<ArrayBuffer>,
+    sources: Addressed,
+    targets: Addressed,
   ): void {
     const call = this.#library.symbols[variant];
     if (!call) throw new Error(`${variant} is not there`);
-    call(size, sources.length, targets.length, tables, sources, targets);
+    const [k, rows] = [sources.arrays.length, targets.arrays.length];
+    call(size, k, rows, tables, sources.addresses, targets.addresses);
   }
 
-  /** Whether it was built for such a processor, and this one is. */
+  /** Whether it has such a variant, and this processor can run it. */
   has(variant: Variant): boolean {
+    if (variant === "ec_encode_data") return true;
     return this.#library.symbols[variant] !== null &&
-      (variant === "ec_encode_data" || Deno.build.arch === "x86_64");
+      processorHas(variant === "ec_encode_data_avx2" ? "avx2" : "ssse3");
   }
 
   /** Closes the library. */
@@ -97,9 +99,26 @@ export class Libisal {
   }
 }
 
-/** Where arrays lie. They must stay alive as long as the addresses are used. */
-export function addresses(arrays: readonly Bytes[]): BigUint64Array<ArrayBuffer> {
-  return BigUint64Array.from(arrays, (array) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(array)));
+/** Whether the processor has some instructions, by Linux's name for them. */
+function processorHas(flag: string): boolean {
+  try {
+    return /^flags\s*:(.*)$/m.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1].split(" ").includes(flag) ??
+      false;
+  } catch {
+    return false;
+  }
+}
+
+/** Arrays with their addresses. Whoever holds these keeps those alive. */
+export interface Addressed {
+  readonly arrays: readonly Bytes[];
+  readonly addresses: BigUint64Array<ArrayBuffer>;
+}
+
+/** Looks up where arrays lie. */
+export function addressed(arrays: readonly Bytes[]): Addressed {
+  const addressOf = (array: Bytes) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(array));
+  return { arrays, addresses: BigUint64Array.from(arrays, addressOf) };
 }
 
 /** The library as contestants: with the best instructions of this processor, and with older ones. Its tables are made beforehand. */
@@ -110,13 +129,13 @@ export function libisal(shape: Shape, symbols: readonly Bytes[]): (Contestant | 
   const matrix = isal.cauchy1(k + m, k);
   const made = symbols.slice(0, m).map(() => new Uint8Array(symbolSize));
   const parityTables = isal.tables(k, matrix.slice(k * k));
-  const [from, to] = [addresses(symbols), addresses(made)];
+  const [from, to] = [addressed(symbols), addressed(made)];
 
   const left = symbols.flatMap((_, j) => lost.includes(j) ? [] : [j]);
   const rows = [...left, ...lost.map((_, i) => k + i)];
   const have = rows.map((index) => index < k ? symbols[index] : made[index - k]);
   const repaired = lost.map(() => new Uint8Array(symbolSize));
-  const [source, target] = [addresses(have), addresses(repaired)];
+  const [source, target] = [addressed(have), addressed(repaired)];
   const repairTables = () => {
     const chosen = new Uint8Array(k * k);
     rows.forEach((index, i) => chosen.set(matrix.subarray(index * k, (index + 1) * k), i * k));

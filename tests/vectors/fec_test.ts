@@ -1,4 +1,4 @@
-import { addresses, Libisal } from "../../bench/_peers/libisal.ts";
+import { addressed, Libisal } from "../../bench/_peers/libisal.ts";
 import { cauchyRows } from "../../fec/cauchy.ts";
 import { BLOCK_INDEXES, type DataSymbols, makeParity, repair, symbolAt } from "../../fec/mod.ts";
 import { slowRow, slowSum } from "../../fec/_slow_code.ts";
@@ -90,7 +90,7 @@ testIsal("libisal: makes the same parity, and repairs with ours", (isal) => {
     const matrix = isal.cauchy1(k + made, k);
     const theirs = Array.from({ length: made }, () => new Uint8Array(size));
     const tables = isal.tables(k, matrix.slice(k * k));
-    isal.combine("ec_encode_data", size, tables, addresses(symbols), addresses(theirs));
+    isal.combine("ec_encode_data", size, tables, addressed(symbols), addressed(theirs));
     assertEquals(theirs, ours);
 
     // The first symbols are missing: what is at hand are the others, then parity.
@@ -98,7 +98,7 @@ testIsal("libisal: makes the same parity, and repairs with ours", (isal) => {
     const have = [...symbols, ...ours].slice(made);
     const repaired = Array.from({ length: made }, () => new Uint8Array(size));
     const repairTables = isal.tables(k, inverse.slice(0, made * k));
-    isal.combine("ec_encode_data", size, repairTables, addresses(have), addresses(repaired));
+    isal.combine("ec_encode_data", size, repairTables, addressed(have), addressed(repaired));
     assertEquals(repaired, symbols.slice(0, made));
   }
 });
