@@ -26,27 +26,29 @@ import { logarithms, ORDER, powers } from "./gf256.ts";
  * stead. `targets` are indexes of other symbols, data or parity. All of them are at most 254, and no two are the same; the caller has
  * seen to that.
  */
-export function cauchyRows(slots: readonly number[], targets: readonly number[]): Uint8Array<ArrayBuffer> {
-  const missing = slots.flatMap((index, j) => index === j ? [] : [j]);
-  const parity = missing.map((j) => slots[j]);
-  const weight = (index: number) => logProduct(index, missing) + ORDER - logProduct(index, parity);
-  const weights = slots.map(weight);
-  const rows = new Uint8Array(targets.length * slots.length);
-  let at = 0;
-  for (const target of targets) {
-    const own = weight(target);
-    for (let j = 0; j < slots.length; j++) {
-      rows[at++] = powers[(weights[j] - own - logarithms[target ^ slots[j]] + 3 * ORDER) % ORDER];
+export function cauchyRows(slots: Uint8Array, targets: Uint8Array): Uint8Array<ArrayBuffer> {
+  const k = slots.length;
+  const missing: number[] = [];
+  for (let j = 0; j < k; j++) if (slots[j] !== j) missing.push(j);
+  const weights = new Uint8Array(k);
+  for (let j = 0; j < k; j++) weights[j] = logWeight(slots[j], missing, slots);
+  const rows = new Uint8Array(targets.length * k);
+  for (let row = 0; row < targets.length; row++) {
+    const target = targets[row];
+    const own = 2 * ORDER - logWeight(target, missing, slots);
+    for (let j = 0; j < k; j++) {
+      rows[row * k + j] = powers[weights[j] + own - logarithms[target ^ slots[j]]];
     }
   }
   return rows;
 }
 
-/** The logarithm of the product of (index ^ point) over all other points: 0 to 254. */
-function logProduct(index: number, points: readonly number[]): number {
+/** The logarithm of g(index): 0 to 254. */
+function logWeight(index: number, missing: readonly number[], slots: Uint8Array): number {
   let sum = 0;
-  for (const point of points) {
-    if (point !== index) sum += logarithms[index ^ point];
+  for (const m of missing) {
+    // The logarithm of 0 stands as 0: that leaves out the point itself.
+    sum += logarithms[index ^ m] + ORDER - logarithms[index ^ slots[m]];
   }
   return sum % ORDER;
 }

@@ -11,14 +11,14 @@ export const POLYNOMIAL = 0x11d;
 /** Bytes but 0, which is also the order of the generator: its logarithms count modulo this. */
 export const ORDER = 255;
 
-/** `powers[i]` is 2^i in the field, for 0 to 509: a sum of two logarithms needs no reduction. */
-export const powers: Uint8Array = new Uint8Array(2 * ORDER);
+/** `powers[i]` is 2^i in the field, for 0 to 764: sums of three logarithms need no reduction. */
+export const powers: Uint8Array = new Uint8Array(3 * ORDER);
 
-/** `logarithms[2^i]` is i, 0 to 254. That of 0 does not exist; it stands as 0 here and must not be used. */
+/** `logarithms[2^i]` is i, 0 to 254. 0 has none; it stands as 0, as that of 1 does. */
 export const logarithms: Uint8Array = new Uint8Array(256);
 
 for (let i = 0, power = 1; i < ORDER; i++) {
-  powers[i] = powers[i + ORDER] = power;
+  powers[i] = powers[i + ORDER] = powers[i + 2 * ORDER] = power;
   logarithms[power] = i;
   power <<= 1;
   if (power > 255) power ^= POLYNOMIAL;

@@ -1,6 +1,6 @@
 /**
  * Repairing what got lost: systematic Reed-Solomon over GF(2^8) with a Cauchy matrix. A block of k data symbols (1 to 128) has up to
- * 255 - k parity symbols, and any k of them all give back the rest. How a piece falls into blocks is `blockPlan` of `codec`.
+ * 255 - k parity symbols, and any k of them all give back the rest. A piece falls into blocks as `blockPlan` of `codec` says.
  *
  * Promised: the bytes are those of `docs/protocol.md`, and of any library that makes 1 / (i ^ j) under 0x11D its parity matrix; a
  * call keeps nothing and takes no memory that grows; wrong shapes are declared errors. Not promised: to notice a symbol that is
@@ -24,4 +24,5 @@
  *
  * @module
  */
+export * from "./piece_blocks.ts";
 export * from "./reed_solomon.ts";

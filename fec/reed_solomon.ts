@@ -1,13 +1,11 @@
-import { CHUNK_HEADER_BYTES, symbolSizes } from "../codec/mod.ts";
 import { limits, RgtpError } from "../core/mod.ts";
+import { combine, load, place, STRIDE_MAX } from "./_kernel.ts";
 import { cauchyRows } from "./cauchy.ts";
-import { multiply } from "./gf256.ts";
 
-/** Symbols of a block have the indexes 0 to 254: data first, then parity. */
+export { STRIDE_MAX };
+
+/** How many indexes a block has: 0 to 254, data first, then parity. */
 export const BLOCK_INDEXES = 255;
-
-/** The largest distance between two symbols: that of the largest packets. Bytes. */
-export const STRIDE_MAX: number = CHUNK_HEADER_BYTES + Math.max(...symbolSizes);
 
 /** Where the data symbols of one block lie: at equal distances in one array, as in a piece, or in packets with a header before each. */
 export interface DataSymbols {
@@ -35,15 +33,15 @@ export interface DataSymbols {
  */
 export function makeParity(data: DataSymbols, first: number, out: readonly Uint8Array[]): void {
   checkData(data);
-  const last = first + out.length - 1;
-  if (!Number.isInteger(first) || first < data.count || last >= BLOCK_INDEXES) {
-    throw new RangeError(
-      `parity of a block of ${data.count} data symbols has the indexes ${data.count} to 254, not ${first} to ${last}`,
-    );
+  if (out.length > 0) {
+    checkParityIndex(first, data);
+    checkParityIndex(first + out.length - 1, data);
   }
-  for (const symbol of out) checkParity(symbol, data.symbolSize);
-  const slots = Array.from({ length: data.count }, (_, j) => j);
-  combine(data, slots, new Map(), out.map((_, i) => first + i), out);
+  for (const symbol of out) checkParitySymbol(symbol, data);
+  const targets = new Uint8Array(out.length);
+  for (let i = 0; i < targets.length; i++) targets[i] = first + i;
+  load(data);
+  combine(data, cauchyRows(ownSlots(data), targets), out);
 }
 
 /**
@@ -53,9 +51,9 @@ export function makeParity(data: DataSymbols, first: number, out: readonly Uint8
  *
  * @param data the block; all of its symbols are taken for right but the missing ones
  * @param missing indexes of data symbols, none twice
- * @param parity symbols by their indexes (`data.count` to 254), `symbolSize` bytes each; what is beyond the need is not used
- * @throws {RgtpError} FEC_FAIL when there are fewer parity symbols than missing ones
- * @throws {RangeError} when sizes or indexes are not as said here
+ * @param parity symbols by their indexes (`data.count` to 254), `symbolSize` bytes each; what is beyond the need is not looked at
+ * @throws {RgtpError} FEC_FAIL when there are fewer parity symbols than missing ones; nothing is written then
+ * @throws {RangeError} when sizes or indexes are not as said here; nothing is written then
  */
 export function repair(
   data: DataSymbols,
@@ -63,61 +61,44 @@ export function repair(
   parity: ReadonlyMap<number, Uint8Array>,
 ): void {
   checkData(data);
-  const slots = Array.from({ length: data.count }, (_, j) => j);
+  const slots = ownSlots(data);
   const spare = parity.entries();
+  const instead: Uint8Array[] = [];
   for (const index of missing) {
     if (slots[index] !== index) {
-      throw new RangeError(`${index} is no data symbol of ${data.count}, or stands twice`);
+      throw new RangeError(`${index} is no data symbol of a block of ${data.count}, or stands twice`);
     }
     const next = spare.next();
-    if (next.done) {
-      throw new RgtpError(
-        "FEC_FAIL",
-        `a block misses ${missing.length} of ${data.count} data symbols and has ${parity.size} of parity: ` +
-          `it needs ${missing.length - parity.size} more symbols`,
-        { data: { missing: missing.length, parity: parity.size } },
-      );
-    }
-    const [instead, symbol] = next.value;
-    if (!Number.isInteger(instead) || instead < data.count || instead >= BLOCK_INDEXES) {
-      throw new RangeError(`${instead} is no parity symbol of a block of ${data.count}`);
-    }
-    checkParity(symbol, data.symbolSize);
-    slots[index] = instead;
+    if (next.done) throw tooFew(missing.length, parity.size);
+    const [parityIndex, symbol] = next.value;
+    checkParityIndex(parityIndex, data);
+    checkParitySymbol(symbol, data);
+    slots[index] = parityIndex;
+    instead.push(symbol);
   }
-  combine(data, slots, parity, missing, missing.map((index) => symbolAt(data, index)));
+  load(data);
+  missing.forEach((index, i) => place(instead[i], index, data));
+  combine(data, cauchyRows(slots, Uint8Array.from(missing)), missing.map((index) => symbolAt(data, index)));
 }
 
-/** One data symbol, in place: short when it is the last and that one is. */
+/** One data symbol, where it lies: short when it is the last and that one is. */
 export function symbolAt({ bytes, symbolSize, stride }: DataSymbols, index: number): Uint8Array {
   return bytes.subarray(index * stride, index * stride + symbolSize);
 }
 
-function combine(
-  data: DataSymbols,
-  slots: readonly number[],
-  parity: ReadonlyMap<number, Uint8Array>,
-  targets: readonly number[],
-  out: readonly Uint8Array[],
-): void {
-  const rows = cauchyRows(slots, targets);
-  const sources = slots.map((index, j) => index === j ? symbolAt(data, j) : parity.get(index)!);
-  out.forEach((symbol, row) => {
-    symbol.fill(0);
-    sources.forEach((source, j) => {
-      const factor = rows[row * slots.length + j];
-      const length = Math.min(symbol.length, source.length);
-      for (let at = 0; at < length; at++) symbol[at] ^= multiply(factor, source[at]);
-    });
-  });
+/** Every data symbol in its own place. */
+function ownSlots({ count }: DataSymbols): Uint8Array<ArrayBuffer> {
+  const slots = new Uint8Array(count);
+  for (let j = 0; j < count; j++) slots[j] = j;
+  return slots;
 }
 
 function checkData({ bytes, count, symbolSize, stride }: DataSymbols): void {
   if (!Number.isInteger(count) || count < 1 || count > limits.blockSymbolsMax) {
     throw new RangeError(`a block has 1 to ${limits.blockSymbolsMax} data symbols, not ${count}`);
   }
-  if (!Number.isInteger(symbolSize) || symbolSize < 1) {
-    throw new RangeError(`a symbol has at least 1 byte, not ${symbolSize}`);
+  if (!Number.isInteger(symbolSize) || symbolSize < 1 || symbolSize > STRIDE_MAX) {
+    throw new RangeError(`a symbol has 1 to ${STRIDE_MAX} bytes, not ${symbolSize}`);
   }
   if (!Number.isInteger(stride) || stride < symbolSize || stride > STRIDE_MAX) {
     throw new RangeError(
@@ -135,8 +116,24 @@ function checkData({ bytes, count, symbolSize, stride }: DataSymbols): void {
   }
 }
 
-function checkParity(symbol: Uint8Array, symbolSize: number): void {
+function checkParityIndex(index: number, { count }: DataSymbols): void {
+  if (!Number.isInteger(index) || index < count || index >= BLOCK_INDEXES) {
+    throw new RangeError(
+      `parity of a block of ${count} has the indexes ${count} to ${BLOCK_INDEXES - 1}, not ${index}`,
+    );
+  }
+}
+
+function checkParitySymbol(symbol: Uint8Array, { symbolSize }: DataSymbols): void {
   if (symbol.length !== symbolSize) {
     throw new RangeError(`a parity symbol has ${symbolSize} bytes here, not ${symbol.length}`);
   }
+}
+
+function tooFew(missing: number, parity: number): RgtpError {
+  return new RgtpError(
+    "FEC_FAIL",
+    `a block misses ${missing} data symbols and has ${parity} of parity: ${missing - parity} more are needed`,
+    { data: { missing, parity } },
+  );
 }

@@ -31,7 +31,7 @@ const rooms: readonly { readonly path: string; readonly knows: readonly string[]
   { path: "transport/", knows: [...base, ...transport] },
   { path: "mod.ts", knows: [...base, "transport/"] },
   { path: "cli/", knows: [...base, ...transport, "mod.ts", "deno.json"] },
-  { path: "bench/", knows: [...base, ...transport, "mod.ts"] },
+  { path: "bench/", knows: [...base, ...transport, "mod.ts", "tools/"] },
   { path: "examples/", knows: [] },
   { path: "tools/", knows: [] },
 ];
@@ -44,6 +44,7 @@ const NO_USE_SANS_IO =
 /** Packages, and where alone they may be imported. */
 const packages: readonly { readonly name: RegExp; readonly where: RegExp }[] = [
   { name: /^@noble\//, where: /^crypto\// },
+  { name: /^assemblyscript\//, where: /^tools\/build_kernel\.ts$/ },
   { name: /^@std\/assert\//, where: /^tests\/_assert\.ts$/ },
   { name: /^@std\/cli\//, where: /^cli\/_args\.ts$/ },
   { name: /^@std\/msgpack\//, where: /^codec\/msgpack\.ts$/ },
@@ -52,7 +53,7 @@ const packages: readonly { readonly name: RegExp; readonly where: RegExp }[] = [
 ];
 
 /** Where foreign functions may be called. */
-const FFI = /^(transport\/link|crypto\/native|tests\/lab)\//;
+const FFI = /^(transport\/link|crypto\/native|tests\/lab|bench\/_peers)\//;
 
 /** Files of more than 500 lines, and why each is one file all the same. */
 const longFiles: Readonly<Record<string, string>> = {
@@ -137,7 +138,7 @@ Deno.test("core, codec and the machines use no clock, timer, randomness or runti
   assertEquals(wrong, []);
 });
 
-Deno.test("foreign functions are called in links, the native engine and labs alone", () => {
+Deno.test("foreign functions are called in links, the native engine, labs and peers of benchmarks alone", () => {
   const wrong = [...facts].flatMap(([file, { uses }]) =>
     FFI.test(file)
       ? []
