@@ -1,6 +1,6 @@
-import { blockPlan, blockStart, blockSymbols } from "../../codec/geometry.ts";
+import { blockPlan, blockSymbols } from "../../codec/geometry.ts";
 import { CHUNK_HEADER_BYTES, writeChunkHeader } from "../../codec/packet.ts";
-import { makeParity } from "../../fec/mod.ts";
+import { blockData, makeParity } from "../../fec/mod.ts";
 import { packetsKey, RecentPackets } from "./_recent_packets.ts";
 
 /** Parity symbols of one block of a piece. */
@@ -73,14 +73,12 @@ function addParity(
 ): void {
   const plan = blockPlan(pieceBytes, symbolSize);
   const stride = CHUNK_HEADER_BYTES + symbolSize;
-  const start = blockStart(plan, block);
   const symbols = blockSymbols(plan, block);
-  const end = Math.min(dataPackets.length, (start + symbols) * stride);
-  const bytes = dataPackets.subarray(start * stride + CHUNK_HEADER_BYTES, end);
   const made: Uint8Array[] = [];
   for (let at = from * stride; at < out.length; at += stride) {
     writeChunkHeader(out.subarray(at, at + CHUNK_HEADER_BYTES), block, symbols + at / stride, piece);
     made.push(out.subarray(at + CHUNK_HEADER_BYTES, at + stride));
   }
-  makeParity({ bytes, count: symbols, symbolSize, stride }, symbols + from, made);
+  const data = dataPackets.subarray(CHUNK_HEADER_BYTES);
+  makeParity(blockData(data, plan, block, symbolSize, CHUNK_HEADER_BYTES), symbols + from, made);
 }

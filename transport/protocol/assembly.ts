@@ -1,7 +1,7 @@
 import { blockPlan, blockStart, blockSymbols } from "../../codec/geometry.ts";
 import type { BlockPlan } from "../../codec/geometry.ts";
 import { CHUNK_HEADER_BYTES, chunkDataBlock, chunkDataIndex } from "../../codec/packet.ts";
-import { BLOCK_INDEXES, repair } from "../../fec/mod.ts";
+import { BLOCK_INDEXES, blockData, repair } from "../../fec/mod.ts";
 
 const NEEDED = 0;
 const GOT = 0xffffffff;
@@ -120,11 +120,9 @@ export class Assembly {
 
   /** Makes what is missing of the data from the parity that is here. The piece is whole. */
   repair(): void {
-    const { symbolSize, bytes } = this;
-    for (const { start, symbols, missing, parity } of this.#blocks) {
+    for (const { number, missing, parity } of this.#blocks) {
       if (missing.length === 0) continue;
-      const data = bytes.subarray(start * symbolSize, (start + symbols) * symbolSize);
-      repair({ bytes: data, count: symbols, symbolSize, stride: symbolSize }, missing, parity);
+      repair(blockData(this.bytes, this.#plan, number, this.symbolSize), missing, parity);
     }
   }
 }
