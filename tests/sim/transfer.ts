@@ -23,7 +23,7 @@ import type { Exposed } from "../../transport/protocol/exposed.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
 import type { PullerOptions, PullerOutput } from "../../transport/protocol/puller.ts";
 import { ChunkOpener } from "../../transport/puller_shell.ts";
-import type { PathOptions } from "./network.ts";
+import type { PathOptions, PathRule } from "./path.ts";
 import { seededRandom } from "./random.ts";
 import { World } from "./world.ts";
 import type { SimHost } from "./world.ts";
@@ -167,13 +167,13 @@ export class SimExposer implements SimHost {
   revoke(): void {
     const id = ticketId(this.#exposure.engine, this.#exposure.psk);
     this.revoked.add(id.toHex());
-    this.machine.revoke(this.#world.now, id);
+    this.machine.revoke(this.#now, id);
     this.drain();
   }
 
   /** Stops to expose it. */
   withdraw(): void {
-    this.machine.withdraw(this.#world.now, this.#exposure.sealed.id);
+    this.machine.withdraw(this.#now, this.#exposure.sealed.id);
     this.drain();
   }
 
@@ -185,6 +185,10 @@ export class SimExposer implements SimHost {
       drain(this.machine, (output) => this.#perform(output, served));
     } while (served.length > 0);
     served = [];
+  }
+
+  get #now(): number {
+    return this.#world.clockOf(this);
   }
 
   #access(id: Uint8Array): Uint8Array | "denied" {
@@ -206,16 +210,17 @@ export class SimExposer implements SimHost {
     const packets = this.#exposure.sealed.store.packets(piece, symbolSize);
     const stride = CHUNK_HEADER_BYTES + symbolSize;
     for (let i = first; packets && i < first + count; i++) {
-      const packet = packets.slice(i * stride, (i + 1) * stride);
+      // Stamped where it lies, as the shell does it: the world copies what it is given.
+      const packet = packets.subarray(i * stride, (i + 1) * stride);
       stampChunkHeader(packet, 0, puller.tag, request, receipt);
       this.#send(puller.address, packet);
     }
-    served.push(() => this.machine.handleServed(this.#world.now, puller, packets !== undefined));
+    served.push(() => this.machine.handleServed(this.#now, puller, packets !== undefined));
   }
 
   #check(): void {
-    if (this.#crashed) return;
-    checkMachine(this.machine, this.#world.now);
+    if (this.#crashed || this.#world.isAsleep(this)) return;
+    checkMachine(this.machine, this.#now);
     const { liveTokens, answers, answerBytes, handshakes, refusals } = this.machine.memory;
     expectAtMost("live tokens", liveTokens, limits.liveTokensMax);
     expectAtMost("answers", answers, limits.answerQueueEntriesMax);
@@ -338,15 +343,20 @@ export class SimPuller implements SimHost {
   drain(): void {
     const reports: (() => void)[] = [];
     drain(this.machine, (output) => this.#perform(output, reports));
-    for (const report of reports) this.#world.at(this.#world.now + (this.#options.storeMs ?? 0), report);
+    const at = this.#world.now + (this.#options.storeMs ?? 0);
+    for (const report of reports) this.#world.at(at, () => this.#world.act(this, report));
     this.piecesMost = Math.max(this.piecesMost, this.machine.memory.pieces);
+  }
+
+  get #now(): number {
+    return this.#world.clockOf(this);
   }
 
   #perform(output: PullerOutput, reports: (() => void)[]): void {
     const report = (change: (now: number) => void) =>
       reports.push(() => {
         if (this.#crashed) return;
-        change(this.#world.now);
+        change(this.#now);
         this.drain();
       });
     if (output.kind === "send") {
@@ -410,8 +420,8 @@ export class SimPuller implements SimHost {
   }
 
   #check(): void {
-    if (this.#crashed) return;
-    checkMachine(this.machine, this.#world.now);
+    if (this.#crashed || this.#world.isAsleep(this)) return;
+    checkMachine(this.machine, this.#now);
     const { pieces, awaitingLeaves, symbolsUnderWay } = this.machine.memory;
     expectAtMost("pieces in hand", pieces, this.#piecesMax);
     expectAtMost("pieces that wait for leaves", awaitingLeaves, pieces);
@@ -442,7 +452,7 @@ export interface SimTransfer {
 /** How a {@linkcode SimTransfer} is made. */
 export interface SimTransferOptions {
   /** All paths. */
-  readonly path?: Partial<PathOptions>;
+  readonly path?: Partial<PathOptions> | PathRule;
   /** The exposer's machine. */
   readonly exposer?: Partial<ExposerOptions>;
   /** The puller. */
@@ -455,7 +465,8 @@ export function simTransfer(
   exposure: SimExposure,
   options: SimTransferOptions = {},
 ): SimTransfer {
-  const world = new World({ seed, path: { delayMs: 10, ...options.path } });
+  const { path } = options;
+  const world = new World({ seed, path: typeof path === "function" ? path : { delayMs: 10, ...path } });
   const exposer = new SimExposer(world, exposerAddress, exposure, options.exposer);
   const puller = new SimPuller(world, pullerAddress, exposerAddress, exposure, options.puller);
   return { world, exposure, exposer, puller };

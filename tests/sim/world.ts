@@ -1,7 +1,9 @@
 import { type Address, formatAddress } from "../../codec/address.ts";
-import { type Delivery, type PathOptions, SimNetwork } from "./network.ts";
+import { type Delivery, SimNetwork } from "./network.ts";
+import type { PathOptions, PathRule } from "./path.ts";
+import { type SeededRandom, seededRandom } from "./random.ts";
 
-/** A program in the simulation. All times are virtual milliseconds. */
+/** A program in the simulation. Its times are virtual milliseconds of its own clock: see {@linkcode World.clockOf}. */
 export interface SimHost {
   /** Where its packets arrive. */
   readonly address: Address;
@@ -17,12 +19,15 @@ export interface SimHost {
 export interface WorldOptions {
   /** All chance comes from it. */
   readonly seed: number;
-  /** What all paths do, unless `world.network.setPath` says otherwise. */
-  readonly path?: Partial<PathOptions>;
+  /** What all paths do, unless `world.network` is told otherwise. */
+  readonly path?: Partial<PathOptions> | PathRule;
 }
 
 /** Steps in which the clock does not move before the run is given up as a host that spins. */
 const stepsWithoutTimeMax = 100_000;
+
+/** What a socket holds for a program that does not read, packets: about what Linux allows by default. */
+const RECEIVE_PACKETS = 92;
 
 /** Hosts, the network between them, and the one clock. Nothing happens but by {@linkcode World.run}. */
 export class World {
@@ -31,8 +36,12 @@ export class World {
   /** The network. */
   readonly network: SimNetwork;
   readonly #hosts = new Map<string, SimHost>();
+  /** Clocks that do not show the world's time, and those who sleep. */
+  readonly #clocks = new WeakMap<SimHost, HostClock>();
   readonly #events = new EventHeap();
   readonly #checks: (() => void)[] = [];
+  /** Whether who wakes sees its timers or its packets first. */
+  readonly #wakeChance: SeededRandom;
   #now = 0;
   #steps = 0;
 
@@ -40,6 +49,7 @@ export class World {
   constructor(options: WorldOptions) {
     this.seed = options.seed;
     this.network = new SimNetwork(options.seed, options.path);
+    this.#wakeChance = seededRandom(options.seed, "waking");
   }
 
   /** Virtual time, ms. */
@@ -62,6 +72,44 @@ export class World {
   /** Removes the host at an address, as a crash does: packets to it vanish. */
   remove(address: Address): void {
     this.#hosts.delete(formatAddress(address));
+  }
+
+  /** What a host's own clock shows: the world's time, and what it has been set forward by. */
+  clockOf(host: SimHost): number {
+    return this.#now + (this.#clocks.get(host)?.aheadMs ?? 0);
+  }
+
+  /** Sets a host's clock forward, as a hypervisor does that has moved the machine. Monotonic clocks are never set back. */
+  stepClock(host: SimHost, byMs: number): void {
+    this.#clockFor(host).aheadMs += byMs;
+    this.#expire(host);
+  }
+
+  /**
+   * Stops a host for a while, as a full processor or `kill -STOP` does, while time goes on. Its socket holds the first
+   * `receivePackets` that arrive; they and what has expired meet it at once when it wakes, in either order.
+   */
+  suspend(host: SimHost, forMs: number, receivePackets = RECEIVE_PACKETS): void {
+    const clock = this.#clockFor(host);
+    clock.asleep ??= { later: [], packets: 0, receivePackets, until: 0 };
+    const { asleep } = clock;
+    asleep.until = Math.max(asleep.until, this.#now + forMs);
+    this.at(
+      this.#now + forMs,
+      () => asleep === clock.asleep && this.#now >= asleep.until && this.#wake(host),
+    );
+  }
+
+  /** Whether a host is suspended. */
+  isAsleep(host: SimHost): boolean {
+    return this.#clocks.get(host)?.asleep !== undefined;
+  }
+
+  /** Lets a host do something: now, or as soon as it is awake. */
+  act(host: SimHost, action: () => void): void {
+    const asleep = this.#clocks.get(host)?.asleep;
+    if (asleep) asleep.later.push(action);
+    else action();
   }
 
   /** Sends a packet now. The bytes are copied. */
@@ -115,19 +163,53 @@ export class World {
     let time = this.#events.earliest();
     let due: SimHost | undefined;
     for (const host of this.#hosts.values()) {
-      const deadline = host.deadline();
-      if (Number.isNaN(deadline)) throw new Error(`the deadline of ${formatAddress(host.address)} is NaN`);
+      const deadline = this.#deadline(host);
       if (deadline >= time) continue;
       time = deadline;
       due = host;
     }
     if (due === undefined) return { time, act: () => this.#events.pop()?.() };
     const host = due;
-    return { time, act: () => host.timeout(this.#now) };
+    return { time, act: () => host.timeout(this.clockOf(host)) };
+  }
+
+  /** When a host is to be woken, in the world's time. */
+  #deadline(host: SimHost): number {
+    const clock = this.#clocks.get(host);
+    if (clock?.asleep) return Infinity;
+    const deadline = host.deadline();
+    if (Number.isNaN(deadline)) throw new Error(`the deadline of ${formatAddress(host.address)} is NaN`);
+    return clock ? deadline - clock.aheadMs : deadline;
   }
 
   #deliver({ from, to, bytes }: Delivery): void {
-    this.#hosts.get(formatAddress(to))?.deliver(this.#now, from, bytes);
+    const host = this.#hosts.get(formatAddress(to));
+    if (!host) return;
+    const asleep = this.#clocks.get(host)?.asleep;
+    if (!asleep) return host.deliver(this.clockOf(host), from, bytes);
+    if (asleep.packets++ >= asleep.receivePackets) return;
+    asleep.later.push(() => this.#deliver({ at: this.#now, from, to, bytes }));
+  }
+
+  #clockFor(host: SimHost): HostClock {
+    let clock = this.#clocks.get(host);
+    if (!clock) this.#clocks.set(host, clock = { aheadMs: 0, asleep: undefined });
+    return clock;
+  }
+
+  /** All that has waited for a host happens in one step: whichever comes first, it must get by with what has passed. */
+  #wake(host: SimHost): void {
+    const clock = this.#clockFor(host);
+    const later = clock.asleep?.later ?? [];
+    clock.asleep = undefined;
+    if (this.#wakeChance.chance(0.5)) this.#expire(host);
+    for (const action of later) action();
+    this.#expire(host);
+  }
+
+  #expire(host: SimHost): void {
+    const isHere = this.#hosts.get(formatAddress(host.address)) === host;
+    if (isHere && this.#deadline(host) <= this.#now) host.timeout(this.clockOf(host));
   }
 
   #failure(cause: unknown): Error {
@@ -145,6 +227,21 @@ export class World {
 export function simSeeds(...seeds: number[]): number[] {
   const chosen = Deno.env.get("SIM_SEED");
   return chosen === undefined ? seeds : [Number(chosen)];
+}
+
+/** How a host's time differs from the world's. */
+interface HostClock {
+  aheadMs: number;
+  asleep: Sleep | undefined;
+}
+
+interface Sleep {
+  /** What meets the host when it wakes, in order. */
+  readonly later: (() => void)[];
+  readonly receivePackets: number;
+  /** Packets that have come. */
+  packets: number;
+  until: number;
 }
 
 interface Entry {
