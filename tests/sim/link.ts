@@ -49,23 +49,28 @@ export class Link {
   }
 }
 
+type BurstOptions = Pick<PathOptions, "burstLossRate" | "burstPackets" | "burstMs">;
+
 /**
  * Loss in bursts (Gilbert 1960): two states, one of which loses everything. A burst ends with each packet with probability 1/L, and begins
- * with p / (L (1 - p)), so that its mean length is L packets and the mean loss p.
+ * with p / (L (1 - p)), so that its mean length is L packets and the mean loss p. What is rarely used would stay in a burst for long:
+ * so one also ends with time.
  */
 export class Bursts {
   readonly #random: SeededRandom;
-  #inBurst = false;
+  /** When the present burst began, ms; undefined between bursts. */
+  #since: number | undefined;
 
   constructor(random: SeededRandom) {
     this.#random = random;
   }
 
-  /** Whether the next packet is lost. */
-  lost({ burstLossRate, burstPackets }: Pick<PathOptions, "burstLossRate" | "burstPackets">): boolean {
-    if (burstLossRate === 0) return this.#inBurst = false;
-    const change = this.#inBurst ? 1 / burstPackets : burstLossRate / (burstPackets * (1 - burstLossRate));
-    if (this.#random.chance(change)) this.#inBurst = !this.#inBurst;
-    return this.#inBurst;
+  /** Whether a packet is lost that comes at `now`. */
+  lost(now: number, { burstLossRate, burstPackets, burstMs }: BurstOptions): boolean {
+    if (this.#since !== undefined && now - this.#since > burstMs) this.#since = undefined;
+    const inBurst = this.#since !== undefined;
+    const change = inBurst ? 1 / burstPackets : burstLossRate / (burstPackets * (1 - burstLossRate));
+    if (this.#random.chance(change)) this.#since = inBurst ? undefined : now;
+    return this.#since !== undefined;
   }
 }

@@ -210,7 +210,7 @@ class Path {
     if (wireBytes > options.mtu) return "mtuDrops";
     const left = this.link.carry(now, wireBytes, options);
     if (typeof left === "string") return left;
-    const inBurst = this.#bursts.lost(options);
+    const inBurst = this.#bursts.lost(now, options);
     if (fate.lost) return "lost";
     return inBurst ? "burstLost" : { left, ...fate };
   }

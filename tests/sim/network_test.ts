@@ -1,4 +1,11 @@
-import { assert, assertAlmostEquals, assertEquals, assertLessOrEqual, assertNotEquals } from "../_assert.ts";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertGreater,
+  assertLessOrEqual,
+  assertNotEquals,
+} from "../_assert.ts";
 import { type Delivery, type Passage, SimNetwork } from "./network.ts";
 import { HEADER_BYTES } from "./path.ts";
 import type { PathOptions, PathRule } from "./path.ts";
@@ -144,6 +151,15 @@ Deno.test("network: loss in bursts has the mean loss and the mean length that we
     assertAlmostEquals(1 - here.size / count, burstLossRate, tolerance(burstLossRate, throws));
     assertAlmostEquals((count - here.size) / bursts / burstPackets, 1, 5 / Math.sqrt(bursts));
   }
+});
+
+Deno.test("network: a burst is over when its time is, however few packets it has met", () => {
+  // One packet a second; each burst would last for a thousand of them.
+  const rare = { everyMs: 1000, count: 2000, length: 4 };
+  const path = { burstLossRate: 0.5, burstPackets: 1000 };
+  assertGreater(run(7, path, rare).network.stats.burstLost, 500);
+  const { burstLost } = run(7, { ...path, burstMs: 500 }, rare).network.stats;
+  assert(burstLost > 0 && burstLost < 20, `${burstLost}`);
 });
 
 Deno.test("network: jitter that keeps the order delays those behind, and nobody beyond its bound", () => {

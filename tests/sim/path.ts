@@ -29,6 +29,8 @@ export interface PathOptions {
   readonly burstLossRate: number;
   /** Mean length of a burst, packets: at least 1. */
   readonly burstPackets: number;
+  /** After which a burst is over, ms, however few packets it has met. */
+  readonly burstMs: number;
 
   /** Every packet takes this long, ms, after it has left the queue. */
   readonly delayMs: number;
@@ -61,6 +63,7 @@ export const perfectPath: PathOptions = Object.freeze({
   lossRate: 0,
   burstLossRate: 0,
   burstPackets: 1,
+  burstMs: Infinity,
   delayMs: 0,
   jitterMs: 0,
   jitterKeepsOrder: false,

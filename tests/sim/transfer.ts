@@ -66,7 +66,8 @@ export async function simExposure(
 ): Promise<SimExposure> {
   const { chunkSize = 65_536, engine = nativeEngine } = options;
   const { bytes: random, uint32 } = seededRandom(seed, "content");
-  const words = Uint32Array.from({ length: Math.ceil(bytes / 4) }, uint32);
+  const words = new Uint32Array(Math.ceil(bytes / 4));
+  for (let i = 0; i < words.length; i++) words[i] = uint32();
   const plaintext = new Uint8Array(words.buffer, 0, bytes);
   const identity = createIdentity(engine, random(32));
   const secret = exposerSecret(engine, identity);

@@ -47,8 +47,8 @@ export const weathers = {
   "loss 10 %": bothWays({ ...clean, lossRate: 0.1 }),
   "loss 30 %": bothWays({ ...clean, lossRate: 0.3 }),
   "loss 50 %": bothWays({ ...clean, lossRate: 0.5 }),
-  "bursts": bothWays({ ...clean, burstLossRate: 0.02, burstPackets: 8 }),
-  "long bursts": bothWays({ ...clean, burstLossRate: 0.05, burstPackets: 50 }),
+  "bursts": bothWays({ ...clean, burstLossRate: 0.02, burstPackets: 8, burstMs: 100 }),
+  "long bursts": bothWays({ ...clean, burstLossRate: 0.05, burstPackets: 50, burstMs: 100 }),
   "2 s of queue": bothWays({ delayMs: 20, bytesPerSecond: mbit(2), queueMs: 2000 }),
   "satellite": {
     down: { delayMs: 300, bytesPerSecond: mbit(50), queueMs: 300, lossRate: 0.005 },
@@ -74,6 +74,7 @@ export const weathers = {
     jitterKeepsOrder: true,
     burstLossRate: 0.01,
     burstPackets: 4,
+    burstMs: 100,
   }),
   "mobile": {
     down: { delayMs: 35, bytesPerSecond: mbit(20), queueMs: 500, jitterMs: 30, jitterKeepsOrder: true },
