@@ -4,6 +4,10 @@
  *   deno task sim --weather NAME [--size 20MB] [--seeds 5] [--first 1] [--beside cubic,bbr]
  *
  * pulls in one of the weathers of `weather.ts` ("all": in each of them) and prints what it costs, as the mean over some seeds.
+ *
+ *   deno task sim --seeds 10000 [--first 1]
+ *
+ * runs mixed weather, and adds seeds that fail to `failing_seeds.json`. One seed alone is shown with all that it brings.
  */
 import { parseByTable } from "../../cli/_args.ts";
 import { RgtpError } from "../../core/errors.ts";
@@ -11,10 +15,11 @@ import { controls } from "./measure.ts";
 import type { ControlName } from "./measure.ts";
 import { weathers } from "./weather.ts";
 import type { Weather } from "./weather.ts";
+import { reportSeeds } from "./seed_report.ts";
 import { reportWeathers } from "./weather_report.ts";
 
 const flagTable = {
-  weather: { kind: "string", help: "pull in this weather, or in `all`" },
+  weather: { kind: "string", help: "pull in this weather, or in `all`; absent: mixed weather" },
   size: { kind: "size", help: "how much", default: "20MB" },
   seeds: { kind: "string", placeholder: "COUNT", help: "over so many seeds", default: "5" },
   first: { kind: "string", placeholder: "SEED", help: "the first of them", default: "1" },
@@ -24,11 +29,13 @@ const flagTable = {
 if (import.meta.main) {
   try {
     const { flags } = parseByTable(Deno.args, flagTable, { required: [], optional: [] });
-    const isWell = await reportWeathers({
-      weathers: weathersNamed(flags.weather ?? "all"),
+    const seeds = countOf("seeds", flags.seeds, 5);
+    const first = countOf("first", flags.first, 1);
+    const isWell = flags.weather === undefined ? await reportSeeds(first, seeds) : await reportWeathers({
+      weathers: weathersNamed(flags.weather),
       size: flags.size ?? 20e6,
-      seeds: countOf("seeds", flags.seeds, 5),
-      first: countOf("first", flags.first, 1),
+      seeds,
+      first,
       others: othersOf(flags.beside ?? ""),
     });
     Deno.exit(isWell ? 0 : 1);

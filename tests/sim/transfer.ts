@@ -306,6 +306,11 @@ export class SimPuller implements SimHost {
     return this.outcome !== undefined;
   }
 
+  /** Whether it was killed. */
+  get hasCrashed(): boolean {
+    return this.#crashed;
+  }
+
   /** All that was stored, in order. */
   get content(): Uint8Array {
     const whole = new Uint8Array(this.#exposure.plaintext.length);
@@ -435,12 +440,15 @@ export class SimPuller implements SimHost {
 function checkMachine(machine: { poll(): unknown; readonly deadline: number }, now: number): void {
   if (machine.poll() !== undefined) throw new Error("a machine has more to say after it was drained");
   const { deadline } = machine;
-  if (!(deadline >= now)) throw new Error(`a deadline of ${deadline} has passed at ${now}`);
+  if (!(deadline >= now - ROUNDING_MS)) throw new Error(`a deadline of ${deadline} has passed at ${now}`);
 }
 
 function expectAtMost(what: string, actual: number, most: number): void {
   if (!(actual <= most)) throw new Error(`${actual} ${what}, at most ${most} are allowed`);
 }
+
+/** A clock that was set forward is a sum, which may be rounded to just more than a deadline. */
+const ROUNDING_MS = 1e-6;
 
 /** A world with one exposer and one puller. */
 export interface SimTransfer {

@@ -21,6 +21,8 @@ export interface WorldOptions {
   readonly seed: number;
   /** What all paths do, unless `world.network` is told otherwise. */
   readonly path?: Partial<PathOptions> | PathRule;
+  /** The command to see a failure again; by default that of a test with {@linkcode simSeeds}. */
+  readonly replay?: string;
 }
 
 /** Steps in which the clock does not move before the run is given up as a host that spins. */
@@ -35,6 +37,7 @@ export class World {
   readonly seed: number;
   /** The network. */
   readonly network: SimNetwork;
+  readonly #replay: string;
   readonly #hosts = new Map<string, SimHost>();
   /** Clocks that do not show the world's time, and those who sleep. */
   readonly #clocks = new WeakMap<SimHost, HostClock>();
@@ -48,6 +51,7 @@ export class World {
   /** An empty world at time 0. */
   constructor(options: WorldOptions) {
     this.seed = options.seed;
+    this.#replay = options.replay ?? `SIM_SEED=${this.seed} deno test -A <this file>`;
     this.network = new SimNetwork(options.seed, options.path);
     this.#wakeChance = seededRandom(options.seed, "waking");
   }
@@ -76,7 +80,8 @@ export class World {
 
   /** What a host's own clock shows: the world's time, and what it has been set forward by. */
   clockOf(host: SimHost): number {
-    return this.#now + (this.#clocks.get(host)?.aheadMs ?? 0);
+    const clock = this.#clocks.get(host);
+    return clock ? Math.max(clock.shown, this.#now + clock.aheadMs) : this.#now;
   }
 
   /** Sets a host's clock forward, as a hypervisor does that has moved the machine. Monotonic clocks are never set back. */
@@ -158,6 +163,15 @@ export class World {
     return this.#now;
   }
 
+  /** Does something of a test's own, at present; when it fails, that says how to see it again too. */
+  attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
   /** The next thing to happen. Of those at one time, packets and actions in the order of their making, then timeouts. */
   #next(): { readonly time: number; act(): void } {
     let time = this.#events.earliest();
@@ -170,7 +184,7 @@ export class World {
     }
     if (due === undefined) return { time, act: () => this.#events.pop()?.() };
     const host = due;
-    return { time, act: () => host.timeout(this.clockOf(host)) };
+    return { time, act: () => this.#timeout(host) };
   }
 
   /** When a host is to be woken, in the world's time. */
@@ -180,6 +194,13 @@ export class World {
     const deadline = host.deadline();
     if (Number.isNaN(deadline)) throw new Error(`the deadline of ${formatAddress(host.address)} is NaN`);
     return clock ? deadline - clock.aheadMs : deadline;
+  }
+
+  #timeout(host: SimHost): void {
+    const clock = this.#clocks.get(host);
+    // Its deadline, less what its clock is ahead, and that added again, may be rounded to just less than its deadline.
+    if (clock) clock.shown = Math.max(this.clockOf(host), host.deadline());
+    host.timeout(this.clockOf(host));
   }
 
   #deliver({ from, to, bytes }: Delivery): void {
@@ -193,7 +214,7 @@ export class World {
 
   #clockFor(host: SimHost): HostClock {
     let clock = this.#clocks.get(host);
-    if (!clock) this.#clocks.set(host, clock = { aheadMs: 0, asleep: undefined });
+    if (!clock) this.#clocks.set(host, clock = { aheadMs: 0, shown: -Infinity, asleep: undefined });
     return clock;
   }
 
@@ -209,7 +230,7 @@ export class World {
 
   #expire(host: SimHost): void {
     const isHere = this.#hosts.get(formatAddress(host.address)) === host;
-    if (isHere && this.#deadline(host) <= this.#now) host.timeout(this.clockOf(host));
+    if (isHere && this.#deadline(host) <= this.#now) this.#timeout(host);
   }
 
   #failure(cause: unknown): Error {
@@ -217,7 +238,7 @@ export class World {
     const where = `at ${this.#now.toFixed(3)} ms, step ${this.#steps}`;
     return new Error(
       `simulation with seed ${this.seed} failed ${where}: ${text}\n` +
-        `to see it again: SIM_SEED=${this.seed} deno test -A <this file>`,
+        `to see it again: ${this.#replay}`,
       { cause },
     );
   }
@@ -232,6 +253,8 @@ export function simSeeds(...seeds: number[]): number[] {
 /** How a host's time differs from the world's. */
 interface HostClock {
   aheadMs: number;
+  /** It has shown this already, and is never set back. */
+  shown: number;
   asleep: Sleep | undefined;
 }
 
