@@ -116,7 +116,7 @@ class MixedRun {
   }
 
   #startExposer(): void {
-    const exposer = new SimExposer(this.#world, exposerAddress, this.#exposure);
+    const exposer = new SimExposer(this.#world, exposerAddress, this.#exposure, this.#plan.exposer);
     this.#exposers.push(exposer);
     this.#isDown = false;
     if (this.#isRevoked) exposer.revoke();

@@ -11,6 +11,8 @@ export interface MixedPlan {
   /** From the exposer to all pullers, and back. */
   readonly down: Partial<PathOptions>;
   readonly up: Partial<PathOptions>;
+  /** What the exposer allows, bytes a second. */
+  readonly exposer: { readonly limitRate?: number; readonly pullRateMax?: number };
   readonly pullers: readonly PullerPlan[];
   readonly happenings: readonly Happening[];
 }
@@ -69,6 +71,7 @@ export function mixedPlan(seed: number): MixedPlan {
     chunkSize,
     down,
     up,
+    exposer: mixedLimits(part("exposer"), size),
     pullers: Array.from({ length: count }, () => mixedPuller(pullers, size)),
     happenings: mixedHappenings(part("happenings"), count),
   };
@@ -132,11 +135,22 @@ function mixedPuller(random: SeededRandom, size: number): PullerPlan {
   return {
     startMs: random.chance(0.5) ? 0 : between(random, 1, 2000),
     storeMs: random.chance(0.8) ? 0 : between(random, 0.1, 200),
-    // Not so slow that it would take hours.
-    ...sometimes(random, 0.15, () => ({ limitRate: between(random, 5000 + size / 60, 2_000_000) })),
+    ...sometimes(random, 0.15, () => ({ limitRate: mixedLimit(random, size) })),
     disk: random.chance(0.75) ? ["nothing"] : disk,
     ...sometimes(random, 0.1, () => ({ wanted: [Math.min(a, b), Math.max(a, b)] as const })),
   };
+}
+
+function mixedLimits(random: SeededRandom, size: number): MixedPlan["exposer"] {
+  return {
+    ...sometimes(random, 0.15, () => ({ limitRate: mixedLimit(random, size) })),
+    ...sometimes(random, 0.1, () => ({ pullRateMax: mixedLimit(random, size) })),
+  };
+}
+
+/** Bytes a second, not so few that a transfer would take hours. */
+function mixedLimit(random: SeededRandom, size: number): number {
+  return between(random, 5000 + size / 60, 2_000_000);
 }
 
 function mixedHappenings(random: SeededRandom, pullers: number): Happening[] {

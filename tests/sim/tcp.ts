@@ -47,6 +47,7 @@ export const SEGMENT_DATA_BYTES = 1448;
 const ACK_BYTES = 52;
 const RANGE_BYTES = 8;
 const RANGES_MAX = 3;
+const RANGES_KNOWN_MAX = 1000;
 /** The receiver waits for a second segment so long, ms (RFC 5681 §4.2; Linux). */
 const DELAYED_ACK_MS = 40;
 const RTO_MS_MIN = 200;
@@ -74,6 +75,8 @@ export class TcpSender implements SimHost {
   /** By number, in the order of their last sending. */
   readonly #underWay = new Map<number, Segment>();
   readonly #lost = new Set<number>();
+  /** Ranges that are known to have arrived: their ends, by their first. */
+  readonly #ranges = new Map<number, number>();
   #next = 0;
   /** All below have arrived. */
   #acked = 0;
@@ -128,9 +131,7 @@ export class TcpSender implements SimHost {
     const before = this.delivered;
     while (this.#acked < acked) this.#take(now, this.#acked++);
     for (let at = 8; at + RANGE_BYTES <= bytes.length - PADDING; at += RANGE_BYTES) {
-      for (let number = view.getUint32(at); number < view.getUint32(at + 4); number++) {
-        this.#take(now, number);
-      }
+      this.#takeRange(now, view.getUint32(at), view.getUint32(at + 4));
     }
     if (this.delivered > before) this.#handleProgress(now, this.delivered - before, newest, acked, sample);
     this.#send(now);
@@ -164,6 +165,13 @@ export class TcpSender implements SimHost {
       isRound,
       inRecovery: acked < this.#recoveryEndsAt,
     });
+  }
+
+  /** A range has arrived: most of it is known from the acknowledgement before. */
+  #takeRange(now: number, first: number, end: number): void {
+    for (let number = this.#ranges.get(first) ?? first; number < end; number++) this.#take(now, number);
+    if (this.#ranges.size > RANGES_KNOWN_MAX) this.#ranges.clear();
+    this.#ranges.set(first, end);
   }
 
   /** A segment has arrived. */
