@@ -23,8 +23,10 @@ import type { Exposed } from "../../transport/protocol/exposed.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
 import type { PullerOptions, PullerOutput } from "../../transport/protocol/puller.ts";
 import { ChunkOpener } from "../../transport/puller_shell.ts";
-import type { PathOptions, PathRule } from "./path.ts";
+import type { PathOptions } from "./path.ts";
 import { seededRandom } from "./random.ts";
+import { weatherWorld } from "./weather.ts";
+import type { Weather } from "./weather.ts";
 import { World } from "./world.ts";
 import type { SimHost } from "./world.ts";
 
@@ -460,8 +462,9 @@ export interface SimTransfer {
 
 /** How a {@linkcode SimTransfer} is made. */
 export interface SimTransferOptions {
-  /** All paths. */
-  readonly path?: Partial<PathOptions> | PathRule;
+  /** All paths; or what both directions meet. */
+  readonly path?: Partial<PathOptions>;
+  readonly weather?: Weather;
   /** The exposer's machine. */
   readonly exposer?: Partial<ExposerOptions>;
   /** The puller. */
@@ -474,8 +477,10 @@ export function simTransfer(
   exposure: SimExposure,
   options: SimTransferOptions = {},
 ): SimTransfer {
-  const { path } = options;
-  const world = new World({ seed, path: typeof path === "function" ? path : { delayMs: 10, ...path } });
+  const { path, weather } = options;
+  const world = weather
+    ? weatherWorld(seed, weather, exposerAddress.host)
+    : new World({ seed, path: { delayMs: 10, ...path } });
   const exposer = new SimExposer(world, exposerAddress, exposure, options.exposer);
   const puller = new SimPuller(world, pullerAddress, exposerAddress, exposure, options.puller);
   return { world, exposure, exposer, puller };
