@@ -1,7 +1,7 @@
 /*
  * `deno task sim`: transfers in simulated networks, in virtual time.
  *
- *   deno task sim --weather NAME [--size 20MB] [--seeds 5] [--first 1] [--beside cubic,bbr]
+ *   deno task sim --weather NAME [--size 20MB] [--chunk 64KiB] [--seeds 5] [--first 1] [--beside cubic,bbr]
  *
  * pulls in one of the weathers of `weather.ts` ("all": in each of them) and prints what it costs, as the mean over some seeds.
  *
@@ -18,32 +18,52 @@ import type { Weather } from "./weather.ts";
 import { reportSeeds } from "./seed_report.ts";
 import { reportWeathers } from "./weather_report.ts";
 
+const usage = `deno task sim --seeds 10000 [--first 1]
+deno task sim --weather NAME [--size 20MB] [--chunk 64KiB] [--seeds 5] [--first 1] [--beside cubic,bbr]
+weathers: all, ${Object.keys(weathers).join(", ")}`;
+
 const flagTable = {
+  help: { kind: "boolean", help: "say how this is used" },
   weather: { kind: "string", help: "pull in this weather, or in `all`; absent: mixed weather" },
   size: { kind: "size", help: "how much", default: "20MB" },
-  seeds: { kind: "string", placeholder: "COUNT", help: "over so many seeds", default: "5" },
+  chunk: { kind: "size", help: "in chunks of", default: "64KiB" },
+  seeds: {
+    kind: "string",
+    placeholder: "COUNT",
+    help: "over so many seeds",
+    default: "5; mixed weather 1000",
+  },
   first: { kind: "string", placeholder: "SEED", help: "the first of them", default: "1" },
   beside: { kind: "string", placeholder: "LIST", help: "beside flows of TCP, as in `cubic,bbr`" },
 } as const;
 
 if (import.meta.main) {
   try {
-    const { flags } = parseByTable(Deno.args, flagTable, { required: [], optional: [] });
-    const seeds = countOf("seeds", flags.seeds, 5);
-    const first = countOf("first", flags.first, 1);
-    const isWell = flags.weather === undefined ? await reportSeeds(first, seeds) : await reportWeathers({
-      weathers: weathersNamed(flags.weather),
-      size: flags.size ?? 20e6,
-      seeds,
-      first,
-      others: othersOf(flags.beside ?? ""),
-    });
-    Deno.exit(isWell ? 0 : 1);
+    Deno.exit(await run(Deno.args) ? 0 : 1);
   } catch (error) {
     if (!(error instanceof RgtpError)) throw error;
     console.error(error.message);
     Deno.exit(2);
   }
+}
+
+/** Whether all went well. */
+async function run(args: readonly string[]): Promise<boolean> {
+  const { flags } = parseByTable(args, flagTable, { required: [], optional: [] });
+  const first = countOf("first", flags.first, 1);
+  if (flags.help) {
+    console.log(usage);
+    return true;
+  }
+  if (flags.weather === undefined) return await reportSeeds(first, countOf("seeds", flags.seeds, 1000));
+  return await reportWeathers({
+    weathers: weathersNamed(flags.weather),
+    size: flags.size ?? 20e6,
+    chunkSize: flags.chunk ?? 65_536,
+    seeds: countOf("seeds", flags.seeds, 5),
+    first,
+    others: othersOf(flags.beside ?? ""),
+  });
 }
 
 function weathersNamed(name: string): [string, Weather][] {

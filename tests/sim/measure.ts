@@ -15,15 +15,17 @@ import {
   simExposure,
   SimPuller,
 } from "./transfer.ts";
-import type { SimExposure, SimPullerOptions } from "./transfer.ts";
+import type { SimPullerOptions } from "./transfer.ts";
 import { mostGoodput, weatherWorld } from "./weather.ts";
 import type { Weather } from "./weather.ts";
 import type { World } from "./world.ts";
 
 /** What is measured. */
 export interface MeasureOptions {
-  /** Plaintext bytes of the transfer, or an exposure made before. */
-  readonly size: number | SimExposure;
+  /** Plaintext bytes of the transfer. */
+  readonly size: number;
+  /** Of a chunk; 64 KiB by default. */
+  readonly chunkSize?: number;
   /** All chance comes from it. */
   readonly seed: number;
   /** TCP flows through the same bottleneck, which have begun some seconds before. */
@@ -82,9 +84,8 @@ const SYMBOL_SIZE = 1428;
  * @throws {Error} with the seed in its message, when it did not, or not in time, or when a check failed
  */
 export async function measure(weather: Weather, options: MeasureOptions): Promise<Measured> {
-  const { seed, size } = options;
-  const exposure = typeof size === "number" ? await simExposure(seed, size) : size;
-  const bytes = exposure.plaintext.length;
+  const { seed, size, chunkSize = 65_536 } = options;
+  const exposure = await simExposure(seed, size, { chunkSize });
   const most = mostGoodput(weather, SYMBOL_SIZE);
   const world = weatherWorld(seed, weather, exposerAddress.host);
   const flows = otherFlows(world, options.others ?? []);
@@ -96,7 +97,7 @@ export async function measure(weather: Weather, options: MeasureOptions): Promis
   const exposer = new SimExposer(world, exposerAddress, exposure, options.exposer);
   const puller = new SimPuller(world, pullerAddress, exposerAddress, exposure, options.puller);
   const before = flows.map((flow) => flow.bytes);
-  world.run(() => puller.ended, start + (options.limitMs ?? 600_000 + 20_000 * bytes / most));
+  world.run(() => puller.ended, start + (options.limitMs ?? 600_000 + 20_000 * size / most));
   expectWhole(puller, exposure);
 
   const { requestedAt, finishedAt } = puller.machine.times;
@@ -105,7 +106,7 @@ export async function measure(weather: Weather, options: MeasureOptions): Promis
   const { bytesSent } = exposer.machine;
   const lineBytes = lineRate(weather) * (world.now - start) / 1000;
   return {
-    share: bytes / ms * 1000 / most,
+    share: size / ms * 1000 / most,
     ms,
     roundTrips: ms / ((weather.down.delayMs ?? 0) + (weather.up.delayMs ?? 0)),
     ...wire.sums(),

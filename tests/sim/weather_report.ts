@@ -8,6 +8,8 @@ export interface ReportOptions {
   readonly weathers: readonly (readonly [string, Weather])[];
   /** How much is pulled, bytes. */
   readonly size: number;
+  /** Of a chunk. */
+  readonly chunkSize: number;
   /** Seeds: so many, from the first. */
   readonly first: number;
   readonly seeds: number;
@@ -40,7 +42,7 @@ const NAME_WIDTH = 14;
 
 /** Pulls in some weathers and prints one line for each, the mean over its seeds; whether all transfers went well. */
 export async function reportWeathers(options: ReportOptions): Promise<boolean> {
-  const { first, seeds, size, others } = options;
+  const { first, seeds, size, chunkSize, others } = options;
   const titles = [
     ...columns.map(({ title, width }) => title.padStart(width)),
     ...others.map((name) => name.padStart(6)),
@@ -52,7 +54,7 @@ export async function reportWeathers(options: ReportOptions): Promise<boolean> {
     try {
       const measured: Measured[] = [];
       for (let seed = first; seed < first + seeds; seed++) {
-        measured.push(await measure(weather, { size, seed, others }));
+        measured.push(await measure(weather, { size, chunkSize, seed, others }));
       }
       console.log(`${name.padEnd(NAME_WIDTH)} ${line(meanOf(measured))}`);
     } catch (error) {
