@@ -1,6 +1,7 @@
 // Packets overtake each other and come twice: that is not loss, and nothing is stored twice.
 import { assertLess } from "../_assert.ts";
 import { expectWhole, leastWireBytes, simExposure, simTransfer } from "../sim/transfer.ts";
+import { weathers } from "../sim/weather.ts";
 import { simSeeds } from "../sim/world.ts";
 
 Deno.test("jitter, packets held back and duplicates: all bytes arrive, and little is sent twice", async () => {
@@ -14,3 +15,22 @@ Deno.test("jitter, packets held back and duplicates: all bytes arrive, and littl
     assertLess(exposer.machine.bytesSent, 1.1 * leastWireBytes(exposure));
   }
 });
+
+const cases = [
+  { name: "reordering", secondsMax: 8 },
+  { name: "disorder", secondsMax: 8 },
+  { name: "jitter", secondsMax: 1 },
+] as const;
+
+for (const { name, secondsMax } of cases) {
+  Deno.test(`${name}: all bytes arrive within ${secondsMax} s, and next to nothing is sent twice`, async () => {
+    for (const seed of simSeeds(1, 2, 3)) {
+      const exposure = await simExposure(seed, 2_000_000);
+      const { world, exposer, puller } = simTransfer(seed, exposure, { weather: weathers[name] });
+      const time = world.run(() => puller.ended, 60_000);
+      expectWhole(puller, exposure);
+      assertLess(time, secondsMax * 1000);
+      assertLess(exposer.machine.bytesSent, 1.03 * leastWireBytes(exposure));
+    }
+  });
+}

@@ -1,6 +1,7 @@
 // The path carries no packet over 1300 bytes, and nobody says so: smaller symbols are asked for.
 import { assertEquals, assertLess } from "../_assert.ts";
 import { expectWhole, leastWireBytes, simExposure, simTransfer } from "../sim/transfer.ts";
+import { weathers } from "../sim/weather.ts";
 import { simSeeds } from "../sim/world.ts";
 
 Deno.test("an MTU of 1300 from the beginning: bytes flow within 2 s", async () => {
@@ -25,5 +26,20 @@ Deno.test("the MTU falls to 1300 in mid-transfer, as when a tunnel comes up: it 
     expectWhole(puller, exposure);
     assertLess(time, 12_000);
     assertEquals(puller.stalls.length % 2, 0);
+  }
+});
+
+Deno.test("the MTU falls while much is under way on a fast line: it goes on within 3 s", async () => {
+  for (const seed of simSeeds(1, 2)) {
+    const exposure = await simExposure(seed, 10_000_000);
+    const { world, exposer, puller } = simTransfer(seed, exposure, { weather: weathers["mtu falls"] });
+    // By then nothing is under way any more that was sent before it fell.
+    world.at(1000, () => {});
+    world.run(() => world.now >= 1000, 1000);
+    const { done } = puller.machine.progress;
+    assertLess(world.run(() => puller.machine.progress.done > done, 60_000), 800 + 3000);
+    world.run(() => puller.ended, 60_000);
+    expectWhole(puller, exposure);
+    assertLess(exposer.machine.bytesSent, 1.5 * leastWireBytes(exposure, 1200));
   }
 });

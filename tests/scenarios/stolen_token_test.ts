@@ -6,7 +6,7 @@ import { expectWhole, leastWireBytes, simExposure, simTransfer } from "../sim/tr
 import type { SimHost } from "../sim/world.ts";
 import { simSeeds } from "../sim/world.ts";
 
-const path = { delayMs: 20, bytesPerSecond: 1_000_000, queueBytes: 60_000 };
+const path = { delayMs: 20, bytesPerSecond: 1_000_000, queueBytes: 61_200 };
 
 /** Keeps what arrives. */
 function listener(address: SimHost["address"]): SimHost & { readonly got: Uint8Array[] } {

@@ -1,43 +1,9 @@
 import type { Address } from "../../codec/address.ts";
-import { type SeededRandom, seededRandom } from "./random.ts";
-
-/** What the way from one host to another does to packets. Sizes count payload bytes, without UDP and IP headers. */
-export interface PathOptions {
-  /** Every packet takes this long, ms, after it has left the queue. */
-  readonly delayMs: number;
-  /** And up to this much longer, ms, evenly spread. Packets may overtake each other then. */
-  readonly jitterMs: number;
-  /** Share of packets that vanish. */
-  readonly lossRate: number;
-  /** Share of packets that come twice. The copy has its own jitter. */
-  readonly duplicateRate: number;
-  /** Share of packets that are held back by `reorderMs`, so that later ones overtake them. */
-  readonly reorderRate: number;
-  /** How long they are held back, ms. */
-  readonly reorderMs: number;
-  /** Share of packets of which one bit is flipped. Empty ones have none. */
-  readonly corruptRate: number;
-  /** What the bottleneck carries, bytes a second. */
-  readonly bytesPerSecond: number;
-  /** What waits before the bottleneck, bytes, the packet in transmission included; a packet that does not fit is dropped. */
-  readonly queueBytes: number;
-  /** The largest packet, bytes; larger ones vanish, as where ICMP is filtered. */
-  readonly mtu: number;
-}
-
-/** A perfect path: no time, no loss, no limits. */
-export const perfectPath: PathOptions = Object.freeze({
-  delayMs: 0,
-  jitterMs: 0,
-  lossRate: 0,
-  duplicateRate: 0,
-  reorderRate: 0,
-  reorderMs: 10,
-  corruptRate: 0,
-  bytesPerSecond: Infinity,
-  queueBytes: Infinity,
-  mtu: 65507,
-});
+import { Bursts, Link } from "./link.ts";
+import { HEADER_BYTES, perfectPath } from "./path.ts";
+import type { PathOptions, PathRule } from "./path.ts";
+import { seededRandom } from "./random.ts";
+import type { SeededRandom } from "./random.ts";
 
 /** A packet on its way. */
 export interface Delivery {
@@ -51,16 +17,20 @@ export interface Delivery {
   readonly bytes: Uint8Array;
 }
 
-/** What has happened to packets, all paths together. */
+/** What has happened to packets. */
 export interface NetworkStats {
   /** Packets handed in. */
   packets: number;
-  /** Bytes handed in. */
+  /** Bytes handed in, headers not counted. */
   bytes: number;
   /** Lost by chance. */
   lost: number;
+  /** Lost in a burst. */
+  burstLost: number;
   /** Lost as the queue was full. */
   queueDrops: number;
+  /** Lost as they were more than the policer allows. */
+  policed: number;
   /** Lost as they were longer than the MTU. */
   mtuDrops: number;
   /** Lost as there was no way. */
@@ -73,34 +43,46 @@ export interface NetworkStats {
   corrupted: number;
 }
 
+/** Why a packet never arrives. */
+export type Drop = "lost" | "burstLost" | "queueDrops" | "policed" | "mtuDrops" | "partitionDrops";
+
+/** What an observer learns of a packet that is sent. */
+export interface Passage {
+  /** When it was sent, ms. */
+  readonly now: number;
+  /** From where. */
+  readonly fromHost: string;
+  /** Where to. */
+  readonly toHost: string;
+  /** What it occupies on the wire, bytes. */
+  readonly wireBytes: number;
+  /** How long it waits in the queue, or would, ms. */
+  readonly waitMs: number;
+  /** Why it does not arrive; absent when it does. */
+  readonly drop?: Drop;
+}
+
 /**
  * The network between simulated hosts. It has no clock and calls nobody: packets go in with the time at which they are
  * sent, and what comes out are deliveries with the time at which they arrive.
  *
- * Each direction between two hosts (their ports share it) is a path with a queue and a stream of chance of its own, so
- * that another host more, or another packet elsewhere, does not change what happens here.
+ * Each direction between two hosts (their ports share it) is a path with a stream of chance of its own, and a queue of its own unless
+ * it names a link; so another host more, or another packet elsewhere, does not change what happens here.
  */
 export class SimNetwork {
-  /** Counters. */
-  readonly stats: NetworkStats = {
-    packets: 0,
-    bytes: 0,
-    lost: 0,
-    queueDrops: 0,
-    mtuDrops: 0,
-    partitionDrops: 0,
-    duplicated: 0,
-    reordered: 0,
-    corrupted: 0,
-  };
+  /** Counters over all paths. */
+  readonly stats: NetworkStats = noStats();
+  /** Sees every packet that is sent. */
+  observe: ((passage: Passage) => void) | undefined;
   readonly #seed: number;
-  readonly #common: PathOptions;
-  readonly #paths = new Map<string, Path>();
+  readonly #rules: PathRule[] = [];
+  readonly #paths = new Map<string, Map<string, Path>>();
+  readonly #links = new Map<string, Link>();
 
-  /** All paths have the options `common` (and are perfect beyond them) until `setPath` says otherwise. */
-  constructor(seed: number, common: Partial<PathOptions> = {}) {
+  /** All paths have the options `common` (and are perfect beyond them) until they are changed. */
+  constructor(seed: number, common: Partial<PathOptions> | PathRule = {}) {
     this.#seed = seed;
-    this.#common = { ...perfectPath, ...common };
+    this.#rules.push(typeof common === "function" ? common : () => common);
   }
 
   /** Changes the path between two hosts in one direction; options that are not named stay. */
@@ -109,97 +91,156 @@ export class SimNetwork {
     path.options = { ...path.options, ...changes };
   }
 
+  /** Changes all paths, also those that are used later only; options that the rule does not name stay. */
+  change(rule: PathRule): void {
+    this.#rules.push(rule);
+    for (const [fromHost, paths] of this.#paths) {
+      for (const [toHost, path] of paths) path.options = { ...path.options, ...rule(fromHost, toHost) };
+    }
+  }
+
   /** From now on nothing that is sent gets from one host to the other; what is under way still arrives. */
   partition(fromHost: string, toHost: string): void {
-    this.#path(fromHost, toHost).open = false;
+    this.setPath(fromHost, toHost, { open: false });
   }
 
   /** Ends a partition. */
   heal(fromHost: string, toHost: string): void {
-    this.#path(fromHost, toHost).open = true;
+    this.setPath(fromHost, toHost, { open: true });
+  }
+
+  /** Counters of one direction between two hosts. */
+  statsOf(fromHost: string, toHost: string): Readonly<NetworkStats> {
+    return this.#path(fromHost, toHost).stats;
   }
 
   /** Sends a packet at `now` (virtual ms, never less than before): nothing, one delivery, or two. */
   send(now: number, from: Address, to: Address, bytes: Uint8Array): Delivery[] {
     const path = this.#path(from.host, to.host);
-    const { options, random } = path;
-    // Every packet draws the same numbers, whatever the options: switching one on does not change the fate of others.
-    const fate = drawFate(random, options);
-    this.stats.packets++;
-    this.stats.bytes += bytes.length;
-    if (!path.open) return this.#dropped("partitionDrops");
-    if (bytes.length > options.mtu) return this.#dropped("mtuDrops");
-    const left = path.transmit(now, bytes.length);
-    if (left === undefined) return this.#dropped("queueDrops");
-    if (fate.lost) return this.#dropped("lost");
+    this.#count(path, "packets");
+    this.#count(path, "bytes", bytes.length);
+    const wireBytes = bytes.length + HEADER_BYTES;
+    const waitMs = path.link.wait(now);
+    const sent = path.send(now, wireBytes);
+    const drop = typeof sent === "string" ? sent : undefined;
+    this.observe?.({ now, fromHost: from.host, toHost: to.host, wireBytes, waitMs, ...(drop && { drop }) });
+    if (typeof sent === "string") {
+      this.#count(path, sent);
+      return [];
+    }
 
     const copy = bytes.slice();
-    if (fate.corrupt && copy.length > 0) {
-      copy[Math.floor(fate.place * copy.length)] ^= 1 << fate.bit;
-      this.stats.corrupted++;
+    if (sent.corrupt && copy.length > 0) {
+      copy[Math.floor(sent.place * copy.length)] ^= 1 << sent.bit;
+      this.#count(path, "corrupted");
     }
-    if (fate.reorder) this.stats.reordered++;
-    const at = left + options.delayMs + fate.jitterMs + (fate.reorder ? options.reorderMs : 0);
-    const deliveries = [{ at, from, to, bytes: copy }];
-    if (fate.duplicate) {
-      this.stats.duplicated++;
-      deliveries.push({ at: left + options.delayMs + fate.copyJitterMs, from, to, bytes: copy.slice() });
+    if (sent.reorder) this.#count(path, "reordered");
+    const deliveries = [{ at: path.arrival(sent, sent.jitter, sent.reorder), from, to, bytes: copy }];
+    if (sent.duplicate) {
+      this.#count(path, "duplicated");
+      deliveries.push({ at: path.arrival(sent, sent.copyJitter, false), from, to, bytes: copy.slice() });
     }
     return deliveries;
   }
 
-  #dropped(reason: "lost" | "queueDrops" | "mtuDrops" | "partitionDrops"): Delivery[] {
-    this.stats[reason]++;
-    return [];
+  #count(path: Path, what: keyof NetworkStats, by = 1): void {
+    this.stats[what] += by;
+    path.stats[what] += by;
   }
 
   #path(fromHost: string, toHost: string): Path {
-    const name = `${fromHost} ${toHost}`;
-    let path = this.#paths.get(name);
-    if (path === undefined) {
-      path = new Path(this.#common, seededRandom(this.#seed, name));
-      this.#paths.set(name, path);
-    }
+    let paths = this.#paths.get(fromHost);
+    if (paths === undefined) this.#paths.set(fromHost, paths = new Map<string, Path>());
+    let path = paths.get(toHost);
+    if (path === undefined) paths.set(toHost, path = this.#newPath(fromHost, toHost));
     return path;
+  }
+
+  #newPath(fromHost: string, toHost: string): Path {
+    const name = `${fromHost} ${toHost}`;
+    const options = this.#rules.reduce(
+      (before, rule) => ({ ...before, ...rule(fromHost, toHost) }),
+      perfectPath,
+    );
+    // A stream of its own for bursts: switching them on does not change the fate of what they spare.
+    const bursts = new Bursts(seededRandom(this.#seed, `${name} bursts`));
+    return new Path(options, seededRandom(this.#seed, name), bursts, (link) => this.#link(link));
+  }
+
+  #link(name: string): Link {
+    let link = this.#links.get(name);
+    if (link === undefined) this.#links.set(name, link = new Link());
+    return link;
   }
 }
 
 /** One direction between two hosts. */
 class Path {
+  readonly stats: NetworkStats = noStats();
   options: PathOptions;
-  open = true;
-  readonly random: SeededRandom;
-  /** When the bottleneck has sent all that it took. */
-  #busyUntil = 0;
+  readonly #random: SeededRandom;
+  readonly #bursts: Bursts;
+  readonly #own = new Link();
+  readonly #shared: (name: string) => Link;
+  /** When the last packet arrives that waits for those before it. */
+  #lastArrival = 0;
 
-  constructor(options: PathOptions, random: SeededRandom) {
+  constructor(
+    options: PathOptions,
+    random: SeededRandom,
+    bursts: Bursts,
+    shared: (name: string) => Link,
+  ) {
     this.options = options;
-    this.random = random;
+    this.#random = random;
+    this.#bursts = bursts;
+    this.#shared = shared;
   }
 
-  /** When a packet has left the bottleneck, or `undefined` when the queue has no room for it. */
-  transmit(now: number, length: number): number | undefined {
-    const { bytesPerSecond, queueBytes } = this.options;
-    if (bytesPerSecond === Infinity) return now;
-    const bytesPerMs = bytesPerSecond / 1000;
-    const start = Math.max(now, this.#busyUntil);
-    if ((start - now) * bytesPerMs + length > queueBytes) return undefined;
-    this.#busyUntil = start + length / bytesPerMs;
-    return this.#busyUntil;
+  get link(): Link {
+    return this.options.link === undefined ? this.#own : this.#shared(this.options.link);
+  }
+
+  /** What becomes of a packet: how it comes out of the bottleneck, or why it does not. */
+  send(now: number, wireBytes: number): Sent | Drop {
+    const { options } = this;
+    // Every packet draws the same numbers, whatever the options: switching one on does not change the fate of others.
+    const fate = drawFate(this.#random, options);
+    if (!options.open) return "partitionDrops";
+    if (wireBytes > options.mtu) return "mtuDrops";
+    const left = this.link.carry(now, wireBytes, options);
+    if (typeof left === "string") return left;
+    const inBurst = this.#bursts.lost(now, options);
+    if (fate.lost) return "lost";
+    return inBurst ? "burstLost" : { left, ...fate };
+  }
+
+  /** When a packet that has left the bottleneck arrives. */
+  arrival({ left }: Sent, jitter: number, isHeldBack: boolean): number {
+    const { delayMs, jitterMs, jitterKeepsOrder, reorderMs } = this.options;
+    const at = left + delayMs + jitter * jitterMs;
+    if (isHeldBack) return at + reorderMs;
+    if (!jitterKeepsOrder) return at;
+    return this.#lastArrival = Math.max(this.#lastArrival, at);
   }
 }
 
-/** What chance has in store for one packet. */
+/** What chance has in store for one packet. Jitter and place are shares, 0 to 1. */
 interface Fate {
   readonly lost: boolean;
   readonly duplicate: boolean;
   readonly reorder: boolean;
   readonly corrupt: boolean;
-  readonly jitterMs: number;
-  readonly copyJitterMs: number;
-  /** Where the bit is flipped, as a share of the length. */
+  readonly jitter: number;
+  readonly copyJitter: number;
+  /** Where the bit is flipped. */
   readonly place: number;
   readonly bit: number;
+}
+
+interface Sent extends Fate {
+  /** When it has left the bottleneck, ms. */
+  readonly left: number;
 }
 
 function drawFate(random: SeededRandom, options: PathOptions): Fate {
@@ -208,9 +249,25 @@ function drawFate(random: SeededRandom, options: PathOptions): Fate {
     duplicate: random.chance(options.duplicateRate),
     reorder: random.chance(options.reorderRate),
     corrupt: random.chance(options.corruptRate),
-    jitterMs: random.float() * options.jitterMs,
-    copyJitterMs: random.float() * options.jitterMs,
+    jitter: random.float(),
+    copyJitter: random.float(),
     place: random.float(),
     bit: random.integer(8),
+  };
+}
+
+function noStats(): NetworkStats {
+  return {
+    packets: 0,
+    bytes: 0,
+    lost: 0,
+    burstLost: 0,
+    queueDrops: 0,
+    policed: 0,
+    mtuDrops: 0,
+    partitionDrops: 0,
+    duplicated: 0,
+    reordered: 0,
+    corrupted: 0,
   };
 }

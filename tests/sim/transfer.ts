@@ -1,33 +1,29 @@
 import type { Address } from "../../codec/address.ts";
-import { blockPlan } from "../../codec/geometry.ts";
-import { chunkBytes, decodeManifest } from "../../codec/manifest.ts";
-import type { Manifest } from "../../codec/manifest.ts";
+import { chunkBytes } from "../../codec/manifest.ts";
 import { CHUNK_HEADER_BYTES, PAGE_BIT, stampChunkHeader } from "../../codec/packet.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import type { RgtpError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import { drain } from "../../core/machine.ts";
-import type { Engine } from "../../crypto/engine.ts";
-import { createIdentity, exposerSecret } from "../../crypto/identity.ts";
-import { ticketId, ticketPsk } from "../../crypto/key_schedule.ts";
-import { pageCount } from "../../crypto/leaf_pages.ts";
-import { nativeEngine } from "../../crypto/native_engine.ts";
-import { pieceBytes } from "../../transport/exposure/pieces.ts";
-import { sealSource } from "../../transport/exposure/seal.ts";
-import type { SealedExposure } from "../../transport/exposure/seal.ts";
-import { bytesSource } from "../../transport/exposure/source.ts";
+import { ticketId } from "../../crypto/key_schedule.ts";
 import { ExposerMachine } from "../../transport/protocol/exposer.ts";
 import type { ExposerOptions, ExposerOutput } from "../../transport/protocol/exposer.ts";
 import type { ChunkRun } from "../../transport/protocol/chunk_plan.ts";
-import type { Exposed } from "../../transport/protocol/exposed.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
 import type { PullerOptions, PullerOutput } from "../../transport/protocol/puller.ts";
 import { packetsFor } from "../../transport/exposer_shell.ts";
 import { ChunkOpener } from "../../transport/puller_shell.ts";
-import type { PathOptions } from "./network.ts";
+import { exposedOf } from "./exposure.ts";
+import type { SimExposure } from "./exposure.ts";
+import type { PathOptions } from "./path.ts";
 import { seededRandom } from "./random.ts";
+import { weatherWorld } from "./weather.ts";
+import type { Weather } from "./weather.ts";
 import { World } from "./world.ts";
 import type { SimHost } from "./world.ts";
+
+export { exposedOf, leastWireBytes, simExposure } from "./exposure.ts";
+export type { SimExposure } from "./exposure.ts";
 
 /** Where the exposer of a scenario is, when there is one. */
 export const exposerAddress: Address = { host: "192.0.2.1", port: 9000 };
@@ -40,77 +36,6 @@ const SYMBOLS_UNDER_WAY_MAX = 32_768;
 const BYTES_IN_HAND_MAX = 32 * 1024 * 1024;
 const PIECES_IN_HAND_MIN = 8;
 const PIECES_IN_HAND_MAX = 512;
-
-/** Something sealed, with all that its exposer and its pullers need. */
-export interface SimExposure {
-  /** The plaintext. */
-  readonly plaintext: Uint8Array;
-  /** The exposer's private key, and its public one. */
-  readonly staticPrivate: Uint8Array;
-  /** X25519 public key. */
-  readonly staticKey: Uint8Array;
-  /** As sealed. */
-  readonly sealed: SealedExposure;
-  /** The manifest, decoded. */
-  readonly manifest: Manifest;
-  /** One ticket's psk. */
-  readonly psk: Uint8Array;
-  /** Cryptography. */
-  readonly engine: Engine;
-}
-
-/** Seals `bytes` pseudo-random bytes. */
-export async function simExposure(
-  seed: number,
-  bytes: number,
-  options: { chunkSize?: number; engine?: Engine } = {},
-): Promise<SimExposure> {
-  const { chunkSize = 65_536, engine = nativeEngine } = options;
-  const { bytes: random, uint32 } = seededRandom(seed, "content");
-  const words = Uint32Array.from({ length: Math.ceil(bytes / 4) }, uint32);
-  const plaintext = new Uint8Array(words.buffer, 0, bytes);
-  const identity = createIdentity(engine, random(32));
-  const secret = exposerSecret(engine, identity);
-  const sealed = await sealSource(bytesSource(plaintext), { engine, chunkSize, secret, salt: random(32) });
-  const { staticPrivate, staticKey } = identity;
-  const manifest = decodeManifest(sealed.manifest);
-  return {
-    plaintext,
-    staticPrivate,
-    staticKey,
-    sealed,
-    manifest,
-    psk: ticketPsk(engine, random(16)),
-    engine,
-  };
-}
-
-/** CHUNK_DATA bytes of one pull in which nothing is sent twice. */
-export function leastWireBytes({ manifest, sealed }: SimExposure, symbolSize = 1428): number {
-  const pages = sealed.chunkCount <= limits.grantLeavesMax ? 0 : pageCount(sealed.chunkCount);
-  const pieces = [
-    ...Array.from({ length: sealed.chunkCount }, (_, i) => i),
-    ...Array.from({ length: pages }, (_, i) => PAGE_BIT + i),
-  ];
-  return pieces.reduce((sum, piece) => {
-    const bytes = pieceBytes(manifest, piece)!;
-    return sum + bytes + CHUNK_HEADER_BYTES * blockPlan(bytes, symbolSize).symbols;
-  }, 0);
-}
-
-/** What an exposer's machine has to know of a simulated exposure. */
-export function exposedOf({ sealed, manifest }: SimExposure, access: Exposed["access"]): Exposed {
-  return {
-    id: sealed.id,
-    manifestBytes: sealed.manifest,
-    manifest,
-    exposureKey: sealed.exposureKey,
-    leaves: sealed.leaves,
-    name: "simulated",
-    access,
-    stillGood: (ticketId) => access(ticketId, undefined) !== "denied",
-  };
-}
 
 /** Sees what a host sends, as somebody on the way does. May not change it. */
 export type Tap = (to: Address, bytes: Uint8Array) => void;
@@ -168,13 +93,13 @@ export class SimExposer implements SimHost {
   revoke(): void {
     const id = ticketId(this.#exposure.engine, this.#exposure.psk);
     this.revoked.add(id.toHex());
-    this.machine.revoke(this.#world.now, id);
+    this.machine.revoke(this.#now, id);
     this.drain();
   }
 
   /** Stops to expose it. */
   withdraw(): void {
-    this.machine.withdraw(this.#world.now, this.#exposure.sealed.id);
+    this.machine.withdraw(this.#now, this.#exposure.sealed.id);
     this.drain();
   }
 
@@ -186,6 +111,10 @@ export class SimExposer implements SimHost {
       drain(this.machine, (output) => this.#perform(output, served));
     } while (served.length > 0);
     served = [];
+  }
+
+  get #now(): number {
+    return this.#world.clockOf(this);
   }
 
   #access(id: Uint8Array): Uint8Array | "denied" {
@@ -207,16 +136,17 @@ export class SimExposer implements SimHost {
     const packets = packetsFor(this.#exposure.sealed.store, output);
     const stride = CHUNK_HEADER_BYTES + symbolSize;
     for (let at = 0; packets && at < packets.length; at += stride) {
-      const packet = packets.slice(at, at + stride);
+      // Stamped where it lies, as the shell does it: the world copies what it is given.
+      const packet = packets.subarray(at, at + stride);
       stampChunkHeader(packet, 0, puller.tag, request, receipt);
       this.#send(puller.address, packet);
     }
-    served.push(() => this.machine.handleServed(this.#world.now, puller, packets !== undefined));
+    served.push(() => this.machine.handleServed(this.#now, puller, packets !== undefined));
   }
 
   #check(): void {
-    if (this.#crashed) return;
-    checkMachine(this.machine, this.#world.now);
+    if (this.#crashed || this.#world.isAsleep(this)) return;
+    checkMachine(this.machine, this.#now);
     const { liveTokens, answers, answerBytes, handshakes, refusals } = this.machine.memory;
     expectAtMost("live tokens", liveTokens, limits.liveTokensMax);
     expectAtMost("answers", answers, limits.answerQueueEntriesMax);
@@ -301,6 +231,11 @@ export class SimPuller implements SimHost {
     return this.outcome !== undefined;
   }
 
+  /** Whether it was killed. */
+  get hasCrashed(): boolean {
+    return this.#crashed;
+  }
+
   /** All that was stored, in order. */
   get content(): Uint8Array {
     const whole = new Uint8Array(this.#exposure.plaintext.length);
@@ -339,15 +274,20 @@ export class SimPuller implements SimHost {
   drain(): void {
     const reports: (() => void)[] = [];
     drain(this.machine, (output) => this.#perform(output, reports));
-    for (const report of reports) this.#world.at(this.#world.now + (this.#options.storeMs ?? 0), report);
+    const at = this.#world.now + (this.#options.storeMs ?? 0);
+    for (const report of reports) this.#world.at(at, () => this.#world.act(this, report));
     this.piecesMost = Math.max(this.piecesMost, this.machine.memory.pieces);
+  }
+
+  get #now(): number {
+    return this.#world.clockOf(this);
   }
 
   #perform(output: PullerOutput, reports: (() => void)[]): void {
     const report = (change: (now: number) => void) =>
       reports.push(() => {
         if (this.#crashed) return;
-        change(this.#world.now);
+        change(this.#now);
         this.drain();
       });
     if (output.kind === "send") {
@@ -411,8 +351,8 @@ export class SimPuller implements SimHost {
   }
 
   #check(): void {
-    if (this.#crashed) return;
-    checkMachine(this.machine, this.#world.now);
+    if (this.#crashed || this.#world.isAsleep(this)) return;
+    checkMachine(this.machine, this.#now);
     const { pieces, awaitingLeaves, symbolsUnderWay } = this.machine.memory;
     expectAtMost("pieces in hand", pieces, this.#piecesMax);
     expectAtMost("pieces that wait for leaves", awaitingLeaves, pieces);
@@ -425,12 +365,15 @@ export class SimPuller implements SimHost {
 function checkMachine(machine: { poll(): unknown; readonly deadline: number }, now: number): void {
   if (machine.poll() !== undefined) throw new Error("a machine has more to say after it was drained");
   const { deadline } = machine;
-  if (!(deadline >= now)) throw new Error(`a deadline of ${deadline} has passed at ${now}`);
+  if (!(deadline >= now - ROUNDING_MS)) throw new Error(`a deadline of ${deadline} has passed at ${now}`);
 }
 
 function expectAtMost(what: string, actual: number, most: number): void {
   if (!(actual <= most)) throw new Error(`${actual} ${what}, at most ${most} are allowed`);
 }
+
+/** A clock that was set forward is a sum, which may be rounded to just more than a deadline. */
+const ROUNDING_MS = 1e-6;
 
 /** A world with one exposer and one puller. */
 export interface SimTransfer {
@@ -442,8 +385,9 @@ export interface SimTransfer {
 
 /** How a {@linkcode SimTransfer} is made. */
 export interface SimTransferOptions {
-  /** All paths. */
+  /** All paths; or what both directions meet. */
   readonly path?: Partial<PathOptions>;
+  readonly weather?: Weather;
   /** The exposer's machine. */
   readonly exposer?: Partial<ExposerOptions>;
   /** The puller. */
@@ -456,7 +400,10 @@ export function simTransfer(
   exposure: SimExposure,
   options: SimTransferOptions = {},
 ): SimTransfer {
-  const world = new World({ seed, path: { delayMs: 10, ...options.path } });
+  const { path, weather } = options;
+  const world = weather
+    ? weatherWorld(seed, weather, exposerAddress.host)
+    : new World({ seed, path: { delayMs: 10, ...path } });
   const exposer = new SimExposer(world, exposerAddress, exposure, options.exposer);
   const puller = new SimPuller(world, pullerAddress, exposerAddress, exposure, options.puller);
   return { world, exposure, exposer, puller };

@@ -1,7 +1,9 @@
 import { type Address, formatAddress } from "../../codec/address.ts";
-import { type Delivery, type PathOptions, SimNetwork } from "./network.ts";
+import { type Delivery, SimNetwork } from "./network.ts";
+import type { PathOptions, PathRule } from "./path.ts";
+import { type SeededRandom, seededRandom } from "./random.ts";
 
-/** A program in the simulation. All times are virtual milliseconds. */
+/** A program in the simulation. Its times are virtual milliseconds of its own clock: see {@linkcode World.clockOf}. */
 export interface SimHost {
   /** Where its packets arrive. */
   readonly address: Address;
@@ -17,12 +19,17 @@ export interface SimHost {
 export interface WorldOptions {
   /** All chance comes from it. */
   readonly seed: number;
-  /** What all paths do, unless `world.network.setPath` says otherwise. */
-  readonly path?: Partial<PathOptions>;
+  /** What all paths do, unless `world.network` is told otherwise. */
+  readonly path?: Partial<PathOptions> | PathRule;
+  /** The command to see a failure again; by default that of a test with {@linkcode simSeeds}. */
+  readonly replay?: string;
 }
 
 /** Steps in which the clock does not move before the run is given up as a host that spins. */
 const stepsWithoutTimeMax = 100_000;
+
+/** What a socket holds for a program that does not read, packets: about what Linux allows by default. */
+const RECEIVE_PACKETS = 92;
 
 /** Hosts, the network between them, and the one clock. Nothing happens but by {@linkcode World.run}. */
 export class World {
@@ -30,16 +37,23 @@ export class World {
   readonly seed: number;
   /** The network. */
   readonly network: SimNetwork;
+  readonly #replay: string;
   readonly #hosts = new Map<string, SimHost>();
+  /** Clocks that do not show the world's time, and those who sleep. */
+  readonly #clocks = new WeakMap<SimHost, HostClock>();
   readonly #events = new EventHeap();
   readonly #checks: (() => void)[] = [];
+  /** Whether who wakes sees its timers or its packets first. */
+  readonly #wakeChance: SeededRandom;
   #now = 0;
   #steps = 0;
 
   /** An empty world at time 0. */
   constructor(options: WorldOptions) {
     this.seed = options.seed;
+    this.#replay = options.replay ?? `SIM_SEED=${this.seed} deno test -A <this file>`;
     this.network = new SimNetwork(options.seed, options.path);
+    this.#wakeChance = seededRandom(options.seed, "waking");
   }
 
   /** Virtual time, ms. */
@@ -62,6 +76,45 @@ export class World {
   /** Removes the host at an address, as a crash does: packets to it vanish. */
   remove(address: Address): void {
     this.#hosts.delete(formatAddress(address));
+  }
+
+  /** What a host's own clock shows: the world's time, and what it has been set forward by. */
+  clockOf(host: SimHost): number {
+    const clock = this.#clocks.get(host);
+    return clock ? Math.max(clock.shown, this.#now + clock.aheadMs) : this.#now;
+  }
+
+  /** Sets a host's clock forward, as a hypervisor does that has moved the machine. Monotonic clocks are never set back. */
+  stepClock(host: SimHost, byMs: number): void {
+    this.#clockFor(host).aheadMs += byMs;
+    this.#expire(host);
+  }
+
+  /**
+   * Stops a host for a while, as a full processor or `kill -STOP` does, while time goes on. Its socket holds the first
+   * `receivePackets` that arrive; they and what has expired meet it at once when it wakes, in either order.
+   */
+  suspend(host: SimHost, forMs: number, receivePackets = RECEIVE_PACKETS): void {
+    const clock = this.#clockFor(host);
+    clock.asleep ??= { later: [], packets: 0, receivePackets, until: 0 };
+    const { asleep } = clock;
+    asleep.until = Math.max(asleep.until, this.#now + forMs);
+    this.at(
+      this.#now + forMs,
+      () => asleep === clock.asleep && this.#now >= asleep.until && this.#wake(host),
+    );
+  }
+
+  /** Whether a host is suspended. */
+  isAsleep(host: SimHost): boolean {
+    return this.#clocks.get(host)?.asleep !== undefined;
+  }
+
+  /** Lets a host do something: now, or as soon as it is awake. */
+  act(host: SimHost, action: () => void): void {
+    const asleep = this.#clocks.get(host)?.asleep;
+    if (asleep) asleep.later.push(action);
+    else action();
   }
 
   /** Sends a packet now. The bytes are copied. */
@@ -110,24 +163,74 @@ export class World {
     return this.#now;
   }
 
+  /** Does something of a test's own, at present; when it fails, that says how to see it again too. */
+  attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
   /** The next thing to happen. Of those at one time, packets and actions in the order of their making, then timeouts. */
   #next(): { readonly time: number; act(): void } {
     let time = this.#events.earliest();
     let due: SimHost | undefined;
     for (const host of this.#hosts.values()) {
-      const deadline = host.deadline();
-      if (Number.isNaN(deadline)) throw new Error(`the deadline of ${formatAddress(host.address)} is NaN`);
+      const deadline = this.#deadline(host);
       if (deadline >= time) continue;
       time = deadline;
       due = host;
     }
     if (due === undefined) return { time, act: () => this.#events.pop()?.() };
     const host = due;
-    return { time, act: () => host.timeout(this.#now) };
+    return { time, act: () => this.#timeout(host) };
+  }
+
+  /** When a host is to be woken, in the world's time. */
+  #deadline(host: SimHost): number {
+    const clock = this.#clocks.get(host);
+    if (clock?.asleep) return Infinity;
+    const deadline = host.deadline();
+    if (Number.isNaN(deadline)) throw new Error(`the deadline of ${formatAddress(host.address)} is NaN`);
+    return clock ? deadline - clock.aheadMs : deadline;
+  }
+
+  #timeout(host: SimHost): void {
+    const clock = this.#clocks.get(host);
+    // Its deadline, less what its clock is ahead, and that added again, may be rounded to just less than its deadline.
+    if (clock) clock.shown = Math.max(this.clockOf(host), host.deadline());
+    host.timeout(this.clockOf(host));
   }
 
   #deliver({ from, to, bytes }: Delivery): void {
-    this.#hosts.get(formatAddress(to))?.deliver(this.#now, from, bytes);
+    const host = this.#hosts.get(formatAddress(to));
+    if (!host) return;
+    const asleep = this.#clocks.get(host)?.asleep;
+    if (!asleep) return host.deliver(this.clockOf(host), from, bytes);
+    if (asleep.packets++ >= asleep.receivePackets) return;
+    asleep.later.push(() => this.#deliver({ at: this.#now, from, to, bytes }));
+  }
+
+  #clockFor(host: SimHost): HostClock {
+    let clock = this.#clocks.get(host);
+    if (!clock) this.#clocks.set(host, clock = { aheadMs: 0, shown: -Infinity, asleep: undefined });
+    return clock;
+  }
+
+  /** All that has waited for a host happens in one step: whichever comes first, it must get by with what has passed. */
+  #wake(host: SimHost): void {
+    const clock = this.#clockFor(host);
+    const later = clock.asleep?.later ?? [];
+    clock.asleep = undefined;
+    if (this.#wakeChance.chance(0.5)) this.#expire(host);
+    for (const action of later) action();
+    this.#expire(host);
+  }
+
+  #expire(host: SimHost): void {
+    const isHere = this.#hosts.get(formatAddress(host.address)) === host;
+    if (isHere && this.#deadline(host) <= this.#now) this.#timeout(host);
   }
 
   #failure(cause: unknown): Error {
@@ -135,7 +238,7 @@ export class World {
     const where = `at ${this.#now.toFixed(3)} ms, step ${this.#steps}`;
     return new Error(
       `simulation with seed ${this.seed} failed ${where}: ${text}\n` +
-        `to see it again: SIM_SEED=${this.seed} deno test -A <this file>`,
+        `to see it again: ${this.#replay}`,
       { cause },
     );
   }
@@ -145,6 +248,23 @@ export class World {
 export function simSeeds(...seeds: number[]): number[] {
   const chosen = Deno.env.get("SIM_SEED");
   return chosen === undefined ? seeds : [Number(chosen)];
+}
+
+/** How a host's time differs from the world's. */
+interface HostClock {
+  aheadMs: number;
+  /** It has shown this already, and is never set back. */
+  shown: number;
+  asleep: Sleep | undefined;
+}
+
+interface Sleep {
+  /** What meets the host when it wakes, in order. */
+  readonly later: (() => void)[];
+  readonly receivePackets: number;
+  /** Packets that have come. */
+  packets: number;
+  until: number;
 }
 
 interface Entry {

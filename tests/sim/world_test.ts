@@ -141,3 +141,60 @@ Deno.test("world: a run that cannot end says why", () => {
   broken.add(lost);
   assertThrows(() => broken.run(() => false, 100), Error, "192.0.2.1:1000 is NaN");
 });
+
+Deno.test("world: who is suspended misses nothing that its socket holds, and meets all of it at once when it wakes", () => {
+  const orders = new Set<string>();
+  for (let seed = 0; seed < 20; seed++) {
+    const world = new World({ seed });
+    const order: string[] = [];
+    const host = new Recorder(b);
+    host.due = 50;
+    host.onTimeout = (now) => {
+      order.push(`timeout ${now}`);
+      host.due = Infinity;
+    };
+    host.deliver = (now, _from, bytes) => order.push(`packet ${bytes[0]} ${now}`);
+    world.add(host);
+    for (const time of [10, 20, 30, 40, 210]) world.at(time, () => world.send(a, b, Uint8Array.of(time)));
+    world.at(15, () => world.suspend(host, 100, 2));
+    // It is stopped twice; the later end holds.
+    world.at(35, () => world.suspend(host, 165, 2));
+    world.at(60, () => world.act(host, () => order.push("done")));
+    world.run(() => order.length === 6, 1000);
+    assertEquals(order[0], "packet 10 10");
+    assertEquals(order[5], "packet 210 210");
+    orders.add(order.slice(1, 5).join());
+  }
+  const packets = "packet 20 200,packet 30 200,done";
+  assertEquals([...orders].sort(), [`${packets},timeout 200`, `timeout 200,${packets}`]);
+});
+
+Deno.test("world: a clock that is set forward shows its host a later time, and what has expired by it", () => {
+  const world = new World({ seed: 1 });
+  const host = new Recorder(b);
+  const timeouts: number[][] = [];
+  host.due = 500;
+  host.onTimeout = (now) => {
+    timeouts.push([now, world.now]);
+    host.due = now + 100;
+  };
+  world.add(host);
+  world.at(20, () => world.stepClock(host, 1000));
+  world.at(30, () => world.send(a, b, Uint8Array.of(1)));
+  world.run(() => timeouts.length === 2, 1000);
+  assertEquals(timeouts, [[1020, 20], [1120, 120]]);
+  assertEquals([host.log, world.clockOf(host), world.now], [[[1030, 1]], 1120, 120]);
+});
+
+Deno.test("world: who crashes while it is suspended does not wake", () => {
+  const world = new World({ seed: 1 });
+  const host = new Recorder(b);
+  host.due = 5;
+  world.add(host);
+  world.at(1, () => world.suspend(host, 10));
+  world.at(2, () => world.send(a, b, Uint8Array.of(1)));
+  world.at(3, () => world.remove(b));
+  world.at(20, () => {});
+  world.run(() => world.now >= 20, 100);
+  assertEquals([host.log, host.due], [[], 5]);
+});
