@@ -55,7 +55,9 @@ const NEAR_MS = 3;
 const ROUND_MS_MIN = 4;
 const PACE = 1.25;
 const BURST_MS = 2;
-const BURST_MIN = 2;
+const BURST_MS_MAX = 6;
+const BURST_MIN = 4;
+const BURST_USUAL = 8;
 const BURST_MAX = 176;
 /** The standing queue of `normal`: never less than this, and on slow paths as long as some packets take. */
 const QUEUE_MS_MIN = 3;
@@ -66,6 +68,8 @@ const STEP_SHARE = 1 / 64;
 const STEP_SHARE_MAX = 0.25;
 /** Rounds of small steps after a loss of our own making. */
 const CAUTIOUS_ROUNDS = 16;
+/** To see what the path loses by itself, somewhat less is asked for than it bears. */
+const TRIAL_SHARE = 0.85;
 /** A cut for loss leaves this share at least. */
 const CUT_MOST = 0.5;
 /** Rounds until a change of the window shows in what arrives, and in nothing else. */
@@ -83,10 +87,16 @@ const DELAYED_ANSWERS = 3;
 // RFC 9406 §4.3
 const DELAY_MS_MIN = 4;
 const DELAY_MS_MAX = 16;
+const DELAY_SPREADS = 2;
+/** Round trips that say how far they lie apart, and rounds over which that is averaged. */
+const MEAN_REQUESTS = 4;
+const SPREAD_MEMORY = 4;
 const LOSSY_ROUNDS = 2;
-/** A queue that keeps more than this share though our window is down to that one is somebody else's. */
+const LOSSY_SHARE = 0.2;
+/** A cut for a queue leaves less than this share, so that it shows; and a queue of others keeps more than that. */
+const DRAIN_SHARE = 0.95;
 const FOREIGN_QUEUE_SHARE = 0.65;
-const FOREIGN_WINDOW_SHARE = 0.6;
+const FOREIGN_HINTS = 2;
 /** How often a competitor looks whether it is alone. */
 const LOOK_EVERY_MS = 8000;
 const LOOK_SHARE = 0.5;
@@ -109,7 +119,11 @@ interface Round {
   arrived: number;
   settled: number;
   lost: number;
+  /** Requests that lost something. */
+  lossy: number;
   leastTrip: number;
+  /** All round trips, in sum. */
+  trips: number;
   /** Requests that were answered, and what was under way when they were sent, in sum. */
   requests: number;
   underWay: number;
@@ -128,17 +142,21 @@ export class Congestion {
   readonly #traffic: TrafficClass;
   readonly #burstMax: number;
   readonly #loss = new LossModel();
-  readonly #capacities: number[] = [];
+  /** Symbols a ms that came, in the last rounds. */
+  readonly #rates: number[] = [];
   #window: number;
   #mode: "start" | "steady" | "competing" = "start";
   #round: Round;
   #smoothed: number;
   #variation: number;
   #isMeasured = false;
+  /** The shortest round trip of all, and the shortest mean of a round: that of a path without a queue. */
   #least: LeastTrip;
+  #empty: LeastTrip;
   #backoff = 0;
   /** Symbols a ms that trains have shown, smoothed; 0 before the first. */
   #trainRate = 0;
+  #spread = 0;
   #bestRate = 0;
   #plateau = 0;
   /** Answers in a row that came late, and rounds in a row in which more was lost than before. */
@@ -148,8 +166,16 @@ export class Congestion {
   #cautious = 0;
   /** Rounds that pass before a change shows. */
   #hold = 0;
-  /** The first of several cuts in a row: what the window and the queue were. */
-  #firstCut: { readonly window: number; readonly queue: number } | undefined;
+  /** The latest of several cuts in a row: the window, the rate and the queue then, the window before the first, and signs of others. */
+  #cut:
+    | {
+      readonly window: number;
+      readonly rate: number;
+      readonly queue: number;
+      readonly first: number;
+      readonly hints: number;
+    }
+    | undefined;
   /** A cut for loss, and what the loss was: if it stays, it is not of our making. */
   #trial: { readonly window: number; readonly rate: number; readonly loss: number } | undefined;
   /** Requests from this one on were sent under the present window. */
@@ -166,6 +192,7 @@ export class Congestion {
     this.#smoothed = roundTrip;
     this.#variation = roundTrip / 2;
     this.#least = new LeastTrip(now, roundTrip);
+    this.#empty = new LeastTrip(now, roundTrip);
     this.#round = newRound(now, 1);
     this.#window = Math.min(WINDOW_START, this.#most);
   }
@@ -180,9 +207,10 @@ export class Congestion {
     const most = Math.min(this.#burstMax, BURST_MAX);
     if (this.#isNear) return Math.max(1, Math.min(most, this.window >> 1));
     // At first what came in trains says more of the path than what came in a round.
-    const [rate, least] = this.#mode === "start"
-      ? [this.#trainRate || Infinity, TRAIN_MIN]
-      : [this.#capacity, BURST_MIN];
+    const rate = this.#mode === "start" ? this.#trainRate || Infinity : this.#capacity;
+    const least = this.#mode === "start"
+      ? TRAIN_MIN
+      : Math.max(BURST_MIN, Math.min(BURST_USUAL, rate * BURST_MS_MAX));
     return Math.max(
       1,
       Math.floor(Math.min(most, Math.max(least, Math.min(this.#window / 4, rate * BURST_MS)))),
@@ -194,7 +222,7 @@ export class Congestion {
    * but for a window that grows or that was not used.
    */
   get pace(): number {
-    return this.#isNear || !this.#isMeasured ? Infinity : PACE * this.#window / this.#least.value;
+    return this.#isNear || !this.#isMeasured ? Infinity : PACE * this.#window / this.#empty.value;
   }
 
   /** Smoothed round trip. */
@@ -271,10 +299,12 @@ export class Congestion {
       this.#smoothed = sample;
       this.#variation = sample / 2;
       this.#least = new LeastTrip(now, sample);
+      this.#empty = new LeastTrip(now, sample);
     }
     this.#least.note(now, sample);
     const round = this.#round;
     round.leastTrip = Math.min(round.leastTrip, sample);
+    round.trips += sample;
     round.requests++;
     round.underWay += underWay;
     if (this.#mode === "start") this.#watchQueue(sample, underWay, next);
@@ -289,6 +319,7 @@ export class Congestion {
     if (number < this.#countFrom) return;
     this.#round.settled += symbols;
     this.#round.lost += lost;
+    if (lost > 0) this.#round.lossy++;
   }
 
   /** More could have been asked for but for the window. */
@@ -311,7 +342,7 @@ export class Congestion {
 
   /** Start: symbols that each arrival adds to the window. */
   get #gain(): number {
-    const full = this.#trainRate * this.#least.value;
+    const full = this.#trainRate * this.#empty.value;
     if (this.#isNear || full === 0) return 1;
     return this.#window < full * FAR_FROM_FULL ? GAIN_FAR : this.#window < full * NEARLY_FULL ? 1 : GAIN_NEAR;
   }
@@ -326,12 +357,12 @@ export class Congestion {
 
   /** Symbols a ms that have to be asked for to fill the path. */
   get #capacity(): number {
-    return Math.max(0, ...this.#capacities);
+    return Math.max(0, ...this.#rates) / (1 - this.#loss.baseline);
   }
 
   /** What the path holds without a queue. */
   get #pipe(): number {
-    return this.#capacity * this.#least.value + this.burst;
+    return this.#capacity * this.#empty.value + this.burst;
   }
 
   /** The queue that we may keep, ms: of a length that grows with the root of the rate, so that equal flows end up equal. */
@@ -346,35 +377,28 @@ export class Congestion {
 
   #endRound(now: number, round: EndedRound): void {
     const rate = round.arrived / round.duration;
-    this.#loss.note(round.settled, round.lost);
-    const capacity = rate / (1 - this.#loss.baseline);
-    // A round in which we asked for less than we might have proves no lower capacity.
-    if (round.limited || capacity > this.#capacity) this.#capacities.push(capacity);
-    if (this.#capacities.length > CAPACITY_ROUNDS) this.#capacities.shift();
-    const queue = Math.max(0, round.leastTrip - this.#least.value);
-    // deno-lint-ignore no-explicit-any
-    (globalThis as any).trace?.({
-      now,
-      dur: now - round.startedAt,
-      mode: this.#mode,
-      W: this.#window,
-      cap: this.#capacity,
-      rate,
-      queue,
-      least: this.#least.value,
-      target: this.#queueTarget,
-      loss: round.settled ? round.lost / round.settled : 0,
-      p: this.#loss.rate,
-      base: this.#loss.baseline,
-      lim: round.limited,
-      hold: this.#hold,
-      v: this.#velocity,
-      train: this.#trainRate,
-    });
+    this.#loss.note(round.settled, round.lost, round.lossy);
+    // A round in which we asked for less than we might have proves no lower rate.
+    if (round.limited || rate > Math.max(...this.#rates)) this.#rates.push(rate);
+    if (this.#rates.length > CAPACITY_ROUNDS) this.#rates.shift();
+    const queue = this.#queueOf(now, round);
     if (this.#mode === "start") this.#start(round, rate, queue);
     else if (this.#hold > 0) this.#hold--;
     else if (this.#mode === "steady") this.#steady(now, round, queue);
     else this.#compete(now, round, queue);
+  }
+
+  /** By how much round trips are longer than they were when there was no queue; ms. */
+  #queueOf(now: number, { requests, trips, leastTrip }: Round): number {
+    if (requests === 0) return 0;
+    const mean = trips / requests;
+    if (requests >= MEAN_REQUESTS || mean < this.#empty.value) {
+      // How far they lie apart that are of one time: no queue of ours does that, but for the bursts that we ask for.
+      const own = this.#capacity > 0 ? this.burst / this.#capacity : 0;
+      this.#spread += (Math.max(0, mean - leastTrip - own) - this.#spread) / SPREAD_MEMORY;
+      this.#empty.note(now, mean);
+    }
+    return Math.max(0, mean - this.#empty.value - this.#spread);
   }
 
   #enterStart(): void {
@@ -384,18 +408,19 @@ export class Congestion {
       this.#delayed =
       this.#lossy =
         0;
-    this.#capacities.length = 0;
-    this.#firstCut = this.#trial = this.#look = undefined;
+    this.#rates.length = 0;
+    this.#cut = this.#trial = this.#look = undefined;
     this.#hold = this.#cautious = 0;
   }
 
   /** A window that doubles must not wait for the end of a round: what was under way when the queue began is what the path holds. */
   #watchQueue(sample: number, underWay: number, next: number): void {
-    const delay = Math.max(DELAY_MS_MIN, Math.min(DELAY_MS_MAX, this.#least.value / 8));
+    const usual = Math.max(DELAY_MS_MIN, Math.min(DELAY_MS_MAX, this.#least.value / 8));
+    const delay = Math.max(usual, this.#spread * DELAY_SPREADS);
     this.#delayed = sample - this.#least.value > delay ? this.#delayed + 1 : 0;
     if (this.#delayed < DELAYED_ANSWERS) return;
     this.#enterSteady(next);
-    this.#setWindow(Math.min(this.#window, underWay * this.#least.value / sample + this.burst));
+    this.#setWindow(Math.min(this.#window, underWay * this.#empty.value / sample + this.burst));
   }
 
   #start(round: EndedRound, rate: number, queue: number): void {
@@ -403,14 +428,13 @@ export class Congestion {
       this.#bestRate = rate;
       this.#plateau = 0;
     } else if (round.limited) this.#plateau++;
+    const excess = this.#loss.takeExcess();
     // One request that got lost takes many symbols with it: that alone is no sign of a full path.
-    this.#lossy = this.#loss.takeExcess() > 0 ? this.#lossy + 1 : 0;
-    const isLossy = this.#lossy >= LOSSY_ROUNDS;
+    this.#lossy = excess > 0 ? this.#lossy + 1 : 0;
+    const isLossy = this.#lossy >= LOSSY_ROUNDS || this.#loss.last > this.#loss.baseline + LOSSY_SHARE;
     if (queue <= this.#queueTarget && this.#plateau < PLATEAU_ROUNDS && !isLossy) return;
     this.#enterSteady(round.next);
-    if (isLossy || queue > this.#queueTarget) {
-      this.#setWindow(Math.min(this.#window, Math.max(this.#pipe, this.#window / 2)));
-    }
+    if (isLossy || queue > this.#queueTarget) this.#setWindow(Math.min(this.#window, this.#pipe));
   }
 
   #enterSteady(next: number): void {
@@ -421,31 +445,34 @@ export class Congestion {
 
   #steady(now: number, round: EndedRound, queue: number): void {
     if (this.#judgeLoss(round)) return;
-    if (queue > this.#queueTarget) {
-      if (this.#isForeign(queue)) return this.#enterCompeting(now);
-      return this.#drain(queue);
-    }
-    this.#firstCut = undefined;
+    if (queue > this.#queueTarget) return this.#drain(now, round, queue);
     if (!round.limited) return;
-    const step = Math.max(STEP, this.#window * STEP_SHARE) * this.#traffic.growth;
+    const share = this.#cautious > 0 ? 0 : STEP_SHARE;
+    const step = Math.max(STEP, this.#window * share) * this.#traffic.growth;
     this.#setWindow(
       this.#window + Math.min(step * this.#velocity, Math.max(step, this.#window * STEP_SHARE_MAX)),
     );
+    if (this.#cut && this.#window >= this.#cut.first) this.#cut = undefined;
     if (this.#cautious > 0) this.#cautious--;
     else this.#velocity *= 2;
   }
 
-  #drain(queue: number): void {
-    this.#firstCut ??= { window: this.#window, queue };
-    this.#setWindow(Math.min(this.#window, Math.max(this.#pipe, this.#window / 2)));
+  /** The queue is too long: only what the path holds without it stays under way. While it stands, what comes is what the path carries. */
+  #drain(now: number, round: EndedRound, queue: number): void {
+    const rate = round.arrived / round.duration;
+    const cut = this.#cut;
+    // A queue of ours gets shorter when we ask for less, and as much comes as before. Of one that others keep full we only lose our share.
+    const isForeign = cut !== undefined && this.#window < cut.window &&
+      queue > cut.queue * FOREIGN_QUEUE_SHARE &&
+      rate < cut.rate * (1 + this.#window / cut.window) / 2;
+    const first = cut?.first ?? this.#window;
+    const hints = isForeign ? cut.hints + 1 : 0;
+    if (this.#traffic.competes && hints >= FOREIGN_HINTS) return this.#enterCompeting(now, first);
+    this.#cut = { window: this.#window, rate, queue, first, hints };
+    const pipe = Math.min(this.#pipe, rate * this.#empty.value / (1 - this.#loss.baseline) + this.burst);
+    this.#setWindow(Math.max(this.#window / 2, Math.min(pipe, this.#window * DRAIN_SHARE)));
     this.#velocity = 1;
     this.#hold = 1;
-  }
-
-  #isForeign(queue: number): boolean {
-    const cut = this.#firstCut;
-    return cut !== undefined && this.#traffic.competes &&
-      this.#window <= cut.window * FOREIGN_WINDOW_SHARE && queue >= cut.queue * FOREIGN_QUEUE_SHARE;
   }
 
   /**
@@ -460,17 +487,16 @@ export class Congestion {
     if (trial) {
       const isStill = this.#loss.last > (trial.loss + this.#loss.baseline) / 2;
       const isLess = rate < trial.rate * (1 + this.#window / trial.window) / 2;
-      if (isStill && isLess) {
-        this.#loss.accept(Math.min(trial.loss, this.#loss.last));
-        this.#setWindow(trial.window);
-        return true;
-      }
-      this.#loss.lower();
+      if (isStill && isLess) this.#loss.accept(Math.min(trial.loss, this.#loss.last));
+      else this.#loss.lower();
+      const share = isStill && isLess ? 1 : 1 - trial.loss + this.#loss.baseline;
+      this.#setWindow(trial.window * share);
+      return true;
     }
     if (excess === 0) return false;
     const window = Math.min(this.#window, round.underWay / Math.max(1, round.requests) + this.burst);
     this.#trial = { window, rate, loss: this.#loss.last };
-    this.#setWindow(Math.max(window * CUT_MOST, Math.min(window * (1 - excess), this.#pipe)));
+    this.#setWindow(Math.max(window * CUT_MOST, TRIAL_SHARE * Math.min(window * (1 - excess), this.#pipe)));
     this.#restart(round.next);
     this.#velocity = 1;
     this.#cautious = CAUTIOUS_ROUNDS;
@@ -484,11 +510,12 @@ export class Congestion {
     this.#loss.restart();
   }
 
-  #enterCompeting(now: number): void {
+  #enterCompeting(now: number, window: number): void {
     this.#mode = "competing";
-    this.#setWindow(this.#firstCut!.window);
-    this.#cubic = { peak: this.#window, since: now };
-    this.#firstCut = this.#trial = undefined;
+    this.#setWindow(window);
+    this.#cubic = { peak: 0, since: now };
+    this.#cut = this.#trial = undefined;
+    this.#plateau = this.#bestRate = 0;
     this.#nextLook = now + LOOK_EVERY_MS;
   }
 
@@ -514,11 +541,18 @@ export class Congestion {
     }
     if (now >= this.#nextLook) {
       this.#look = { window: this.#window, queue };
-      this.#setWindow(this.#capacity * this.#least.value * LOOK_SHARE);
+      this.#setWindow(this.#capacity * this.#empty.value * LOOK_SHARE);
       this.#hold = LOOK_ROUNDS;
       return;
     }
-    if (round.limited) this.#setWindow(Math.max(this.#window, this.#cubicWindow(now)));
+    if (!round.limited) return;
+    if (this.#cubic.peak > 0) return this.#setWindow(Math.max(this.#window, this.#cubicWindow(now)));
+    // Nobody knows yet how much there is to have: more and more, while more comes of it.
+    const rate = round.arrived / round.duration;
+    this.#plateau = rate > this.#bestRate * (1 + STEP_SHARE_MAX / 4) ? 0 : this.#plateau + 1;
+    this.#bestRate = Math.max(this.#bestRate, rate);
+    if (this.#plateau >= PLATEAU_ROUNDS) this.#cubic = { peak: this.#window, since: now };
+    else this.#setWindow(this.#window * (1 + STEP_SHARE_MAX));
   }
 
   /** RFC 9438 §4.2 and §4.3, figure 1 and 4. */
@@ -564,7 +598,9 @@ function newRound(now: number, until: number): Round {
     arrived: 0,
     settled: 0,
     lost: 0,
+    lossy: 0,
     leastTrip: Infinity,
+    trips: 0,
     requests: 0,
     underWay: 0,
     limited: false,

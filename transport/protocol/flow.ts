@@ -197,6 +197,7 @@ export class Flow {
     }
     this.#pacedUntil = Infinity;
     if (this.#nextAt > now) {
+      this.#congestion.handleLimited();
       this.#pacedUntil = this.#nextAt;
       return undefined;
     }

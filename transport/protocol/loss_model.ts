@@ -4,15 +4,12 @@ const MEMORY_SYMBOLS = 1024;
 const SAMPLE_SYMBOLS = 64;
 /** What chance makes of the baseline is taken for no less than this. */
 const SIGMA_MIN = 0.0025;
-const DEVIATION_MEMORY = 8;
-/** Of two samples, in standard deviations of one. */
-const MEAN_DIFFERENCE = 1.128;
 /** In standard deviations: what a sample may be too high, and by how much several must be in sum. */
-const SLACK = 1;
+const SLACK = 0.75;
 const EVIDENCE = 4;
 /** How slowly the baseline follows what is lower, and what is higher. */
 const FALL = 8;
-const RISE = 32;
+const RISE = 64;
 /** More than this is no loss but the end of a way. */
 const RATE_MAX = 0.75;
 
@@ -23,9 +20,8 @@ const RATE_MAX = 0.75;
 export class LossModel {
   #rate = 0;
   #symbols = 0;
-  #deviation = 0;
   #baseline: number | undefined;
-  #sample = { symbols: 0, lost: 0 };
+  #sample = { symbols: 0, lost: 0, lossy: 0 };
   #last = 0;
   #excess = 0;
   #evidence = 0;
@@ -51,8 +47,9 @@ export class LossModel {
     this.#rate += (lost / symbols - this.#rate) * Math.min(1, symbols / this.#symbols);
   }
 
-  /** The same of a round under the present window: for the baseline. */
-  note(symbols: number, lost: number): void {
+  /** The same of a round under the present window: for the baseline. `lossy` requests have lost something. */
+  note(symbols: number, lost: number, lossy: number): void {
+    this.#sample.lossy += lossy;
     this.#sample.symbols += symbols;
     this.#sample.lost += lost;
     if (this.#sample.symbols >= SAMPLE_SYMBOLS) this.#look();
@@ -79,19 +76,18 @@ export class LossModel {
 
   /** Forgets the sample that is being taken: it belongs to another window. */
   restart(): void {
-    this.#sample = { symbols: 0, lost: 0 };
+    this.#sample = { symbols: 0, lost: 0, lossy: 0 };
     this.#excess = this.#evidence = 0;
   }
 
   #look(): void {
-    const { symbols, lost } = this.#sample;
-    this.#sample = { symbols: 0, lost: 0 };
+    const { symbols, lost, lossy } = this.#sample;
+    this.#sample = { symbols: 0, lost: 0, lossy: 0 };
     const share = lost / symbols;
-    this.#baseline ??= share;
-    const usual = Math.max(this.#sigma(symbols), this.#deviation, SIGMA_MIN);
-    // From one sample to the next: what our own window does to the loss changes slowly.
-    this.#deviation += (Math.abs(share - this.#last) / MEAN_DIFFERENCE - this.#deviation) / DEVIATION_MEMORY;
     this.#last = share;
+    this.#baseline ??= share;
+    // Losses come in bursts: what has hit a few requests is of a few events, however many symbols they took.
+    const usual = Math.max(this.#sigma(symbols), share / Math.sqrt(Math.max(1, lossy)), SIGMA_MIN);
     // Page's cumulative sum: many samples that are a little too high say as much as one that is far too high.
     this.#evidence = Math.max(0, this.#evidence + (share - this.#baseline) / usual - SLACK);
     if (this.#evidence > EVIDENCE) {
