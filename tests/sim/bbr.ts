@@ -17,6 +17,7 @@ const PROBE_MS = 200;
  * sampling for policers, and the cycle begins where it likes. It does not answer to loss.
  */
 export class Bbr implements CongestionControl {
+  readonly answersLoss = false;
   #phase: "startup" | "drain" | "cycle" | "probe" = "startup";
   /** The best rate of each of the last rounds, the newest first, segments a ms. */
   #rates: number[] = [0];

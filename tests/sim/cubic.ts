@@ -9,6 +9,7 @@ const INITIAL_WINDOW = 10;
 /** CUBIC (RFC 9438), without HyStart++ and without undoing what was taken for loss. Windows in segments. */
 export class Cubic implements CongestionControl {
   readonly pace = Infinity;
+  readonly answersLoss = true;
   #window = INITIAL_WINDOW;
   #threshold = Infinity;
   #most = 0;

@@ -3,8 +3,7 @@ import type { ExposerOptions } from "../../transport/protocol/exposer.ts";
 import { Bbr } from "./bbr.ts";
 import { Cubic } from "./cubic.ts";
 import type { NetworkStats } from "./network.ts";
-import { HEADER_BYTES } from "./path.ts";
-import { SEGMENT_DATA_BYTES, TcpReceiver, TcpSender } from "./tcp.ts";
+import { SEGMENT_BYTES, SEGMENT_DATA_BYTES, TcpReceiver, TcpSender } from "./tcp.ts";
 import type { CongestionControl } from "./tcp.ts";
 import {
   expectWhole,
@@ -16,7 +15,7 @@ import {
   SimPuller,
 } from "./transfer.ts";
 import type { SimPullerOptions } from "./transfer.ts";
-import { mostGoodput, weatherWorld } from "./weather.ts";
+import { mostBytes, mostGoodput, payloadShare, weatherWorld } from "./weather.ts";
 import type { Weather } from "./weather.ts";
 import type { World } from "./world.ts";
 
@@ -40,7 +39,7 @@ export interface MeasureOptions {
 
 /** What a transfer has cost. Shares are of 1, times in virtual ms. */
 export interface Measured {
-  /** Goodput as a share of the most that there is to have: see `mostGoodput`. */
+  /** Goodput as a share of the most that there is to have: see `mostBytes`. NaN when there is nothing to pull. */
   readonly share: number;
   /** From the first PULL_REQUEST to the last verified byte. */
   readonly ms: number;
@@ -77,6 +76,8 @@ export type ControlName = keyof typeof controls;
 /** How long other flows have the line for themselves. */
 const HEAD_START_MS = 5000;
 const SYMBOL_SIZE = 1428;
+/** What TCP could have of a line, for each byte that we could. */
+const TCP_SHARE = SEGMENT_DATA_BYTES / SEGMENT_BYTES / payloadShare(SYMBOL_SIZE);
 
 /**
  * Pulls something in a weather, and checks that it came whole.
@@ -87,9 +88,10 @@ export async function measure(weather: Weather, options: MeasureOptions): Promis
   const { seed, size, chunkSize = 65_536 } = options;
   const exposure = await simExposure(seed, size, { chunkSize });
   const most = mostGoodput(weather, SYMBOL_SIZE);
-  const world = weatherWorld(seed, weather, exposerAddress.host);
-  const flows = otherFlows(world, options.others ?? []);
-  const start = flows.length > 0 ? HEAD_START_MS : 0;
+  const { others = [] } = options;
+  const start = others.length > 0 ? HEAD_START_MS : 0;
+  const world = weatherWorld(seed, weather, exposerAddress.host, start);
+  const flows = otherFlows(world, others);
   world.at(start, () => {});
   world.run(() => world.now >= start, start);
 
@@ -104,9 +106,9 @@ export async function measure(weather: Weather, options: MeasureOptions): Promis
   const ms = finishedAt! - requestedAt!;
   const least = leastWireBytes(exposure, SYMBOL_SIZE);
   const { bytesSent } = exposer.machine;
-  const lineBytes = lineRate(weather) * (world.now - start) / 1000;
+  const lineBytes = mostBytes(weather, 0, world.now - start, SYMBOL_SIZE) * TCP_SHARE;
   return {
-    share: size / ms * 1000 / most,
+    share: size / mostBytes(weather, requestedAt! - start, finishedAt! - start, SYMBOL_SIZE),
     ms,
     roundTrips: ms / ((weather.down.delayMs ?? 0) + (weather.up.delayMs ?? 0)),
     ...wire.sums(),
@@ -125,12 +127,6 @@ export function meanOf(measured: readonly Measured[]): Measured {
   ) => [key, mean((one) => one[key as Exclude<keyof Measured, "otherShares">])]);
   const otherShares = measured[0].otherShares.map((_, i) => mean((one) => one.otherShares[i]));
   return { ...Object.fromEntries(means), otherShares };
-}
-
-/** What a flow of TCP could get of a weather, bytes of data a second. */
-function lineRate(weather: Weather): number {
-  return mostGoodput(weather, SYMBOL_SIZE) / SYMBOL_SIZE * (SEGMENT_DATA_BYTES / 1500) *
-    (SYMBOL_SIZE + 24 + HEADER_BYTES);
 }
 
 function otherFlows(world: World, names: readonly ControlName[]): TcpReceiver[] {

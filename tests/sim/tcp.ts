@@ -5,6 +5,7 @@
  */
 import type { Address } from "../../codec/address.ts";
 import { HEADER_BYTES } from "./path.ts";
+import { Repair } from "./prr.ts";
 import type { SimHost, World } from "./world.ts";
 
 /** What a congestion control learns of an acknowledgement. Windows and amounts are in segments, times in ms. */
@@ -31,6 +32,8 @@ export interface CongestionControl {
   readonly window: number;
   /** Segments a ms to send at most; `Infinity` for as fast as the window allows. */
   readonly pace: number;
+  /** Whether it answers to loss with a smaller window, which is then reached by degrees. */
+  readonly answersLoss: boolean;
   /** Something has arrived. */
   handleAck(ack: Ack): void;
   /** Something was lost that was sent after the last time that this was said. */
@@ -40,7 +43,7 @@ export interface CongestionControl {
 }
 
 /** A segment fills an Ethernet frame: 1500 bytes of IPv4. */
-const SEGMENT_BYTES = 1500;
+export const SEGMENT_BYTES = 1500;
 /** Of these, data: without IPv4's and TCP's headers and the timestamps option. */
 export const SEGMENT_DATA_BYTES = 1448;
 /** An acknowledgement with timestamps, and each range of SACK. */
@@ -75,6 +78,9 @@ export class TcpSender implements SimHost {
   /** By number, in the order of their last sending. */
   readonly #underWay = new Map<number, Segment>();
   readonly #lost = new Set<number>();
+  /** Those that were lost when they were sent again: they are older than the others. */
+  readonly #lostAgain = new Set<number>();
+  #repair: Repair | undefined;
   /** Ranges that are known to have arrived: their ends, by their first. */
   readonly #ranges = new Map<number, number>();
   #next = 0;
@@ -116,8 +122,10 @@ export class TcpSender implements SimHost {
       if (this.#backoff === 0) this.control.handleTimeout(now);
       this.#backoff = Math.min(this.#backoff + 1, 6);
       this.#lastProgress = now;
-      for (const number of this.#underWay.keys()) this.#lose(number);
-      this.#recoveryEndsAt = this.#next;
+      for (const [number, segment] of this.#underWay) this.#lose(number, segment);
+      this.#repair = undefined;
+      // What is lost from now on is another loss.
+      this.#recoveryEndsAt = this.#acked + 1;
     }
     this.#send(now);
   }
@@ -128,30 +136,36 @@ export class TcpSender implements SimHost {
     const newest = view.getUint32(4);
     // What the newest of them was sent with; it may be known already, from an acknowledgement that this one has overtaken.
     const sample = this.#underWay.get(newest);
-    const before = this.delivered;
+    const [before, ackedBefore] = [this.delivered, this.#acked];
+    const underWayBefore = this.#underWay.size;
     while (this.#acked < acked) this.#take(now, this.#acked++);
     for (let at = 8; at + RANGE_BYTES <= bytes.length - PADDING; at += RANGE_BYTES) {
       this.#takeRange(now, view.getUint32(at), view.getUint32(at + 4));
     }
-    if (this.delivered > before) this.#handleProgress(now, this.delivered - before, newest, acked, sample);
+    const delivered = this.delivered - before;
+    if (delivered > 0) {
+      this.#lastProgress = now;
+      this.#backoff = 0;
+      if (sample && !sample.isRepeated) this.#measure(now - sample.sentAt);
+      const hasLost = sample !== undefined && this.#findLost(sample.sentAt - this.#leastRoundTrip / 4);
+      this.#handleFate(now, hasLost, underWayBefore);
+      this.#repair?.handleAck(delivered, this.#underWay.size, acked > ackedBefore && !hasLost);
+      if (sample) this.#tellControl(now, delivered, newest, sample);
+    }
     this.#send(now);
   }
 
-  #handleProgress(
-    now: number,
-    delivered: number,
-    newest: number,
-    acked: number,
-    sample: Segment | undefined,
-  ): void {
-    this.#lastProgress = now;
-    this.#backoff = 0;
-    if (!sample) return;
-    if (!sample.isRepeated) this.#measure(now - sample.sentAt);
-    if (this.#findLost(sample.sentAt - this.#leastRoundTrip / 4) && acked >= this.#recoveryEndsAt) {
-      this.#recoveryEndsAt = this.#next;
-      this.control.handleLoss(now);
-    }
+  /** A loss begins to be repaired, or all is repaired. */
+  #handleFate(now: number, hasLost: boolean, underWayBefore: number): void {
+    if (this.#acked < this.#recoveryEndsAt) return;
+    this.#repair = undefined;
+    if (!hasLost) return;
+    this.#recoveryEndsAt = this.#next;
+    this.control.handleLoss(now);
+    if (this.control.answersLoss) this.#repair = new Repair(underWayBefore, this.control.window);
+  }
+
+  #tellControl(now: number, delivered: number, newest: number, sample: Segment): void {
     const isRound = newest >= this.#roundEndsAt;
     if (isRound) this.#roundEndsAt = this.#next;
     // The slower of sending and acknowledging: neither can make the path look faster than it is.
@@ -163,7 +177,7 @@ export class TcpSender implements SimHost {
       rate: took > 0 ? (this.delivered - sample.delivered) / took : 0,
       underWay: this.#underWay.size,
       isRound,
-      inRecovery: acked < this.#recoveryEndsAt,
+      inRecovery: this.#acked < this.#recoveryEndsAt,
     });
   }
 
@@ -177,6 +191,7 @@ export class TcpSender implements SimHost {
   /** A segment has arrived. */
   #take(now: number, number: number): void {
     this.#lost.delete(number);
+    this.#lostAgain.delete(number);
     const segment = this.#underWay.get(number);
     if (!segment) return;
     this.#underWay.delete(number);
@@ -188,16 +203,16 @@ export class TcpSender implements SimHost {
   /** What was sent so long before something that has arrived is lost (RFC 8985). */
   #findLost(sentBefore: number): boolean {
     const before = this.lost;
-    for (const [number, { sentAt }] of this.#underWay) {
-      if (sentAt >= sentBefore) break;
-      this.#lose(number);
+    for (const [number, segment] of this.#underWay) {
+      if (segment.sentAt >= sentBefore) break;
+      this.#lose(number, segment);
     }
     return this.lost > before;
   }
 
-  #lose(number: number): void {
+  #lose(number: number, { isRepeated }: Segment): void {
     this.#underWay.delete(number);
-    this.#lost.add(number);
+    (isRepeated ? this.#lostAgain : this.#lost).add(number);
     this.lost++;
   }
 
@@ -219,15 +234,24 @@ export class TcpSender implements SimHost {
   }
 
   get #mayBeSent(): boolean {
-    return this.#underWay.size < this.control.window;
+    return this.#repair ? this.#repair.allowed > 0 : this.#underWay.size < this.control.window;
+  }
+
+  #takeLost(): number | undefined {
+    for (const lost of [this.#lostAgain, this.#lost]) {
+      for (const number of lost) {
+        lost.delete(number);
+        return number;
+      }
+    }
+    return undefined;
   }
 
   #send(now: number): void {
     const { pace } = this.control;
     while (this.#mayBeSent && now >= this.#sendAt) {
-      const [repeated] = this.#lost;
+      const repeated = this.#takeLost();
       const number = repeated ?? this.#next++;
-      this.#lost.delete(number);
       if (this.#underWay.size === 0) {
         this.#deliveredAt = this.#firstSentAt = now;
         this.#lastProgress = now;
@@ -241,6 +265,7 @@ export class TcpSender implements SimHost {
       });
       new DataView(segment.buffer).setUint32(0, number);
       this.#world.send(this.address, this.#to, segment);
+      this.#repair?.handleSend();
       if (pace < Infinity) this.#sendAt = Math.max(this.#sendAt, now - 1) + 1 / pace;
     }
   }

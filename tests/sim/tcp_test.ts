@@ -87,6 +87,17 @@ for (const [name, make] of [["CUBIC", () => new Cubic()], ["BBR", () => new Bbr(
   });
 }
 
+Deno.test("tcp: CUBIC on a fast line has repaired what its slow start has lost after two seconds", () => {
+  const fast = { delayMs: 20, bytesPerSecond: mbit(200), queueMs: 40 };
+  const { shares: [share], flows: [{ sender, receiver }] } = shares([new Cubic()], fast, {
+    from: 2000,
+    to: 4000,
+  });
+  // More than the line carries would be what had long been there behind a gap.
+  assert(share * 50 / 200 > 0.9 && share * 50 / 200 < 1.001, `${share}`);
+  assertLess(sender.delivered - receiver.bytes / SEGMENT_DATA_BYTES, 10);
+});
+
 Deno.test("tcp: CUBIC fills the queue until it loses, BBR keeps it short", () => {
   // Jitter makes BBR take the path for a faster one than it is: so did the true one.
   const steady = { ...line, jitterMs: 0 };

@@ -9,7 +9,7 @@ export interface Weather {
   readonly down: Partial<PathOptions>;
   /** From them to the exposer. */
   readonly up: Partial<PathOptions>;
-  /** What changes, and when: ms from the beginning. */
+  /** What changes, and when, in order: ms from the beginning. */
   readonly later?: readonly WeatherChange[];
 }
 
@@ -114,11 +114,11 @@ export function weatherRule({ down, up }: Pick<Weather, "down" | "up">, exposerH
   return (fromHost) => fromHost === exposerHost ? { link: "down", ...down } : { link: "up", ...up };
 }
 
-/** A world with one weather, in which whoever is at `exposerHost` exposes. */
-export function weatherWorld(seed: number, weather: Weather, exposerHost: string): World {
+/** A world with one weather, in which whoever is at `exposerHost` exposes. Its changes are counted from `startMs`. */
+export function weatherWorld(seed: number, weather: Weather, exposerHost: string, startMs = 0): World {
   const world = new World({ seed, path: weatherRule(weather, exposerHost) });
   for (const { atMs, down = {}, up = {} } of weather.later ?? []) {
-    world.at(atMs, () => world.network.change((fromHost) => fromHost === exposerHost ? down : up));
+    world.at(startMs + atMs, () => world.network.change((fromHost) => fromHost === exposerHost ? down : up));
   }
   return world;
 }
@@ -129,7 +129,27 @@ export function payloadShare(symbolSize: number): number {
 }
 
 /** What pullers can get at most, bytes a second of chunks: what the link carries, what of it is not lost, and what of that is payload. */
-export function mostGoodput({ down }: Weather, symbolSize: number): number {
+export function mostGoodput({ down }: Pick<Weather, "down">, symbolSize: number): number {
+  if (down.open === false) return 0;
   const { bytesPerSecond = Infinity, policedBytesPerSecond = Infinity } = down;
   return Math.min(bytesPerSecond, policedBytesPerSecond) * (1 - lossOf(down)) * payloadShare(symbolSize);
+}
+
+/** What they can have got at most from one time to another, bytes of chunks, with all changes of the weather between. */
+export function mostBytes(
+  { down, later = [] }: Weather,
+  fromMs: number,
+  toMs: number,
+  symbolSize: number,
+): number {
+  let path = down;
+  let at = fromMs;
+  let bytes = 0;
+  for (const change of [...later, { atMs: toMs, down: {} }]) {
+    const until = Math.max(at, Math.min(toMs, change.atMs));
+    if (until > at) bytes += mostGoodput({ down: path }, symbolSize) * (until - at) / 1000;
+    path = { ...path, ...change.down };
+    at = until;
+  }
+  return bytes;
 }
