@@ -46,7 +46,7 @@ export interface CongestionOptions {
   readonly traffic: TrafficClass;
 }
 
-const WINDOW_START = 16;
+const WINDOW_START = 32;
 const WINDOW_MIN = 4;
 const WINDOW_MAX = 32_768;
 /** A path this short is of this machine or its neighbour: what is under way must fit our receive buffer at once. */
@@ -54,6 +54,7 @@ const NEAR_MS = 3;
 /** A round takes at least this long, so that what it counts says something. */
 const ROUND_MS_MIN = 4;
 const PACE = 1.25;
+const PACE_MS_FIRST = 40;
 const BURST_MS = 2;
 const BURST_MS_MAX = 6;
 const BURST_MIN = 4;
@@ -77,7 +78,7 @@ const ROUNDS_TO_SHOW = 2;
 /** Start: how a path that is far from full is told, and when one that is full. */
 const TRAIN_MIN = 8;
 const TRAIN_RESOLUTION_MS = 0.25;
-const FAR_FROM_FULL = 0.25;
+const FAR_FROM_FULL = 0.4;
 const NEARLY_FULL = 0.75;
 const GAIN_FAR = 3;
 const GAIN_NEAR = 0.3;
@@ -97,6 +98,8 @@ const LOSSY_SHARE = 0.2;
 const DRAIN_SHARE = 0.95;
 const FOREIGN_QUEUE_SHARE = 0.65;
 const FOREIGN_HINTS = 2;
+/** Who competes without knowing how much there is to have adds this share each round. */
+const SEARCH_SHARE = 0.125;
 /** How often a competitor looks whether it is alone. */
 const LOOK_EVERY_MS = 8000;
 const LOOK_SHARE = 0.5;
@@ -157,6 +160,8 @@ export class Congestion {
   /** Symbols a ms that trains have shown, smoothed; 0 before the first. */
   #trainRate = 0;
   #spread = 0;
+  /** Whether more than the path bears was asked for before: then there is no need to find out again. */
+  #isKnown = false;
   #bestRate = 0;
   #plateau = 0;
   /** Answers in a row that came late, and rounds in a row in which more was lost than before. */
@@ -222,7 +227,10 @@ export class Congestion {
    * but for a window that grows or that was not used.
    */
   get pace(): number {
-    return this.#isNear || !this.#isMeasured ? Infinity : PACE * this.#window / this.#empty.value;
+    if (this.#isNear) return Infinity;
+    // The handshake may have been slow for other reasons than the way.
+    const trip = this.#isMeasured ? this.#empty.value : Math.min(this.#empty.value, PACE_MS_FIRST);
+    return PACE * this.#window / trip;
   }
 
   /** Smoothed round trip. */
@@ -270,7 +278,7 @@ export class Congestion {
     this.#setWindow(this.#window + this.#gain);
   }
 
-  /** All `symbols` of a request arrived, the first and the last `duration` ms apart. */
+  /** Nothing more comes of a request for `symbols`: the first and the last that came were `duration` ms apart. */
   handleTrain(symbols: number, duration: number): void {
     if (symbols < TRAIN_MIN) return;
     const rate = (symbols - 1) / (duration + TRAIN_RESOLUTION_MS);
@@ -294,7 +302,6 @@ export class Congestion {
       this.#variation += (Math.abs(sample - this.#smoothed) - this.#variation) / 4;
       this.#smoothed += (sample - this.#smoothed) / 8;
     } else {
-      // The handshake may have been slow for other reasons than the way.
       this.#isMeasured = true;
       this.#smoothed = sample;
       this.#variation = sample / 2;
@@ -435,6 +442,9 @@ export class Congestion {
     if (queue <= this.#queueTarget && this.#plateau < PLATEAU_ROUNDS && !isLossy) return;
     this.#enterSteady(round.next);
     if (isLossy || queue > this.#queueTarget) this.#setWindow(Math.min(this.#window, this.#pipe));
+    // Twice as much as the path bore, as with every window that doubles.
+    if (isLossy) this.#setWindow(Math.min(this.#window, underWayOf(round) / 2));
+    this.#isKnown = isLossy || this.#plateau >= PLATEAU_ROUNDS;
   }
 
   #enterSteady(next: number): void {
@@ -494,7 +504,8 @@ export class Congestion {
       return true;
     }
     if (excess === 0) return false;
-    const window = Math.min(this.#window, round.underWay / Math.max(1, round.requests) + this.burst);
+    this.#isKnown = true;
+    const window = Math.min(this.#window, underWayOf(round) + this.burst);
     this.#trial = { window, rate, loss: this.#loss.last };
     this.#setWindow(Math.max(window * CUT_MOST, TRIAL_SHARE * Math.min(window * (1 - excess), this.#pipe)));
     this.#restart(round.next);
@@ -513,7 +524,7 @@ export class Congestion {
   #enterCompeting(now: number, window: number): void {
     this.#mode = "competing";
     this.#setWindow(window);
-    this.#cubic = { peak: 0, since: now };
+    this.#cubic = { peak: this.#isKnown ? this.#window : 0, since: now };
     this.#cut = this.#trial = undefined;
     this.#plateau = this.#bestRate = 0;
     this.#nextLook = now + LOOK_EVERY_MS;
@@ -534,6 +545,7 @@ export class Congestion {
       return;
     }
     if (this.#loss.takeExcess() > 0) {
+      this.#isKnown = true;
       this.#cubic = { peak: this.#window, since: now };
       this.#setWindow(this.#window * CUBIC_BETA);
       this.#hold = 1;
@@ -549,10 +561,10 @@ export class Congestion {
     if (this.#cubic.peak > 0) return this.#setWindow(Math.max(this.#window, this.#cubicWindow(now)));
     // Nobody knows yet how much there is to have: more and more, while more comes of it.
     const rate = round.arrived / round.duration;
-    this.#plateau = rate > this.#bestRate * (1 + STEP_SHARE_MAX / 4) ? 0 : this.#plateau + 1;
+    this.#plateau = rate > this.#bestRate * (1 + SEARCH_SHARE / 4) ? 0 : this.#plateau + 1;
     this.#bestRate = Math.max(this.#bestRate, rate);
     if (this.#plateau >= PLATEAU_ROUNDS) this.#cubic = { peak: this.#window, since: now };
-    else this.#setWindow(this.#window * (1 + STEP_SHARE_MAX));
+    else this.#setWindow(this.#window * (1 + SEARCH_SHARE));
   }
 
   /** RFC 9438 §4.2 and §4.3, figure 1 and 4. */
@@ -589,6 +601,11 @@ class LeastTrip {
       this.#since = now;
     } else this.#present = Math.min(this.#present, sample);
   }
+}
+
+/** What was under way when its requests were sent, on average. */
+function underWayOf({ underWay, requests }: Round): number {
+  return underWay / Math.max(1, requests);
 }
 
 function newRound(now: number, until: number): Round {

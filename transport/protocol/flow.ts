@@ -227,6 +227,7 @@ export class Flow {
       underWay,
       remaining: symbols,
       firstAt: Infinity,
+      lastAt: Infinity,
       overtakenAt: Infinity,
     });
     const packet = this.#encode(now, number, [entries, ...this.#repeats(now, number)]);
@@ -358,21 +359,26 @@ export class Flow {
         const trip = { longest: now - request.sentAt, shortest: now - request.repeatedAt };
         this.#congestion.handleAnswer(now, number, trip, request.underWay, this.#nextNumber);
       }
+      request.lastAt = now;
       request.remaining--;
       if (this.#requests.get(number)) {
         this.#underWay--;
-        if (request.remaining === 0) this.#settle(now, request);
+        if (request.remaining === 0) this.#settle(request);
       }
     }
     this.#loseOverdue(now);
   }
 
   /** As many symbols as a request asked for have come. One of them may have come twice, and another one not at all. */
-  #settle(now: number, request: SentRequest): void {
+  #settle(request: SentRequest): void {
     this.#requests.remove(request);
     this.#release(request);
-    this.#congestion.handleTrain(request.symbols, now - request.firstAt);
-    this.#congestion.handleSettled(request.number, request.symbols, 0);
+    this.#settled(request);
+  }
+
+  #settled({ number, symbols, remaining, firstAt, lastAt }: SentRequest): void {
+    this.#congestion.handleSettled(number, symbols, remaining);
+    if (remaining < symbols / 2) this.#congestion.handleTrain(symbols, lastAt - firstAt);
   }
 
   #loseOverdue(now: number): void {
@@ -382,7 +388,7 @@ export class Flow {
       sent;
       sent = this.#requests.overdue(now, roundTrip)
     ) {
-      this.#congestion.handleSettled(sent.number, sent.symbols, sent.remaining);
+      this.#settled(sent);
       this.#giveUp(sent);
     }
   }

@@ -26,8 +26,9 @@ export interface SentRequest {
   readonly underWay: number;
   /** Of its own, how many have not come. */
   remaining: number;
-  /** When the first symbol came. */
+  /** When the first symbol came, and the latest. */
   firstAt: number;
+  lastAt: number;
   /** When a symbol of a later request came. */
   overtakenAt: number;
 }
