@@ -101,7 +101,7 @@ const FOREIGN_HINTS = 2;
 /** Who competes without knowing how much there is to have adds this share each round. */
 const SEARCH_SHARE = 0.125;
 /** How often a competitor looks whether it is alone. */
-const LOOK_EVERY_MS = 8000;
+const LOOK_EVERY_MS = 12_000;
 const LOOK_SHARE = 0.5;
 const LOOK_ROUNDS = 2;
 // RFC 9438 §4.1, §4.6
@@ -535,7 +535,7 @@ export class Congestion {
     if (look) {
       this.#look = undefined;
       this.#nextLook = now + LOOK_EVERY_MS;
-      if (queue <= Math.max(this.#queueTarget, look.queue / 4)) {
+      if (queue <= this.#queueTarget) {
         this.#mode = "steady";
         this.#velocity = 1;
         return this.#setWindow(this.#pipe);
