@@ -10,6 +10,7 @@ import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { identityFolder } from "./_node_identity.ts";
 import { demand, netNeeds, toRead, toWrite } from "./_permissions.ts";
+import { stallTeller } from "./_stall.ts";
 import { visible } from "./_text.ts";
 import { readTicket } from "./_ticket_input.ts";
 
@@ -84,6 +85,7 @@ export function findOptions(
 ): FindOptions {
   const stateDir = identityFolder(given);
   const common = {
+    onStall: stallTeller(io, json),
     ...(timeout !== undefined && { timeoutMs: timeout }),
     ...(link !== undefined && { link }),
     ...(stateDir !== undefined && { stateDir }),

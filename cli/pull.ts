@@ -16,6 +16,7 @@ import { demand, netNeeds } from "./_permissions.ts";
 import { pullToStdout, StdoutView } from "./_pull_to_stdout.ts";
 import { HumanPullView, JsonPullView } from "./_pull_views.ts";
 import { emit } from "./_report.ts";
+import { stallTeller } from "./_stall.ts";
 import { formatBytes, visible } from "./_text.ts";
 import { exposerFlags, readWanted } from "./_wanted.ts";
 
@@ -171,11 +172,15 @@ async function runToStdout(ticket: Ticket, flags: Flags, io: Io): Promise<number
 async function runList(ticket: Ticket, flags: Flags, io: Io): Promise<number> {
   demand(netNeeds(ticket));
   using interrupt = new Interrupt();
-  const entries = await pull(ticket, { ...pullOptions(flags, ticket), signal: interrupt.signal }).list()
-    .catch((error) => {
-      if (interrupt.status === undefined) throw error;
-      return undefined;
-    });
+  const task = pull(ticket, {
+    ...pullOptions(flags, ticket),
+    signal: interrupt.signal,
+    onStall: stallTeller(io, flags.json),
+  });
+  const entries = await task.list().catch((error) => {
+    if (interrupt.status === undefined) throw error;
+    return undefined;
+  });
   if (!entries) return interrupt.status ?? 1;
   const chooses = flags.files ? pathChooser(flags.files) : () => true;
   showEntries(io, flags.json, entries.filter(({ path }) => chooses(path)));

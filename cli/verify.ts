@@ -10,6 +10,7 @@ import type { Io } from "./_io.ts";
 import { demand, linksFollowed, netNeeds, toRead } from "./_permissions.ts";
 import { emit } from "./_report.ts";
 import { identityFolder } from "./_node_identity.ts";
+import { stallTeller } from "./_stall.ts";
 import { StatusLine } from "./_terminal.ts";
 import { formatBytes, formatPercent, plural, visible } from "./_text.ts";
 import { readTicket } from "./_ticket_input.ts";
@@ -79,6 +80,7 @@ async function runVerify([source, path]: readonly string[], flags: Flags, io: Io
     signal: interrupt.signal,
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(link !== undefined && { link }),
+    onStall: stallTeller(io, flags.json),
   });
   try {
     const result = await task.verify(path, {

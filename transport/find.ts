@@ -15,6 +15,7 @@ import type { Engine } from "../crypto/engine.ts";
 import { createIdentity, fingerprint } from "../crypto/identity.ts";
 import { exposureId, keyCheck } from "../crypto/key_schedule.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
+import { networkWords } from "./network_words.ts";
 import { Drive } from "./drive.ts";
 import { formatStaticKey, parseStaticKey } from "./exposure/access.ts";
 import { loadIdentitySeed } from "./exposure/identity_file.ts";
@@ -23,7 +24,9 @@ import type { ListedExposure } from "./exposure/listing.ts";
 import { KnownExposers } from "./exposure/known_exposers.ts";
 import { openLink } from "./link/open_link.ts";
 import { FinderMachine } from "./protocol/finder.ts";
-import type { FinderFailure, FinderOptions, FinderOutput } from "./protocol/finder.ts";
+import type { FinderFailure, FinderOutput } from "./protocol/finder.ts";
+import { silenceError } from "./protocol/pull_failures.ts";
+import type { Silence } from "./protocol/pull_failures.ts";
 import { pull } from "./pull.ts";
 import type { PullOptions } from "./pull.ts";
 
@@ -38,7 +41,8 @@ export interface NewExposer {
 }
 
 /** How something is found by its name. */
-export interface FindOptions extends Pick<PullOptions, "timeoutMs" | "link" | "signal" | "stateDir"> {
+export interface FindOptions
+  extends Pick<PullOptions, "timeoutMs" | "link" | "signal" | "stateDir" | "onStall"> {
   /** The exposer's key, base64url, as its owner's `rgtp id` shows it: nobody else is believed, and nothing is looked up or kept. */
   readonly key?: string;
   /** The folder in which `known_exposers` says whom this user has met; made if need be. Absent: nobody is known. */
@@ -89,12 +93,13 @@ export async function find(where: string, name: string, options: FindOptions = {
 export async function listExposures(where: string, options: FindOptions = {}): Promise<ListedExposure[]> {
   const { ticket, manifest } = await locate(where, { kind: AskKind.LIST }, options);
   checkListSize(manifest);
-  const { timeoutMs, link, signal, stateDir } = options;
+  const { timeoutMs, link, signal, stateDir, onStall } = options;
   const bytes = await pull(ticket, {
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(link !== undefined && { link }),
     ...(signal !== undefined && { signal }),
     ...(stateDir !== undefined && { stateDir }),
+    ...(onStall && { onStall }),
   }).bytes();
   return readListing(bytes, manifest);
 }
@@ -120,7 +125,10 @@ async function locate(
   }
   const engine = defaultEngine();
   const output = await ask(engine, address, wanted, pinned, options);
-  if (output.kind !== "found") throw failure(output.why, place, wanted, given ? undefined : known?.path);
+  if (output.kind !== "found") {
+    if (output.why === "silence" || output.why === "version") throw silenceError(output.silence);
+    throw failure(output.why, place, wanted, given ? undefined : known?.path);
+  }
   const { grant, exposerKey } = output;
   const manifest = decodeManifest(grant.manifest);
   if (!equalBytes(keyCheck(engine, grant.exposureKey), manifest.keyCheck)) {
@@ -134,18 +142,27 @@ async function locate(
   return { ticket: { addresses: [address], exposureId: id, exposerKey, name: grant.name }, manifest };
 }
 
-type Ended = Exclude<FinderOutput, { kind: "send" }>;
+/** How a question ended, and what was known of silence then. */
+export type Ended = Exclude<FinderOutput, { kind: "send" | "stalled" }> & { readonly silence: Silence };
 
-async function ask(
+/** One question, to all addresses that a host has. `onStall` is told once when no answer comes. */
+export async function ask(
   engine: Engine,
   address: Address,
   wanted: NameAsk | ListAsk,
   exposerKey: Uint8Array | undefined,
-  { timeoutMs = TIMEOUT_MS, stateDir, link: kind, signal }: FindOptions,
+  { timeoutMs = TIMEOUT_MS, stateDir, link: kind, signal, onStall }: FindOptions,
 ): Promise<Ended> {
   throwIfAborted(signal);
-  const addresses = await resolveAddresses([address]);
-  const options: FinderOptions = {
+  const addresses = await resolveAddresses([address], {
+    timeoutMs,
+    ...(signal && { signal }),
+    ...(onStall && { onSlow: onStall }),
+  }).catch((error) => {
+    throw signal?.aborted ? cancelled(signal) : error;
+  });
+  const link = await openLink({ host: bindHostFor(addresses), port: 0, ...(kind && { kind }) });
+  const machine = new FinderMachine(performance.now(), {
     engine,
     random: systemRandom,
     staticPrivate: stateDir === undefined
@@ -155,12 +172,12 @@ async function ask(
     ask: wanted,
     addresses,
     timeoutMs,
-  };
-  const link = await openLink({ host: bindHostFor(addresses), port: 0, ...(kind && { kind }) });
+    network: () => networkWords([address], addresses, link.stats),
+  });
   const { promise, resolve, reject } = Promise.withResolvers<Ended>();
-  const machine = new FinderMachine(performance.now(), options);
   const drive = new Drive<FinderOutput>(link, machine, (output) => {
-    if (output.kind !== "send") return resolve(output);
+    if (output.kind === "stalled") return onStall?.(machine.silence.what);
+    if (output.kind !== "send") return resolve({ ...output, silence: machine.silence });
     link.send({ peer: output.to, bytes: output.bytes, segmentSize: output.bytes.length }).catch(reject);
   });
   const stop = () => reject(cancelled(signal));
@@ -193,18 +210,13 @@ function accept(
 
 /** `knownPath` is where the key came from that was not proved, if it was not given. */
 function failure(
-  why: FinderFailure,
+  why: Exclude<FinderFailure, "silence" | "version">,
   address: string,
   wanted: NameAsk | ListAsk,
   knownPath: string | undefined,
 ): RgtpError {
   const what = "name" in wanted ? `called '${wanted.name}'` : "to list";
-  const kinds: Readonly<Record<FinderFailure, readonly [ErrorName, string]>> = {
-    silence: [
-      "TIMEOUT",
-      `no answer from ${address}: nothing is exposed there, or UDP is blocked on the way (firewall, NAT); check the address and that ` +
-      "the exposer runs",
-    ],
+  const kinds: Readonly<Record<typeof why, readonly [ErrorName, string]>> = {
     "wrong key": ["AUTH_FAIL", wrongKey(address, knownPath)],
     denied: [
       "ACCESS_DENIED",
@@ -214,10 +226,6 @@ function failure(
     "source changed": [
       "SOURCE_CHANGED",
       `what is ${what} at ${address} has changed since it was exposed: it must be exposed again`,
-    ],
-    version: [
-      "VERSION",
-      `${address} speaks another version of the protocol; use the same release on both sides`,
     ],
   };
   return new RgtpError(...kinds[why], { data: { address } });

@@ -16,6 +16,7 @@ import { createIdentity } from "../crypto/identity.ts";
 import { ticketId, ticketPsk } from "../crypto/key_schedule.ts";
 import { isUsableX25519Key } from "../crypto/mod.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
+import { networkWords } from "./network_words.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import type { Link } from "./link/link.ts";
 import { openLink } from "./link/open_link.ts";
@@ -385,7 +386,14 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       ? AbortSignal.any([this.#options.signal, this.#abort.signal])
       : this.#abort.signal;
     throwIfAborted(signal);
-    const addresses = await resolveAddresses(this.ticket.addresses);
+    const addresses = await resolveAddresses(this.ticket.addresses, {
+      signal,
+      timeoutMs: this.#options.timeoutMs ?? FIRST_CONTACT_MS,
+      onSlow: (reason) => this.#handleStall(reason),
+    }).catch((error) => {
+      throw signal.aborted ? cancelled(signal.reason) : error;
+    });
+    if (this.#stalled !== undefined) this.#handleStall(undefined);
     const kind = this.#options.link;
     const link = await openLink({ host: bindHostFor(addresses), port: 0, ...(kind && { kind }) });
     const shell = new PullerShell(link, this.#machineOptions(addresses, link), {
@@ -437,6 +445,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       ...(limitRate !== undefined && { limitRate }),
       timeoutMs: timeoutMs ?? TIMEOUT_MS,
       handshakeTimeoutMs: timeoutMs ?? FIRST_CONTACT_MS,
+      network: () => networkWords(this.ticket.addresses, addresses, link.stats),
     };
   }
 }
