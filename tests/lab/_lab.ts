@@ -68,6 +68,12 @@ export class Lab implements AsyncDisposable {
     }
   }
 
+  /** From now on packets of UDP vanish at one side: as they come in, or as they are to go out. */
+  async blockUdp(side: Side, hook: "input" | "output"): Promise<void> {
+    const chain = `type filter hook ${hook} priority 0; meta l4proto udp drop;`;
+    await run(...this.via(side), "nft", `table inet blocked { chain ${hook} { ${chain} } ; }`);
+  }
+
   /** How many packets {@linkcode lose} has lost at one side. */
   async lost(side: Side): Promise<number> {
     const json = await run(...this.via(side), "tc", "-statistics", "-json", "qdisc", "show", "dev", CABLE);
@@ -112,6 +118,17 @@ export async function whyNoLoss(): Promise<string> {
   try {
     await using lab = await Lab.make();
     await lab.lose(1);
+    return "";
+  } catch (error) {
+    return reason(error);
+  }
+}
+
+/** Why a {@linkcode Lab} cannot block UDP here; empty when it can. */
+export async function whyNoBlock(): Promise<string> {
+  try {
+    await using lab = await Lab.make();
+    await lab.blockUdp("puller", "input");
     return "";
   } catch (error) {
     return reason(error);
