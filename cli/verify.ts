@@ -1,7 +1,7 @@
 import { errorTable } from "../core/errors.ts";
 import { linkKinds } from "../transport/link/open_link.ts";
 import { pull } from "../transport/pull.ts";
-import type { VerifyResult } from "../transport/pull.ts";
+import type { FileVerifyResult, FolderVerifyResult, VerifyResult } from "../transport/pull.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
@@ -47,22 +47,24 @@ const RUNS_TOLD_MAX = 10_000;
 
 /** `rgtp verify TICKET PATH`. */
 export const verifyCommand: Command = defineCommand({
-  summary: "compares a local file with what a ticket names; only hashes move",
+  summary: "compares a local file or folder with what a ticket names; only hashes move",
   operands: { required: ["TICKET", "PATH"], optional: [] },
   flags: verifyFlags,
   details: [
     "TICKET is the line that 'rgtp expose' printed, @FILE for a file that holds it, or - for standard input. PATH is only read. It says " +
     "which bytes differ, in whole chunks; 'rgtp pull TICKET PATH --force' then moves these and no others.",
-    "Exit status: 0 when the file is the same, 8 when it differs, 130 after Ctrl-C, or another error's code without its sign: 2 wrong " +
+    "Of a collection PATH is a folder, and each file, folder and link in it is told that is wrong (other bytes, another kind, can or " +
+    "cannot be run, leads elsewhere), missing or extra. Times do not count. Of an extra folder the contents are not told.",
+    "Exit status: 0 when it is the same, 8 when it differs, 130 after Ctrl-C, or another error's code without its sign: 2 wrong " +
     "arguments, 12 no answer in time, 16 no such file, 17 the ticket is not valid any more, 18 one side changed meanwhile.",
   ],
-  examples: ["@ticket.txt disk.img", "- disk.img --json < ticket.txt"],
+  examples: ["@ticket.txt disk.img", "- disk.img --json < ticket.txt", "@ticket.txt photos"],
   permissions: [
     [
       "--allow-net",
       "to reach the exposer; for a ticket with IPv4 addresses alone --allow-net=HOST:PORT,0.0.0.0:0 is enough",
     ],
-    ["--allow-read=PATH", "the file, and the FILE of @FILE"],
+    ["--allow-read=PATH", "the file or folder, and the FILE of @FILE"],
   ],
   run: ({ flags, rest }, io) => runVerify(rest, flags, io),
 });
@@ -87,6 +89,9 @@ async function runVerify([source, path]: readonly string[], flags: Flags, io: Io
       onProgress: ({ done, total }) => {
         if (!flags.json) status.show(`compared: ${formatBytes(done)}, ${formatPercent(done, total)}`);
       },
+      onHash: (bytes) => {
+        if (!flags.json) status.show(`compared: ${formatBytes(bytes)}`);
+      },
     });
     status.clear();
     tell(io, flags.json, path, result);
@@ -99,6 +104,11 @@ async function runVerify([source, path]: readonly string[], flags: Flags, io: Io
 }
 
 function tell(io: Io, json: boolean, path: string, result: VerifyResult): void {
+  if (result.kind === "folder") tellFolder(io, json, path, result);
+  else tellFile(io, json, path, result);
+}
+
+function tellFile(io: Io, json: boolean, path: string, result: FileVerifyResult): void {
   const { same, bytes, fileBytes, chunksDifferent, differences } = result;
   if (json) {
     return emit(io, "verified", { ...result, path, differences: differences.slice(0, RUNS_TOLD_MAX) });
@@ -112,4 +122,24 @@ function tell(io: Io, json: boolean, path: string, result: VerifyResult): void {
   }
   if (fileBytes !== bytes) io.out(`differs: it has ${fileBytes} bytes, what is exposed has ${bytes}`);
   io.err(`'${visible(path)}' differs in ${plural(chunksDifferent, "chunk")}\n`);
+}
+
+function tellFolder(io: Io, json: boolean, path: string, result: FolderVerifyResult): void {
+  const { same, bytes, files, right, wrong, missing, extra, entries } = result;
+  if (json) return emit(io, "verified", { ...result, path });
+  if (same) {
+    return io.out(
+      `'${visible(path)}' is the same: ${plural(files, "file")}, ${formatBytes(bytes)} (${bytes} bytes)`,
+    );
+  }
+  for (const { path: place, kind, why } of entries) {
+    io.out(`${kind.padEnd(7)}  ${visible(place)}${why === undefined ? "" : `: ${visible(why)}`}`);
+  }
+  const more = wrong + missing + extra - entries.length;
+  if (more > 0) io.out(`and ${more} more`);
+  io.err(
+    `'${
+      visible(path)
+    }' differs: ${wrong} wrong, ${missing} missing, ${extra} extra; ${right} of what is exposed is right\n`,
+  );
 }

@@ -1,5 +1,4 @@
 import { formatAddress, parseAddress } from "../codec/address.ts";
-import type { Address } from "../codec/address.ts";
 import { AskKind } from "../codec/grant.ts";
 import type { ListAsk, NameAsk } from "../codec/grant.ts";
 import { decodeManifest } from "../codec/manifest.ts";
@@ -9,24 +8,16 @@ import { equalBytes, utf8 } from "../core/bytes.ts";
 import { RgtpError } from "../core/errors.ts";
 import type { ErrorName } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
-import type { Engine } from "../crypto/engine.ts";
-import { createIdentity, fingerprint } from "../crypto/identity.ts";
+import { fingerprint } from "../crypto/identity.ts";
 import { exposureId, keyCheck } from "../crypto/key_schedule.ts";
-import { bindHostFor, resolveAddresses } from "./addresses.ts";
-import { networkWords } from "./network_words.ts";
-import { Drive } from "./drive.ts";
+import { ask } from "./ask.ts";
 import { formatStaticKey, parseStaticKey } from "./exposure/access.ts";
-import { loadIdentitySeed } from "./exposure/identity_file.ts";
 import { checkListSize, readListing } from "./exposure/listing.ts";
 import type { ListedExposure } from "./exposure/listing.ts";
 import { KnownExposers } from "./exposure/known_exposers.ts";
-import { openLink } from "./link/open_link.ts";
-import { FinderMachine } from "./protocol/finder.ts";
-import type { FinderFailure, FinderOutput } from "./protocol/finder.ts";
+import type { FinderFailure } from "./protocol/finder.ts";
 import { silenceError } from "./protocol/pull_failures.ts";
-import type { Silence } from "./protocol/pull_failures.ts";
 import { pull } from "./pull.ts";
 import type { PullOptions } from "./pull.ts";
 
@@ -50,8 +41,6 @@ export interface FindOptions
   /** Asked about an exposer that is not known: whether it is to be believed, and kept in `knownDir`. Absent: nobody new is. */
   readonly onNewExposer?: (exposer: NewExposer) => boolean;
 }
-
-const TIMEOUT_MS = 10_000;
 
 /**
  * The ticket, without a secret, to what an exposer calls so: a name, or an exposure's label (the first 16 bytes of its ID, in base64url
@@ -142,57 +131,6 @@ async function locate(
   return { ticket: { addresses: [address], exposureId: id, exposerKey, name: grant.name }, manifest };
 }
 
-/** How a question ended, and what was known of silence then. */
-export type Ended = Exclude<FinderOutput, { kind: "send" | "stalled" }> & { readonly silence: Silence };
-
-/** One question, to all addresses that a host has. `onStall` is told once when no answer comes. */
-export async function ask(
-  engine: Engine,
-  address: Address,
-  wanted: NameAsk | ListAsk,
-  exposerKey: Uint8Array | undefined,
-  { timeoutMs = TIMEOUT_MS, stateDir, link: kind, signal, onStall }: FindOptions,
-): Promise<Ended> {
-  throwIfAborted(signal);
-  const addresses = await resolveAddresses([address], {
-    timeoutMs,
-    ...(signal && { signal }),
-    ...(onStall && { onSlow: onStall }),
-  }).catch((error) => {
-    throw signal?.aborted ? cancelled(signal) : error;
-  });
-  const link = await openLink({ host: bindHostFor(addresses), port: 0, ...(kind && { kind }) });
-  const machine = new FinderMachine(performance.now(), {
-    engine,
-    random: systemRandom,
-    staticPrivate: stateDir === undefined
-      ? systemRandom(32)
-      : createIdentity(engine, loadIdentitySeed(stateDir, systemRandom).seed).staticPrivate,
-    ...(exposerKey && { exposerKey }),
-    ask: wanted,
-    addresses,
-    timeoutMs,
-    network: () => networkWords([address], addresses, link.stats),
-  });
-  const { promise, resolve, reject } = Promise.withResolvers<Ended>();
-  const drive = new Drive<FinderOutput>(link, machine, (output) => {
-    if (output.kind === "stalled") return onStall?.(machine.silence.what);
-    if (output.kind !== "send") return resolve({ ...output, silence: machine.silence });
-    link.send({ peer: output.to, bytes: output.bytes, segmentSize: output.bytes.length }).catch(reject);
-  });
-  const stop = () => reject(cancelled(signal));
-  signal?.addEventListener("abort", stop);
-  try {
-    throwIfAborted(signal);
-    drive.run().catch(reject);
-    return await promise;
-  } finally {
-    signal?.removeEventListener("abort", stop);
-    drive.close();
-    link.close();
-  }
-}
-
 function accept(
   address: string,
   exposerKey: Uint8Array,
@@ -239,14 +177,4 @@ function wrongKey(address: string, knownPath: string | undefined): string {
   return `THE EXPOSER AT ${address} HAS CHANGED: it does not hold the key by which it is known here. Someone may pretend to be it, or its ` +
     `identity was made anew. Ask its owner for the key ('rgtp id'); only if it is right, take the line of ${address} out of ` +
     `'${knownPath}', and give --key the first time`;
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw cancelled(signal);
-}
-
-function cancelled(signal: AbortSignal | undefined): RgtpError {
-  return signal?.reason instanceof RgtpError
-    ? signal.reason
-    : new RgtpError("CANCELLED", "the search was cancelled: nothing was pulled", { cause: signal?.reason });
 }
