@@ -83,8 +83,8 @@ export const exposeCommand: Command = defineCommand({
     "PATH is a file or a folder. Of a folder its contents are exposed, with empty folders, executable bits, times and symbolic links " +
     "(as links: they must lead to something inside); several PATHs are exposed together, each under its own name. Pipes, sockets, " +
     "devices, and names that another system could not hold are refused, with the name.",
-    "A PATH of - (alone) is standard input, which is read to its end into a file without a name, and sealed from there. The catalog does " +
-    "not know it, so 'rgtp revoke' cannot end its tickets: stopping it does. A file of that name is ./-.",
+    "A PATH of - (alone) is standard input, which is read to its end into a file without a name, and sealed from there. 'rgtp status', " +
+    "'ticket new' and 'revoke' know it until it is stopped, which ends its tickets. A file of that name is ./-.",
     "The ticket is printed on standard output; it holds a secret: whoever has it may pull. With --open or --allow it holds none, and lets " +
     "pull whoever there is, or the nodes with those keys alone. The same file for another audience is another exposure, with another key.",
     "The same file exposed again with the same " +

@@ -19,11 +19,11 @@ export const ticketCommand: Command = defineCommand({
   operands: { required: ["new", "PATH|ID"], optional: [] },
   flags: ticketFlags,
   details: [
-    "PATH is what was given to 'rgtp expose', ID an exposure's ID or its first characters ('rgtp status' lists them). The ticket names " +
-    "the addresses where it was served last. An exposer that runs takes it within two seconds.",
+    "PATH is what was given to 'rgtp expose' (- for a stream that is served now), ID an exposure's ID or its first characters ('rgtp " +
+    "status' lists them). The ticket names the addresses where it was served last. An exposer that runs takes it within two seconds.",
     "It is printed on standard output, and kept nowhere: whoever has it may pull. Ended one by one, with 'rgtp revoke', tickets tell " +
     "people apart.",
-    "Exit status: 0, or the error's code without its sign: 2 wrong arguments, 16 nothing like that was exposed.",
+    "Exit status: 0, or the error's code without its sign: 2 wrong arguments, 16 nothing like that was exposed, or under another identity.",
   ],
   examples: ["new video.mkv --label 'for Bob' --expires 7d"],
   permissions: statePermissions,

@@ -1,8 +1,9 @@
 /*
  * Folders through the API: over loopback, in one process.
  */
+import { DatabaseSync } from "node:sqlite";
 import { RgtpError } from "../core/errors.ts";
-import { assertEquals, assertLess, assertRejects } from "../tests/_assert.ts";
+import { assertEquals, assertGreater, assertLess, assertRejects } from "../tests/_assert.ts";
 import { expose } from "./expose.ts";
 import { describeTree, makeTree, noise } from "./exposure/_trees.ts";
 import { EntryKind, pull } from "./mod.ts";
@@ -98,4 +99,25 @@ Deno.test("collection: a pull that is cancelled is gone on with", () =>
     const rest = await pull(exposure.ticket).saveTo(`${root}/out`);
     assertLess(rest.wireBytes, 7_800_000);
     assertEquals(describeTree(`${root}/out`), describeTree(`${root}/source`));
+  }));
+
+Deno.test("collection: a large folder exposed again is not read before it is pulled, and arrives the same", () =>
+  inFolder(async (root) => {
+    makeTree(`${root}/source`, { "a/one": noise(12_000_000, 1), "b": noise(9_000_000, 2), ...tree });
+    const options = { ...here, stateDir: `${root}/state`, memoryBytesMax: 16 * 1_048_576 };
+    let id = "";
+    {
+      await using exposure = await expose(`${root}/source`, options);
+      id = exposure.id;
+      // Just written, it is not believed.
+      assertGreater(exposure.stats().store.seals, exposure.chunks - 1);
+    }
+    const database = new DatabaseSync(`${root}/state/catalog.sqlite`);
+    database.exec("UPDATE exposures SET sealed_at_ms = sealed_at_ms + 100000");
+    database.close();
+    await using again = await expose(`${root}/source`, options);
+    assertEquals([again.id, again.stats().store.seals], [id, 0]);
+    await pull(again.ticket).saveTo(`${root}/out`);
+    assertEquals(describeTree(`${root}/out`), describeTree(`${root}/source`));
+    assertGreater(again.stats().store.seals, again.chunks - 1);
   }));
