@@ -141,6 +141,11 @@ export interface Exposure extends AsyncDisposable {
   newTicket(options?: { label?: string; expiresMs?: number }): string;
   /** Ends a ticket and the pulls under it; false when it is not one of this exposure's. What was pulled cannot be taken back. */
   revokeTicket(ticket: string): boolean;
+  /**
+   * Has the policy decide anew about all who pull: each shakes hands again, and whoever is not let in any more ends with ACCESS_DENIED. For
+   * an `access` function that has changed its mind; without this it is asked again within ten minutes.
+   */
+  recheck(): void;
   /** Tells those who are pulling, and closes. Twice is fine. */
   close(): Promise<void>;
 }
@@ -259,7 +264,24 @@ function sealList(
   });
 }
 
-function exposedOf(sealed: SealedExposure, name: string, policy: AccessPolicy, book: TicketBook): Exposed {
+/** Which state of the policy is in force; it has room for 256, and a token of the state that long ago has ended long since. */
+class PolicyEpoch {
+  #number = 0;
+
+  get now(): number {
+    return this.#number;
+  }
+
+  next(): void {
+    this.#number = (this.#number + 1) % 256;
+  }
+}
+
+function exposedOf(
+  sealed: SealedExposure,
+  name: string,
+  { policy, book, epoch }: { policy: AccessPolicy; book: TicketBook; epoch: PolicyEpoch },
+): Exposed {
   return {
     id: sealed.id,
     manifestBytes: sealed.manifest,
@@ -269,13 +291,15 @@ function exposedOf(sealed: SealedExposure, name: string, policy: AccessPolicy, b
     name,
     access: (ticketId, pullerKey) => policy.decide(book, ticketId, pullerKey),
     stillGood: (ticketId) => policy.stillGood(book, ticketId),
+    epoch: () => epoch.now,
     coldBytes: (piece, symbolSize) => sealed.store.coldBytes(piece, symbolSize),
   };
 }
 
 function serve(parts: Parts): Exposure {
   const { options, policy, name, engine, state, sealed, listing, sealSeconds, book, link } = parts;
-  const exposed = exposedOf(sealed, name, policy, book);
+  const access = { policy, book, epoch: new PolicyEpoch() };
+  const exposed = exposedOf(sealed, name, access);
   const { manifest } = exposed;
   let completed = 0;
   const handleEvent = (event: ExposerEvent) => {
@@ -297,7 +321,7 @@ function serve(parts: Parts): Exposure {
     ...(pullRateMax !== undefined && { pullRateMax }),
   }, handleEvent);
   shell.add(exposed, sealed.store);
-  if (listing) shell.add({ ...exposedOf(listing, "", policy, book), isList: true }, listing.store);
+  if (listing) shell.add({ ...exposedOf(listing, "", access), isList: true }, listing.store);
   const hosts = options.advertise ?? reachableHosts(link.local.host);
   const addresses = hosts.map((host) => ({ host, port: link.local.port }));
   state.noteServed(sealed.id, { name, addresses: addresses.map(formatAddress), sinceMs: Date.now() });
@@ -355,6 +379,7 @@ function serve(parts: Parts): Exposure {
       if (id) shell.revoke(id);
       return id !== undefined;
     },
+    recheck: () => access.epoch.next(),
     close,
     [Symbol.asyncDispose]: close,
   };

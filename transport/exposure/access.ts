@@ -19,7 +19,7 @@ export interface AccessOptions {
   /** Nodes, each by its X25519 key (base64url) or that key's fingerprint; `rgtp id` shows both. The ticket holds no secret. */
   readonly allow?: readonly string[];
   /**
-   * Decides for each handshake, and so again every few minutes of a long pull. It is not asked about what is not here, so how long it takes
+   * Decides for each handshake, and so again every few minutes of a long pull, and after `recheck()`. It is not asked about what is not here, so how long it takes
    * shows that something is. One that throws has refused.
    */
   readonly access?: (request: AccessRequest) => boolean;
@@ -115,7 +115,7 @@ function withoutTickets(
         return "denied";
       }
     },
-    // A token is good for minutes, and its next handshake is asked about again.
+    // A token is good for minutes, or until the policy is rechecked; its next handshake is asked about again.
     stillGood: () => true,
   };
 }

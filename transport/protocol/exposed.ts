@@ -19,8 +19,10 @@ export interface Exposed {
    * the psk of the ticket, `"open"` when none is needed, `"denied"` otherwise.
    */
   access(ticketId: Uint8Array, pullerKey: Uint8Array | undefined): Uint8Array | "open" | "denied";
-  /** Whether a token that was granted under this ticket (zeros: without one) is still good. */
+  /** Whether a token that was granted under this ticket (zeros: without one) is still good. Asked for each request: it must be quick. */
   stillGood(ticketId: Uint8Array): boolean;
+  /** Which state of the policy is in force, 0 to 255: a token of another one is good no longer. Absent: always 0. */
+  epoch?(): number;
   /** Whether this is a list of what else there is, made for those whom it lets pull. */
   readonly isList?: boolean;
   /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand. Absent: always 0. */

@@ -385,7 +385,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       known && known.expiresAt > this.#now && known.address.host === from.host &&
       known.address.port === from.port
     ) {
-      return known;
+      if (isGood(known.exposed, known.ticketId, known.epoch)) return known;
+      this.#forget(key, known);
     }
     const body = this.#mint.open(this.#now, token, addressBytes(from));
     const pullKey = body && this.#mint.pullKey(token);
@@ -395,7 +396,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       return undefined;
     }
     const exposed = this.#exposures.get(body.exposureId.toHex());
-    if (!exposed?.stillGood(body.ticketId)) {
+    if (!exposed || !isGood(exposed, body.ticketId, body.flags)) {
       this.drops.count("unknown exposure");
       this.#refuse(from, RefusalReason.TOKEN, echo);
       return undefined;
@@ -405,7 +406,15 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       return undefined;
     }
     const expiresAt = body.expirySeconds * 1000;
-    const facts = { address: from, exposed, token, pullKey, ticketId: body.ticketId, expiresAt };
+    const facts = {
+      address: from,
+      exposed,
+      token,
+      pullKey,
+      ticketId: body.ticketId,
+      epoch: body.flags,
+      expiresAt,
+    };
     const live = new LiveToken(this.#now, facts, this.#pullRateMax);
     this.#live.set(key, live);
     this.#sweepAt = Math.min(this.#sweepAt, this.#now + SWEEP_MS);
@@ -473,6 +482,11 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   #macOf(live: LiveToken): (packet: Uint8Array) => Uint8Array {
     return (packet) => packetMac(this.#engine, live.pullKey, packet).subarray(0, MAC_BYTES);
   }
+}
+
+/** Whether a token still holds what its exposure's policy says now. */
+function isGood(exposed: Exposed, ticketId: Uint8Array, epoch: number): boolean {
+  return epoch === (exposed.epoch?.() ?? 0) && exposed.stillGood(ticketId);
 }
 
 /** The parts of a request that were not served yet, oldest first: its own, and those that it repeats. `undefined` when its bitmap is wrong. */

@@ -223,7 +223,8 @@ export class Responder {
   #answer(now: number, from: Address, { exposed, ticketId }: Decision): Answer {
     if (!exposed || !ticketId) return { granted: false, reason: DenialReason.DENIED };
     const { mint, pullRateMax } = this.#options;
-    const token = mint.mint(now, { exposureId: exposed.id, ticketId, address: addressBytes(from), flags: 0 });
+    const flags = exposed.epoch?.() ?? 0;
+    const token = mint.mint(now, { exposureId: exposed.id, ticketId, address: addressBytes(from), flags });
     const pullKey = mint.pullKey(token)!;
     const { expirySeconds } = mint.open(now, token, addressBytes(from))!;
     const leaves = exposed.leaves.length <= 32 * limits.grantLeavesMax ? exposed.leaves : new Uint8Array(0);
