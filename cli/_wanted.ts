@@ -9,7 +9,7 @@ import type { FlagTable } from "./_args.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { identityFolder } from "./_node_identity.ts";
-import { demand, netNeeds, toRead, toWrite } from "./_permissions.ts";
+import { demand, isGranted, netNeeds, toRead, toWrite } from "./_permissions.ts";
 import { stallTeller } from "./_stall.ts";
 import { visible } from "./_text.ts";
 import { readTicket } from "./_ticket_input.ts";
@@ -20,7 +20,8 @@ export const exposerFlags = {
     kind: "string",
     placeholder: "KEY",
     isKey: true,
-    help: "with HOST:PORT: the exposer's key, as 'rgtp id' prints it there; nobody else is believed",
+    help:
+      "with HOST:PORT: the exposer's key, as 'rgtp id' prints it there; nobody else is believed, and it is known from then on",
     default: "the one in known_exposers",
   },
 } as const satisfies FlagTable;
@@ -90,12 +91,28 @@ export function findOptions(
     ...(link !== undefined && { link }),
     ...(stateDir !== undefined && { stateDir }),
   };
-  if (key !== undefined) return { ...common, key };
+  if (key !== undefined) {
+    const knownDir = permittedFolder(given);
+    return { ...common, key, ...(knownDir !== undefined && { knownDir }) };
+  }
   const knownDir = given ?? defaultStateDir();
   demand([toRead(knownDir), toWrite(knownDir)]);
   // Somebody has to see the fingerprint: where nobody looks, a stranger is not believed.
   const isSeen = io.errIsTerminal && !json;
   return { ...common, knownDir, ...(isSeen && { onNewExposer: (exposer) => introduce(exposer, io) }) };
+}
+
+/** The state folder, if Deno permits to use it: a key that is given needs none. */
+function permittedFolder(given: string | undefined): string | undefined {
+  try {
+    const folder = given ?? defaultStateDir();
+    return [toRead(folder), toWrite(folder)].every(({ descriptor }) => isGranted(descriptor))
+      ? folder
+      : undefined;
+  } catch {
+    // Deno does not show where it is.
+    return undefined;
+  }
 }
 
 function introduce({ address, key, fingerprint }: NewExposer, io: Io): boolean {

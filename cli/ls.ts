@@ -47,7 +47,7 @@ export const lsCommand: Command = defineCommand({
     ["--allow-net", "to reach the exposer; for an IPv4 address --allow-net=HOST:PORT,0.0.0.0:0 is enough"],
     [
       "--allow-read=STATE --allow-write=STATE --allow-env=XDG_STATE_HOME,HOME",
-      "known_exposers, without --key; no --allow-env with --state-dir",
+      "known_exposers; no --allow-env with --state-dir. With --key it works without, and keeps nothing",
     ],
   ],
   run: ({ flags, rest }, io) => runLs(rest[0], flags, io),

@@ -102,7 +102,7 @@ export const pullCommand: Command = defineCommand({
     ],
     [
       "--allow-read=STATE --allow-write=STATE --allow-env=XDG_STATE_HOME,HOME",
-      "with HOST:PORT and no --key: known_exposers; no --allow-env with --state-dir",
+      "with HOST:PORT: known_exposers; no --allow-env with --state-dir. With --key it works without, and keeps nothing",
     ],
     ["--allow-read --allow-write", "for a collection with symbolic links, which Deno makes for nothing less"],
   ],

@@ -34,7 +34,10 @@ export interface NewExposer {
 /** How something is found by its name. */
 export interface FindOptions
   extends Pick<PullOptions, "timeoutMs" | "link" | "signal" | "stateDir" | "onStall"> {
-  /** The exposer's key, base64url, as its owner's `rgtp id` shows it: nobody else is believed, and nothing is looked up or kept. */
+  /**
+   * The exposer's key, base64url, as its owner's `rgtp id` shows it: nobody else is believed, whatever is known. When the exposer has proved
+   * it, it is kept in `knownDir` if nothing is known of that address.
+   */
   readonly key?: string;
   /** The folder in which `known_exposers` says whom this user has met; made if need be. Absent: nobody is known. */
   readonly knownDir?: string;
@@ -127,6 +130,7 @@ async function locate(
     );
   }
   if (!pinned) accept(place, exposerKey, known, options);
+  else if (given) pin(place, given, known);
   const id = exposureId(engine, grant.manifest);
   return { ticket: { addresses: [address], exposureId: id, exposerKey, name: grant.name }, manifest };
 }
@@ -144,6 +148,15 @@ function accept(
     });
   }
   known?.add(address, exposerKey);
+}
+
+/** A key that was given and proved is known from then on. What is known otherwise is left as it is: no flag changes it. */
+function pin(address: string, exposerKey: Uint8Array, known: KnownExposers | undefined): void {
+  try {
+    if (known && !known.find(address)) known.add(address, exposerKey);
+  } catch {
+    // A file that is damaged or cannot be written matters when it is needed: here the key is at hand.
+  }
 }
 
 /** `knownPath` is where the key came from that was not proved, if it was not given. */
