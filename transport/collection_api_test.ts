@@ -121,3 +121,31 @@ Deno.test("collection: a large folder exposed again is not read before it is pul
     assertEquals(describeTree(`${root}/out`), describeTree(`${root}/source`));
     assertGreater(again.stats().store.seals, again.chunks - 1);
   }));
+
+Deno.test("collection: one file of many moves its own chunks and those of the index, byte for byte", () =>
+  inFolder(async (root) => {
+    const many = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, noise(10_000, i)]));
+    makeTree(`${root}/source`, { ...many, "z.bin": noise(2_000_000, 7) });
+    await using exposure = await expose(`${root}/source`, { ...here, chunkSize: 65_536 });
+    const indexBytes = exposure.bytes - Math.ceil(300 * 10_000 / 65_536) * 65_536 - 2_000_000;
+    const wire = (bytes: number, chunks: number) => {
+      // Each chunk is 16 bytes longer sealed, and goes out as symbols of 1428 bytes with 24 in front of each.
+      const symbols = Math.ceil((Math.min(65_536, bytes) + 16) / 1428);
+      return bytes + chunks * 16 + (Math.ceil(bytes / 65_536 * symbols) + 1) * 24;
+    };
+    // The large one begins with a chunk: it has its chunks to itself. The small one shares one, or two.
+    const cases = [["z.bin", 2_000_000, 31], ["f7", 2 * 65_536, 2]] as const;
+    for (const [file, bytes, chunks] of cases) {
+      const { wireBytes, files } = await pull(exposure.ticket).saveTo(`${root}/${file}-out`, {
+        files: [file],
+      });
+      assertEquals(files, 1);
+      assertEquals(
+        Deno.readFileSync(`${root}/${file}-out/${file}`),
+        Deno.readFileSync(`${root}/source/${file}`),
+      );
+      // One leaf page, and what a busy machine may lose and ask for again.
+      const most = wire(indexBytes, Math.ceil(indexBytes / 65_536)) + wire(bytes, chunks) + 4000;
+      assertLess(wireBytes, 1.05 * most, `${file}: ${wireBytes} of ${most}`);
+    }
+  }));
