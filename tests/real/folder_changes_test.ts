@@ -8,12 +8,12 @@ import { startExposer, startPuller } from "./_processes.ts";
 import type { RgtpProcess } from "./_processes.ts";
 
 const HOST = "127.0.0.1";
-const FILES = 20;
+const FILES = 12;
 const FILE_BYTES = 2_000_000;
-/** Holds less than half of it, and its front first. */
+/** Holds a part of it, and its front first. */
 const MEMORY = ["--memory", "16MiB"];
 /** In a part that memory does not hold. */
-const LATE = "f18";
+const LATE = "f10";
 
 interface Scene {
   readonly folder: TestFolder;
