@@ -19,7 +19,7 @@ Deno.test("every warning says what to do", () => {
     addressCheck(["127.0.0.1"]),
     addressCheck(undefined),
     judgeFirewall(["a packet to 192.0.2.7 does not arrive"], ["192.0.2.7"], undefined),
-    judgeFirewall([], ["192.0.2.7"], { program: "nftables", isClosed: true }),
+    judgeFirewall([], ["192.0.2.7"], true),
     judgeMulticast("eth0", "192.0.2.7", "EINVAL"),
     bufferMaxCheck("212992\n", true),
     bufferMaxCheck(undefined, false),
@@ -43,7 +43,7 @@ Deno.test("what is well is ok, and needs nothing done", () => {
     addressCheck(["192.0.2.7"]),
     addressCheck(["192.168.0.2", "fd00::1"]),
     judgeFirewall([], ["192.0.2.7"], undefined),
-    judgeFirewall([], undefined, { program: "nftables", isClosed: false }),
+    judgeFirewall([], undefined, false),
     judgeMulticast("lo", "127.0.0.1", undefined),
     bufferMaxCheck("4194304\n", true),
     // A buffer that nobody can ask for is nothing to put right.

@@ -90,26 +90,18 @@ function noUdp(name: string, host: string, what: string): Check {
   return { name, state: "fail", condition: "SOCKET", what, todo };
 }
 
-/** Rules that the system shows: those of nftables or iptables, to root alone. */
-export interface FirewallRules {
-  /** What holds them. */
-  readonly program: string;
-  /** Whether what no rule accepts is dropped as it comes in. */
-  readonly isClosed: boolean;
-}
-
-/** What can be known without being root: whether this machine reaches its own addresses, and, where it may be read, what rules say. */
+/** Whether this machine reaches its own addresses, and, to whom the system shows them, what the rules of its firewall say. */
 export async function firewallCheck(hosts: readonly string[] | undefined): Promise<Check> {
   if (!isGranted({ name: "net" })) return notSeen("firewall", "--allow-net");
   const faults = await Promise.all((hosts ?? []).map(faultToSelf));
-  return judgeFirewall(faults.filter((fault) => fault !== undefined), hosts, await readRules());
+  return judgeFirewall(faults.filter((fault) => fault !== undefined), hosts, await rulesDrop());
 }
 
-/** Judges what was found; `rules` is `undefined` where they cannot be read. */
+/** Judges what was found: whether the rules drop what none of them accepts, `undefined` where they cannot be read. */
 export function judgeFirewall(
   faults: readonly string[],
   hosts: readonly string[] | undefined,
-  rules: FirewallRules | undefined,
+  drops: boolean | undefined,
 ): Check {
   const name = "firewall";
   if (faults.length > 0) {
@@ -121,15 +113,15 @@ export function judgeFirewall(
     };
   }
   const own = hosts && hosts.length > 0 ? "this machine reaches its own addresses" : "";
-  if (rules?.isClosed) {
+  if (drops) {
     return {
       ...WARN,
       name,
-      what: `${rules.program} drops what no rule lets in: whoever pulls from here may get no answer`,
-      todo: `see that a rule of ${rules.program} accepts UDP at the port that is exposed`,
+      what: "nftables drops what no rule lets in: whoever pulls from here may get no answer",
+      todo: "see that a rule accepts UDP at the port that is exposed: nft list ruleset",
     };
   }
-  const seen = rules ? `${rules.program} drops nothing by its policy` : "rules cannot be read here";
+  const seen = drops === undefined ? "its rules cannot be read here" : "nftables drops nothing by its policy";
   return {
     ...OK,
     name,
@@ -138,8 +130,8 @@ export function judgeFirewall(
   };
 }
 
-/** `nft` shows its rules to root; nothing is run that is not permitted. */
-async function readRules(): Promise<FirewallRules | undefined> {
+/** `nft` shows its rules, and most of those of iptables, to root; nothing is run that is not permitted. */
+async function rulesDrop(): Promise<boolean | undefined> {
   if (Deno.build.os !== "linux" || !isGranted({ name: "run", command: "nft" })) return undefined;
   try {
     const { success, stdout } = await new Deno.Command("nft", {
@@ -147,15 +139,15 @@ async function readRules(): Promise<FirewallRules | undefined> {
       stdin: "null",
       stderr: "null",
     }).output();
-    return success ? rulesOf(new TextDecoder().decode(stdout)) : undefined;
+    return success ? dropsByPolicy(new TextDecoder().decode(stdout)) : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** What a ruleset, as `nft list ruleset` prints it, says of packets that come in. */
-export function rulesOf(ruleset: string): FirewallRules {
-  return { program: "nftables", isClosed: /hook input[^;]*;\s*policy drop;/.test(ruleset) };
+/** Whether a ruleset, as `nft list ruleset` prints it, drops what comes in and no rule accepts. */
+export function dropsByPolicy(ruleset: string): boolean {
+  return /hook input[^;]*;\s*policy drop;/.test(ruleset);
 }
 
 /** Of the block for use within an organisation (RFC 2365 §6.2), which no router of the Internet passes on. */

@@ -1,6 +1,6 @@
 import { openLink } from "../transport/link/open_link.ts";
 import { assert, assertEquals, assertMatch } from "../tests/_assert.ts";
-import { addressCheck, firewallCheck, multicastChecks, portCheck, rulesOf } from "./_doctor_network.ts";
+import { addressCheck, dropsByPolicy, firewallCheck, multicastChecks, portCheck } from "./_doctor_network.ts";
 
 Deno.test("addresses of a private network: others come in through a router", () => {
   assertMatch(addressCheck(["172.31.0.1", "100.127.0.1"]).what, /router/);
@@ -11,7 +11,7 @@ Deno.test("rules of a firewall: closed is what drops by policy as it comes in", 
   const chain = (policy: string, hook = "input") =>
     `table inet filter {\n\tchain c {\n\t\ttype filter hook ${hook} priority filter; policy ${policy};\n\t}\n}`;
   assertEquals(
-    [chain("drop"), chain("accept"), chain("drop", "forward"), ""].map((text) => rulesOf(text).isClosed),
+    [chain("drop"), chain("accept"), chain("drop", "forward"), ""].map((text) => dropsByPolicy(text)),
     [
       true,
       false,

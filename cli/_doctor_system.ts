@@ -46,7 +46,7 @@ export function bufferCheck(text: string | undefined): Check {
   };
 }
 
-/** What a socket should be able to ask for: a burst of 4 MiB, a sixteenth of a second of a gigabit line. */
+/** What a socket should be able to ask for: a thirtieth of a second of a gigabit line. */
 const LARGE_BUFFER_BYTES = 4_194_304;
 
 /** Judges `net.core.rmem_max`: what a socket may ask for, which is of use where system calls can ask. */
@@ -113,7 +113,7 @@ export function defaultDevice(routes: string): string | undefined {
   return ways.sort((a, b) => Number(a[6]) - Number(b[6]))[0]?.[0];
 }
 
-/** The way out, then every other interface that carries less than our packets. */
+/** The way out, then every other interface. */
 export function mtuChecks(): Check[] {
   const wayOut = pathMtu();
   const isSeen = isGranted({ name: "sys", kind: "networkInterfaces" });

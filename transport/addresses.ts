@@ -45,6 +45,8 @@ export async function awaitNames<Found>(
   const timers = [setTimeout(() => onSlow?.(`${what} yet`), SLOW_MS)];
   if (timeoutMs !== undefined) timers.push(setTimeout(late, timeoutMs));
   signal?.addEventListener("abort", stop);
+  // Nobody may be waiting any more when it ends.
+  found.catch(() => {});
   try {
     signal?.throwIfAborted();
     return await Promise.race([found, promise]);
