@@ -8,7 +8,7 @@ import {
   linkCheck,
   systemCallsCheck,
 } from "./_doctor_network.ts";
-import { bufferMaxCheck, interfaceMtu, mtuCheck } from "./_doctor_system.ts";
+import { bufferMaxCheck, interfaceMtu, mtuCheck, wayMtu } from "./_doctor_system.ts";
 
 Deno.test("every warning says what to do", () => {
   const warnings: readonly Check[] = [
@@ -26,6 +26,7 @@ Deno.test("every warning says what to do", () => {
     mtuCheck(undefined),
     mtuCheck({ device: "tun0", mtu: 1420 }),
     interfaceMtu("tun0", 1420),
+    wayMtu("192.0.2.7:9000", 1420),
     spaceCheck("disk", undefined),
     spaceCheck("disk", 999),
     judgeEngine("portable", 1e8),

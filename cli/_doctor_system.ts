@@ -127,14 +127,19 @@ export function mtuChecks(): Check[] {
 
 /** Judges the MTU of an interface that is not the way out. */
 export function interfaceMtu(device: string, mtu: number): Check {
-  const name = `MTU of ${device}`;
+  const todo = `where the network allows it, as root: ip link set ${device} mtu ${PACKET_BYTES}`;
+  return judgeMtu(`MTU of ${device}`, mtu, todo);
+}
+
+/** Judges the MTU of the way to an address, as far as the system knows it. */
+export function wayMtu(address: string, mtu: number): Check {
+  return judgeMtu(`MTU to ${address}`, mtu, "a VPN or tunnel does this: go around it where that is possible");
+}
+
+function judgeMtu(name: string, mtu: number, todo: string): Check {
   if (mtu >= PACKET_BYTES) return { ...OK, name, what: `${mtu} bytes` };
-  return {
-    ...WARN,
-    name,
-    what: `${mtu} bytes: packets of ${PACKET_BYTES} bytes to there are cut in two, or lost`,
-    todo: `where the network allows it, as root: ip link set ${device} mtu ${PACKET_BYTES}`,
-  };
+  const what = `${mtu} bytes: packets of ${PACKET_BYTES} bytes to there are cut in two, or lost`;
+  return { ...WARN, name, what, todo };
 }
 
 function mtuOf(device: string): number | undefined {

@@ -10,10 +10,11 @@ import { fingerprint } from "../crypto/identity.ts";
 import { resolveAddresses } from "../transport/addresses.ts";
 import { ask } from "../transport/ask.ts";
 import type { Ended } from "../transport/ask.ts";
-import { portState } from "../transport/link/libc_probe.ts";
+import { pathMtu, portState } from "../transport/link/libc_probe.ts";
 import type { PortState } from "../transport/link/libc_probe.ts";
 import type { Check } from "./_check.ts";
 import { messageOf, OK, WARN } from "./_check.ts";
+import { wayMtu } from "./_doctor_system.ts";
 
 /** Whom to look for: where, and by which key when that is known. */
 export interface Target {
@@ -37,7 +38,7 @@ export interface OtherWays {
   readonly host: "answers" | "unreachable" | "silent";
 }
 
-/** A check for the names, and one for each address. */
+/** A check for the names, one for each address, and one for the way to it where the system tells of that. */
 export async function targetChecks(target: Target): Promise<Check[]> {
   const names = target.addresses.filter(({ host }) => !isIpAddress(host)).map(({ host }) => host).join(", ");
   let addresses: readonly Address[];
@@ -52,7 +53,15 @@ export async function targetChecks(target: Target): Promise<Check[]> {
   const all = await Promise.all(addresses.map((address) => look(address, target.exposerKey)));
   // Who can be reached over one address is reached.
   const isReached = all.some(({ state }) => state === "ok");
-  return [...named, ...all.map((check) => isReached && check.state === "fail" ? spared(check) : check)];
+  const ways = addresses.flatMap((address) => {
+    const mtu = pathMtu(address);
+    return mtu === undefined ? [] : [wayMtu(formatAddress(address), mtu)];
+  });
+  return [
+    ...named,
+    ...all.map((check) => isReached && check.state === "fail" ? spared(check) : check),
+    ...ways,
+  ];
 }
 
 function spared({ name, what, todo }: Check): Check {
@@ -125,7 +134,7 @@ function whySilent({ silence }: Ended, others: OtherWays | undefined): [what: st
   }
   if (others?.port === "closed") {
     return [
-      "that machine says that nobody listens on this UDP port: nothing is exposed there",
+      "the network says (ICMP) that nobody listens on this UDP port: nothing is exposed there",
       "see that the exposer runs, and which port its ticket names",
     ];
   }

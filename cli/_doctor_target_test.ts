@@ -49,7 +49,8 @@ Deno.test("target: an exposer that answers, by ticket and by address; a ticket o
   await using open = await expose(new Uint8Array(10), { host: "127.0.0.1", port: 0, open: true });
   const ticket = parseTicket(exposure.ticket);
   const states = async (target: Parameters<typeof targetChecks>[0]) =>
-    (await targetChecks(target)).map(({ state, condition }) => condition ?? state);
+    (await targetChecks(target)).filter(({ name }) => !name.startsWith("MTU"))
+      .map(({ state, condition }) => condition ?? state);
   assertEquals(await states(ticket), ["ok"]);
   assertEquals(await states({ addresses: [exposure.address] }), ["ok"]);
   assertMatch((await targetChecks({ addresses: [open.address] }))[0].what, /fingerprint is [a-z2-7]{4}-/);

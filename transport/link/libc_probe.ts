@@ -31,6 +31,7 @@ const symbols = {
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   __errno_location: { parameters: [], result: "pointer" },
 } as const;
 
@@ -107,6 +108,32 @@ export async function portState(
     if (file >= 0) close(file);
     libc.close();
   }
+}
+
+// Linux: include/uapi/linux/in.h, in6.h.
+const [IPPROTO_IP, IP_MTU] = [0, 14];
+const [IPPROTO_IPV6, IPV6_MTU] = [41, 24];
+
+/**
+ * The largest packet, IP header included, that the system knows to pass on the way to an address: that of the interface, or less where a
+ * router has said so of late. Nothing is sent. `undefined` where there is no way, or foreign functions cannot be used.
+ */
+export function pathMtu(address: Address): number | undefined {
+  return withLibc(({ socket, connect, getsockopt, close }) => {
+    const is6 = isIpv6(address.host);
+    const file = socket(is6 ? AF_INET6 : AF_INET, SOCK_DGRAM_NONBLOCK, 0);
+    if (file < 0) return undefined;
+    try {
+      const name = socketName(address);
+      const [mtu, size] = [new Uint32Array(1), new Uint32Array([4])];
+      const [level, option] = is6 ? [IPPROTO_IPV6, IPV6_MTU] : [IPPROTO_IP, IP_MTU];
+      const isKnown = connect(file, name, name.length) === 0 &&
+        getsockopt(file, level, option, mtu, size) === 0;
+      return isKnown ? mtu[0] : undefined;
+    } finally {
+      close(file);
+    }
+  });
 }
 
 /** `struct sockaddr_in` or `sockaddr_in6`: the family is in the machine's byte order, the port in the network's. */

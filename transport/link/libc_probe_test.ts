@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "../../tests/_assert.ts";
-import { libcState, portState, systemFileText } from "./libc_probe.ts";
+import { libcState, pathMtu, portState, systemFileText } from "./libc_probe.ts";
 import { openLink } from "./open_link.ts";
 
 const state = libcState();
@@ -42,5 +42,9 @@ Deno.test({
     const mtu = systemFileText("/sys/class/net/lo/mtu");
     assert(Number(mtu) > 0, mtu);
     assertEquals(systemFileText("/sys/class/net/none/mtu"), undefined);
+    // Of loopback more is known than a packet can hold.
+    const most = Math.min(Number(mtu), 65_535);
+    for (const host of ["127.0.0.1", "::1"]) assert(pathMtu({ host, port: 9 })! >= most, host);
+    assertEquals(pathMtu({ host: "fe80::1", port: 9 }), undefined, "of which link nobody says");
   },
 });
