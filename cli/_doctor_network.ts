@@ -36,7 +36,7 @@ export function systemCallsCheck(state: LibcState = libcState()): Check {
       ...WARN,
       name,
       what: `Deno does not permit foreign functions: ${lost}`,
-      todo: "run it with --allow-ffi; that lets the program do all that its user may",
+      todo: "run it with --allow-ffi=/lib,/lib64; what it calls there may do all that its user may",
     },
     "not found": {
       ...WARN,

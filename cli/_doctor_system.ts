@@ -17,7 +17,7 @@ export function systemText(path: string): string | undefined {
   }
 }
 
-const HIDDEN = "Deno shows /proc and /sys only with all permissions (-A), or with --allow-ffi";
+const HIDDEN = "Deno shows /proc and /sys only with all permissions (-A), or with --allow-ffi=/lib,/lib64";
 
 /** What Linux gives a socket when it is not changed. */
 const USUAL_BUFFER_BYTES = 212_992;

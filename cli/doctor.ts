@@ -36,7 +36,7 @@ export const doctorCommand: Command = defineCommand({
     "What it cannot tell from here is whether a firewall or a router on the way lets UDP in.",
     "Given a ticket (or @FILE, or - for standard input) or HOST:PORT, it asks there instead, over each of the addresses, whether an " +
     "exposer answers. Where none does it says within five seconds what is wrong, as far as that can be told: the name, this machine's " +
-    "network, the other machine, its port (which takes --allow-ffi), or what is between. Nothing is pulled.",
+    "network, the other machine, its port (which takes --allow-ffi=/lib), or what is between. Nothing is pulled.",
     "A file is made in the state folder and removed again, to see that this is possible; the folder itself is not made.",
     "Exit status: 0 when nothing failed, warnings or not; else the code of the first failure without its sign: 3 the network, 4 no " +
     "cryptographic engine, 20 the state folder; of a ticket or HOST:PORT 7 another exposer, 12 no answer, 16 no such name.",
@@ -45,7 +45,7 @@ export const doctorCommand: Command = defineCommand({
   permissions: [
     ["none", "is needed to run it; but what it may not look at, it cannot check"],
     ["--allow-net", "sockets; an exposer needs it too"],
-    ["--allow-ffi", "what Linux tells of buffers, MTUs and closed ports"],
+    ["--allow-ffi=/lib,/lib64", "what Linux tells of buffers, MTUs and closed ports"],
     ["--allow-run=nft", "the rules of the firewall, which Linux shows to root"],
     ["--allow-read=STATE --allow-write=STATE", "the state folder"],
     ["--allow-read=.", "the free space of the current folder"],

@@ -2,6 +2,7 @@
  * `rgtp id`, `info`, `doctor` and `completions` as people run them: processes of their own, with the permissions that their help names
  * and no prompt.
  */
+import { openLink } from "../../transport/link/open_link.ts";
 import { assert, assertEquals, assertGreater, assertMatch, assertStringIncludes } from "../_assert.ts";
 import { isThere, makeFile, TestFolder } from "./_files.ts";
 import { portOf, startExposer, startPuller, stopExposer } from "./_processes.ts";
@@ -224,7 +225,8 @@ Deno.test("doctor: without any permission it runs to its end, and says which fla
 Deno.test("doctor: with foreign functions it sees what Deno hides", async () => {
   await using folder = await TestFolder.make();
   const state = ["--state-dir", folder.path];
-  const flags = ["--allow-net", "--allow-ffi", "--allow-sys=networkInterfaces"];
+  // As narrow as may be.
+  const flags = ["--allow-net", "--allow-ffi=/lib,/lib64,/usr/lib", "--allow-sys=networkInterfaces"];
   const checks = statesOf(await rgtp(["doctor", "--json", ...state], flags));
   if (Deno.build.os !== "linux") return assertEquals(checks.get("system calls")?.state, "ok");
   // Where the C library stands elsewhere, it says so.
@@ -234,6 +236,11 @@ Deno.test("doctor: with foreign functions it sees what Deno hides", async () => 
   assertMatch(String(checks.get("receive buffer")?.what), /^\d+ bytes for each socket/);
   assertMatch(String(checks.get("largest buffer")?.what), /^a socket may ask for \d+ bytes/);
   assertMatch(String(checks.get("MTU of lo")?.what), /^\d+ bytes/);
+  using link = await openLink({ host: HOST, port: 0 });
+  const where = `${HOST}:${link.local.port}`;
+  link.close();
+  const closed = statesOf(await rgtp(["doctor", where, "--json"], flags));
+  assertMatch(String(closed.get(where)?.what), /nobody listens on this UDP port/);
 });
 
 Deno.test("doctor TICKET and HOST:PORT: an exposer that answers, and a port at which none does", async () => {

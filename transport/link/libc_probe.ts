@@ -32,7 +32,9 @@ const symbols = {
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
-  __errno_location: { parameters: [], result: "pointer" },
+  errnoAddress: { name: "__errno_location", parameters: [], result: "usize" },
+  /** Reads memory at an address: Deno's own view of it takes the permission for all libraries, where `--allow-ffi=/lib` is enough. */
+  copyFrom: { name: "memcpy", parameters: ["buffer", "usize", "usize"], result: "usize" },
 } as const;
 
 type Libc = Deno.DynamicLibrary<typeof symbols>;
@@ -88,8 +90,12 @@ export async function portState(
 ): Promise<PortState | undefined> {
   const libc = openLibc();
   if (typeof libc === "string") return undefined;
-  const { socket, connect, send, recv, close, __errno_location: errnoAt } = libc.symbols;
-  const errno = () => new Deno.UnsafePointerView(errnoAt()!).getInt32();
+  const { socket, connect, send, recv, close, errnoAddress, copyFrom } = libc.symbols;
+  const error = new Int32Array(1);
+  const errno = () => {
+    copyFrom(error, errnoAddress(), 4n);
+    return error[0];
+  };
   const file = socket(isIpv6(address.host) ? AF_INET6 : AF_INET, SOCK_DGRAM_NONBLOCK, 0);
   try {
     const name = socketName(address);
