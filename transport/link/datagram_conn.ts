@@ -116,7 +116,7 @@ class DatagramConnLink implements Link {
       }
       try {
         await this.#conn.send(segment, to);
-        this.#counters.sent(segment.length);
+        this.#counters.sent(1, segment.length);
       } catch (error) {
         this.#diedOf(error);
         this.#check();
