@@ -1,5 +1,6 @@
 import type { Address } from "../../codec/address.ts";
 import type { Libc } from "./_libc.ts";
+import { SOL_UDP, UDP_GRO } from "./_mmsg.ts";
 import { checked } from "./_readiness.ts";
 import { decodeSockaddr, encodeSockaddr, familyOf, SOCKADDR_BYTES } from "./_sockaddr.ts";
 
@@ -41,6 +42,8 @@ export function openSocket(libc: Libc, at: Address): LinuxSocket {
         setOption(libc, descriptor, SOL_SOCKET, option, bufferBytes);
       }
     }
+    // Datagrams that follow each other may come as one message. Kernels before 5.0 have no such thing.
+    setOption(libc, descriptor, SOL_UDP, UDP_GRO, 1);
     const address = encodeSockaddr(at, family);
     checked(libc, "bind", call.bind(descriptor, address, address.length));
     const name = new Uint8Array(SOCKADDR_BYTES);

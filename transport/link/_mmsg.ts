@@ -94,9 +94,11 @@ export class Messages {
   }
 }
 
-const SOL_UDP = 17;
+/** Options of UDP (Linux, include/uapi/linux/udp.h): a message goes out, or comes in, as datagrams of one size. */
+export const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
-const UDP_GRO = 104;
+/** As an option of the socket: it takes such messages. */
+export const UDP_GRO = 104;
 
 /** Writes the control message that has a long message sent as datagrams of `segmentSize` bytes each. */
 export function encodeSegmentSize(into: Uint8Array, segmentSize: number): void {

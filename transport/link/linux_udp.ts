@@ -8,7 +8,7 @@ import { type Address, formatAddress } from "../../codec/address.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { bindError, checkedOptions, closedError, deadError } from "./_bind.ts";
 import { Counters } from "./_counters.ts";
-import { isErrno, systemError } from "./_errno.ts";
+import { type ErrnoName, isErrno, systemError } from "./_errno.ts";
 import { secondReader } from "./_inbox.ts";
 import { Incoming } from "./_incoming.ts";
 import { Libc } from "./_libc.ts";
@@ -36,6 +36,15 @@ const bufferBytesPerPacket = 2662;
 /** How long a full send buffer is waited for, and how often, before datagrams count as lost. */
 const sendWaitMs = 100;
 const sendWaitsMax = 10;
+
+/** What says that there is no room in the send buffer just now. */
+const busy: readonly ErrnoName[] = ["EAGAIN", "ENOBUFS", "EINTR"];
+
+/** What comes of a message in segments where the kernel, the device or the path cannot have them; each datagram for itself may go. */
+const cannotSegment: readonly ErrnoName[] = ["EINVAL", "EIO", "EMSGSIZE"];
+
+/** Segments that the kernel makes of one message (Linux, include/linux/udp.h: UDP_MAX_SEGMENTS, 128 since 6.9). */
+const segmentsMax = 64;
 
 /** Before a receive that failed is tried again, so that a socket that always fails does not spin. */
 const retryMs = 5;
@@ -77,6 +86,11 @@ function bind(libc: Libc, options: LinkOptions): Link {
     if (socket) libc.call.close(socket.descriptor);
     throw bindError(error, options);
   }
+}
+
+/** How many datagrams of a size fit one message: all of them together are no longer than the longest datagram. */
+function segmentsPerMessage(segmentSize: number): number {
+  return Math.max(1, Math.min(segmentsMax, Math.floor(udpPayloadBytesMax / segmentSize)));
 }
 
 class LinuxUdpLink implements Link {
@@ -122,8 +136,10 @@ class LinuxUdpLink implements Link {
     if (!this.#permission.allows(peer)) {
       return this.#counters.sendFailed(`Deno does not permit to send to ${formatAddress(peer)}`, train.count);
     }
+    let perMessage = segmentSize < destination.offloadBelow ? segmentsPerMessage(segmentSize) : 1;
     for (let first = this.#skipOversize(train), waits = 0; first < train.count;) {
-      const sent = this.#outgoing.send(this.#descriptor, destination.sockaddr, peer.port, train, first, 1);
+      const { sockaddr } = destination;
+      const sent = this.#outgoing.send(this.#descriptor, sockaddr, peer.port, train, first, perMessage);
       if (sent > 0) {
         this.#counters.sent(sent, Math.min(sent * segmentSize, bytes.length - first * segmentSize));
         first += sent;
@@ -131,15 +147,19 @@ class LinuxUdpLink implements Link {
         continue;
       }
       const errno = this.#libc.errno();
-      if (isErrno(errno, "EAGAIN", "ENOBUFS", "EINTR") && waits++ < sendWaitsMax) {
+      if (perMessage > 1 && isErrno(errno, ...cannotSegment)) {
+        destination.offloadBelow = Math.min(destination.offloadBelow, segmentSize);
+        perMessage = 1;
+      } else if (isErrno(errno, ...busy) && waits++ < sendWaitsMax) {
         await this.#waitToSend();
         this.#check();
-        continue;
+      } else {
+        this.#diedOf("sendmmsg", errno);
+        this.#check();
+        const lost = Math.min(perMessage, train.count - first);
+        this.#counters.sendFailed(systemError("sendmmsg", errno), lost);
+        first += lost;
       }
-      this.#diedOf("sendmmsg", errno);
-      this.#check();
-      this.#counters.sendFailed(systemError("sendmmsg", errno));
-      first++;
     }
     if (this.#turn.isOver) await this.#turn.yield();
   }
