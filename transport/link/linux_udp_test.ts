@@ -6,8 +6,9 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../../tests/_assert.ts";
+import { openDatagramConn } from "./datagram_conn.ts";
 import { Libc } from "./_libc.ts";
-import { segments } from "./link.ts";
+import { type Link, segments } from "./link.ts";
 import { openLinuxUdp } from "./linux_udp.ts";
 
 const libc = Libc.load();
@@ -41,6 +42,89 @@ test("a burst of all that it says it holds arrives whole", async () => {
       for (const segment of segments(datagrams)) assertEquals(segment[0], next++ & 255);
     }
   }
+});
+
+/** Datagrams of one size, each filled with its number. */
+function train(count: number, size: number, first = 0): Uint8Array {
+  const bytes = new Uint8Array(count * size);
+  for (let i = 0; i < count; i++) bytes.fill(first + i, i * size, (i + 1) * size);
+  return bytes;
+}
+
+/** What a receiver got from each port: how many messages, and the first byte of each datagram. */
+async function collect(
+  link: Link,
+  datagrams: number,
+): Promise<Map<number, { messages: number; numbers: number[] }>> {
+  const all = new Map<number, { messages: number; numbers: number[] }>();
+  for (let got = 0; got < datagrams;) {
+    const batch = await link.receive();
+    if (batch.length === 0) throw new Error(`the link closed after ${got} of ${datagrams} datagrams`);
+    for (const one of batch) {
+      const from = all.get(one.peer.port) ?? { messages: 0, numbers: [] };
+      all.set(one.peer.port, from);
+      from.messages++;
+      for (const segment of segments(one)) {
+        from.numbers.push(segment[0]);
+        got++;
+      }
+    }
+  }
+  return all;
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+test("the datagrams of a default chunk go out, and come in, as two messages", async () => {
+  for (const host of ["127.0.0.1", "::1"]) {
+    using from = await openLinuxUdp({ host, port: 0 });
+    using to = await openLinuxUdp({ host, port: 0 });
+    // 46 symbols of 1428 bytes and one shorter, with their headers.
+    const bytes = train(47, 1452).subarray(0, 66_872);
+    await from.send({ peer: to.local, bytes, segmentSize: 1452 });
+    const got = (await collect(to, 47)).get(from.local.port);
+    assertEquals(got, { messages: 2, numbers: upTo(47) });
+    assertEquals([to.stats.packetsReceived, to.stats.bytesReceived], [47, 66_872]);
+    assertEquals([from.stats.packetsSent, from.stats.bytesSent], [47, 66_872]);
+  }
+});
+
+test("all sizes and counts of segments around the borders of a message arrive", async () => {
+  using from = await openLinuxUdp(loopback);
+  using to = await openLinuxUdp(loopback);
+  const shapes = [[1, 1], [64, 1], [65, 1], [128, 100], [129, 100], [2, 32_753], [2, 32_754], [3, 32_753], [
+    2,
+    65_507,
+  ]];
+  for (const [count, size] of shapes) {
+    for (const cut of [0, size - 1]) {
+      const bytes = train(count, size);
+      await from.send({ peer: to.local, bytes: bytes.subarray(0, bytes.length - cut), segmentSize: size });
+      assertEquals((await collect(to, count)).get(from.local.port)?.numbers, upTo(count));
+    }
+  }
+  assertEquals(from.stats.sendErrors, 0);
+});
+
+test("trains of two senders at the same time stay apart", async () => {
+  using a = await openLinuxUdp(loopback);
+  using b = await openLinuxUdp(loopback);
+  using to = await openLinuxUdp(loopback);
+  for (let first = 0; first < 200; first += 20) {
+    await a.send({ peer: to.local, bytes: train(20, 700, first), segmentSize: 700 });
+    await b.send({ peer: to.local, bytes: train(20, 900, first), segmentSize: 900 });
+  }
+  const got = await collect(to, 400);
+  for (const { local } of [a, b]) assertEquals(got.get(local.port)?.numbers, upTo(200));
+});
+
+test("to and from a link that knows no trains", async () => {
+  using plain = await openDatagramConn(loopback);
+  using link = await openLinuxUdp(loopback);
+  await link.send({ peer: plain.local, bytes: train(40, 1000), segmentSize: 1000 });
+  assertEquals((await collect(plain, 40)).get(link.local.port), { messages: 40, numbers: upTo(40) });
+  await plain.send({ peer: link.local, bytes: train(40, 1000), segmentSize: 1000 });
+  assertEquals((await collect(link, 40)).get(plain.local.port)?.numbers, upTo(40));
 });
 
 test("a port is free as soon as its link is closed, even if someone waits", async () => {
