@@ -1,7 +1,7 @@
 import type { Address } from "../../codec/address.ts";
 import type { Libc } from "./_libc.ts";
 import { SOL_UDP, UDP_GRO } from "./_mmsg.ts";
-import { checked } from "./_readiness.ts";
+import { checked } from "./_poller.ts";
 import { decodeSockaddr, encodeSockaddr, familyOf, SOCKADDR_BYTES } from "./_sockaddr.ts";
 
 // Linux, include/linux/net.h, include/uapi/asm-generic/socket.h, include/uapi/linux/in6.h and udp.h.

@@ -11,12 +11,12 @@ import { Counters } from "./_counters.ts";
 import { type ErrnoName, isErrno, systemError } from "./_errno.ts";
 import { secondReader } from "./_inbox.ts";
 import { Incoming } from "./_incoming.ts";
-import { Libc } from "./_libc.ts";
+import type { Libc } from "./_libc.ts";
 import { type LinuxSocket, openSocket } from "./_linux_socket.ts";
 import { askPermission, resolved } from "./_lookup.ts";
 import { NetPermission } from "./_net_permission.ts";
 import { Outgoing, type Train } from "./_outgoing.ts";
-import { READABLE, Readiness, WRITABLE } from "./_readiness.ts";
+import { Poller, READABLE, WRITABLE } from "./_poller.ts";
 import { Sockaddrs } from "./_sockaddr.ts";
 import { Turn } from "./_turn.ts";
 import {
@@ -33,8 +33,7 @@ import {
  */
 const bufferBytesPerPacket = 2662;
 
-/** How long a full send buffer is waited for, and how often, before datagrams count as lost. */
-const sendWaitMs = 100;
+/** How often a datagram waits for room in the send buffer, which others may take, before it counts as lost. */
 const sendWaitsMax = 10;
 
 /** What says that there is no room in the send buffer just now. */
@@ -59,8 +58,8 @@ const retryMs = 5;
  */
 export async function openLinuxUdp(options: LinkOptions): Promise<Link> {
   const asked = checkedOptions(options);
-  const libc = Libc.load();
-  if (libc === undefined) {
+  const poller = sharedPoller(asked);
+  if (poller === undefined) {
     throw new RgtpError(
       "NOT_SUPPORTED",
       "the link kind linux_udp needs Linux and Deno's permission to call its C library: run with --allow-ffi=/lib " +
@@ -70,20 +69,25 @@ export async function openLinuxUdp(options: LinkOptions): Promise<Link> {
   try {
     const found = await resolved(asked);
     await askPermission(found);
-    return bind(libc, found);
+    return new LinuxUdpLink(poller, bind(poller.libc, found));
   } catch (error) {
-    libc.close();
+    poller.release();
     throw error;
   }
 }
 
-function bind(libc: Libc, options: LinkOptions): Link {
-  let socket: LinuxSocket | undefined;
+function sharedPoller(options: LinkOptions): Poller | undefined {
   try {
-    socket = openSocket(libc, options);
-    return new LinuxUdpLink(libc, socket);
+    return Poller.share();
   } catch (error) {
-    if (socket) libc.call.close(socket.descriptor);
+    throw bindError(error, options);
+  }
+}
+
+function bind(libc: Libc, options: LinkOptions): LinuxSocket {
+  try {
+    return openSocket(libc, options);
+  } catch (error) {
     throw bindError(error, options);
   }
 }
@@ -98,31 +102,31 @@ class LinuxUdpLink implements Link {
   readonly payloadBytesMax = udpPayloadBytesMax;
   readonly burstPacketsMax: number;
   readonly local: Address;
+  readonly #poller: Poller;
   readonly #libc: Libc;
   readonly #descriptor: number;
   readonly #sockaddrs: Sockaddrs;
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
-  readonly #readable: Readiness;
   readonly #permission = new NetPermission();
   readonly #counters = new Counters();
   readonly #turn = new Turn();
-  /** Made when the send buffer is full for the first time. */
-  #writable: Readiness | undefined;
   #isReading = false;
   #closed = false;
   /** What killed the socket, if not `close`. */
   #death: { readonly cause: unknown } | undefined;
+  /** The descriptor is not ours any more: it may be somebody else's by now. */
+  #isGone = false;
 
-  constructor(libc: Libc, { descriptor, family, local, receiveBufferBytes }: LinuxSocket) {
-    this.#libc = libc;
+  constructor(poller: Poller, { descriptor, family, local, receiveBufferBytes }: LinuxSocket) {
+    this.#poller = poller;
+    this.#libc = poller.libc;
     this.#descriptor = descriptor;
     this.local = local;
     this.burstPacketsMax = Math.floor(receiveBufferBytes / bufferBytesPerPacket);
     this.#sockaddrs = new Sockaddrs(family);
-    this.#incoming = new Incoming(libc);
-    this.#outgoing = new Outgoing(libc);
-    this.#readable = new Readiness(libc, descriptor, READABLE);
+    this.#incoming = new Incoming(poller.libc);
+    this.#outgoing = new Outgoing(poller.libc);
   }
 
   get stats(): LinkStats {
@@ -151,7 +155,7 @@ class LinuxUdpLink implements Link {
         destination.offloadBelow = Math.min(destination.offloadBelow, segmentSize);
         perMessage = 1;
       } else if (isErrno(errno, ...busy) && waits++ < sendWaitsMax) {
-        await this.#waitToSend();
+        await this.#ready(WRITABLE);
         this.#check();
       } else {
         this.#diedOf("sendmmsg", errno);
@@ -190,10 +194,9 @@ class LinuxUdpLink implements Link {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#death === undefined) this.#libc.call.close(this.#descriptor);
-    // Threads may still wait: they need the library until they have noticed.
-    const waits = [this.#readable.close(), this.#writable?.close()];
-    Promise.all(waits).then(() => this.#libc.close());
+    if (!this.#isGone) this.#libc.call.close(this.#descriptor);
+    this.#poller.forget(this.#descriptor);
+    this.#poller.release();
   }
 
   [Symbol.dispose](): void {
@@ -215,20 +218,22 @@ class LinuxUdpLink implements Link {
 
   /** After a receive that brought nothing. */
   async #waitToReceive(errno: number): Promise<void> {
-    if (isErrno(errno, "EAGAIN", "EINTR")) await this.#readable.wait(-1);
-    else {
-      this.#diedOf("recvmmsg", errno);
-      this.#check();
-      // The failure of an earlier send may show here. It says nothing about this socket.
-      this.#counters.receiveFailed(systemError("recvmmsg", errno));
-      await new Promise((resolve) => setTimeout(resolve, retryMs));
-    }
-    this.#turn.begin();
+    if (isErrno(errno, "EAGAIN", "EINTR")) return await this.#ready(READABLE);
+    this.#diedOf("recvmmsg", errno);
+    this.#check();
+    // The failure of an earlier send may show here. It says nothing about this socket.
+    this.#counters.receiveFailed(systemError("recvmmsg", errno));
+    await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
 
-  async #waitToSend(): Promise<void> {
-    this.#writable ??= new Readiness(this.#libc, this.#descriptor, WRITABLE);
-    await this.#writable.wait(sendWaitMs);
+  /** Until the socket is ready, perhaps, or closed. @throws {RgtpError} SOCKET when the system does not let us wait */
+  async #ready(event: number): Promise<void> {
+    try {
+      await this.#poller.wait(this.#descriptor, event);
+    } catch (cause) {
+      this.#death ??= { cause };
+      this.#check();
+    }
     this.#turn.begin();
   }
 
@@ -246,7 +251,9 @@ class LinuxUdpLink implements Link {
 
   /** Notes the end of the socket if that is what the error means. */
   #diedOf(call: string, errno: number): void {
-    if (isErrno(errno, "EBADF", "ENOTSOCK")) this.#death ??= { cause: systemError(call, errno) };
+    if (!isErrno(errno, "EBADF", "ENOTSOCK")) return;
+    this.#isGone = true;
+    this.#death ??= { cause: systemError(call, errno) };
   }
 
   #check(): void {

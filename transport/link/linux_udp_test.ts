@@ -158,6 +158,60 @@ test("a thousand links leave no descriptor and no thread", async () => {
   assert(after[1] - before[1] < 20, `${before[1]} threads became ${after[1]}`);
 });
 
+test("many links that wait hold up neither each other nor files", async () => {
+  // The pool of threads in which the runtime waits, and reads files, has about 32.
+  using first = await openLinuxUdp(loopback);
+  const links = await Promise.all(Array.from({ length: 100 }, () => openLinuxUdp(loopback)));
+  const waiting = links.map((link) => link.receive());
+  assertEquals(await Deno.readTextFile("/proc/sys/kernel/ostype"), "Linux\n");
+  for (const [i, { local }] of links.entries()) {
+    await first.send({ peer: local, bytes: Uint8Array.of(i), segmentSize: 1 });
+  }
+  for (const [i, batch] of (await Promise.all(waiting)).entries()) assertEquals(batch[0].bytes[0], i);
+  for (const link of links) link.close();
+});
+
+/** What a program prints that opens a link, `link`, under some permissions. */
+async function outputOf(program: string, ...permissions: string[]): Promise<string> {
+  const source = `import { openLinuxUdp } from "${new URL("./linux_udp.ts", import.meta.url).href}";
+    const link = await openLinuxUdp({ host: "127.0.0.1", port: 0 });
+    ${program}`;
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", ...permissions],
+      `data:text/typescript,${encodeURIComponent(source)}`,
+    ],
+    stdin: "null",
+    signal: AbortSignal.timeout(20_000),
+  }).output();
+  assert(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout).trim();
+}
+
+test("a program ends when its links are closed, or nobody reads them", async () => {
+  for (const end of ["link.close();", ""]) {
+    const program = `const waiting = link.receive();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      await link.send({ peer: link.local, bytes: new Uint8Array(1), segmentSize: 1 });
+      console.log((await waiting).length);
+      ${end}`;
+    assertEquals(await outputOf(program, "-A"), "1");
+  }
+});
+
+test("whom Deno does not permit is not sent to, and the folder of the library is enough", async () => {
+  const program = `for (const port of [9, 10]) {
+      await link.send({ peer: { host: "127.0.0.1", port }, bytes: new Uint8Array(3), segmentSize: 1 });
+    }
+    const { packetsSent, sendErrors, lastSendError } = link.stats;
+    console.log(packetsSent, sendErrors, lastSendError);`;
+  const permissions = ["--allow-net=127.0.0.1:0,127.0.0.1:9", "--allow-ffi=/lib,/lib64"];
+  assertEquals(
+    await outputOf(program, ...permissions),
+    "3 3 Deno does not permit to send to 127.0.0.1:10",
+  );
+});
+
 test("timers run while there is always something to receive", async () => {
   using link = await openLinuxUdp(loopback);
   const bytes = new Uint8Array(1000);
