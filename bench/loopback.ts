@@ -42,10 +42,9 @@ try {
   console.log(`${megabytes} MB over loopback, ${rounds} rounds in turn: median (range)`);
   for (const [{ name }, all] of figures) console.log(line(name, all));
   // Round by round: a machine that is slow for a while is slow for all.
-  const [base, ...others] = [...figures].map(([{ name }, all]) => ({ name, all }));
-  for (const { name, all } of others) {
-    const { median, min, max } = spread(all.map(({ rate }, round) => rate / base.all[round].rate));
-    console.log(`  ${name} / ${base.name}: ${median.toFixed(2)}  (${min.toFixed(2)}-${max.toFixed(2)})`);
+  const [bareConn, rgtpConn, bareLinux, rgtpLinux] = [...figures.entries()];
+  for (const [one, base] of [[rgtpConn, bareConn], [rgtpLinux, bareLinux], [rgtpLinux, rgtpConn]]) {
+    if (one) console.log(ratio(one, base));
   }
 } finally {
   await Deno.remove(folder, { recursive: true });
@@ -58,6 +57,11 @@ function line(name: string, all: readonly Figures[]): string {
   );
   return `  ${name.padEnd(20)} ${rate.median.toFixed(0).padStart(5)} MB/s  ` +
     `(${rate.min.toFixed(0)}-${rate.max.toFixed(0)}), CPU s/GB: sends ${sender}, receives ${receiver}`;
+}
+
+function ratio([one, ofOne]: [Contestant, Figures[]], [base, ofBase]: [Contestant, Figures[]]): string {
+  const { median, min, max } = spread(ofOne.map(({ rate }, round) => rate / ofBase[round].rate));
+  return `  ${one.name} / ${base.name}: ${median.toFixed(2)}  (${min.toFixed(2)}-${max.toFixed(2)})`;
 }
 
 async function kinds(): Promise<("datagram_conn" | "linux_udp")[]> {
@@ -109,7 +113,7 @@ async function measured(
   return { rate, sender: (await server.cpuSeconds() - before) * perGb, receiver: cpuSeconds * perGb };
 }
 
-/** A pull, start of its process included in the CPU time; its bytes are proved by the exposure's ID and, once more, by SHA-256. */
+/** A pull; its bytes are proved by the exposure's ID and, once more, by SHA-256. CPU time is that of the whole process. */
 async function pull(
   ticket: string,
   kind: string,
@@ -117,7 +121,6 @@ async function pull(
 ): Promise<{ rate: number; cpuSeconds: number }> {
   const out = `${folder}/out`;
   await using pulling = new BenchProcess("cli/main.ts", ["pull", ticket, out, "--link", kind, "--json"]);
-  // The file is hashed for `done`: what it took is seen before that, at the last of the progress.
   const done = await pulling.event("done");
   const cpuSeconds = await pulling.cpuSeconds();
   await pulling.ended();

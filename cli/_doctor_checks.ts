@@ -11,7 +11,7 @@ import { defaultEngine } from "../crypto/default_engine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { reachableHosts } from "../transport/addresses.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
-import { datagramConnAvailable } from "../transport/link/datagram_conn.ts";
+import type { Link } from "../transport/link/link.ts";
 import { openLink } from "../transport/link/open_link.ts";
 import { isGranted } from "./_permissions.ts";
 import { formatBytes, formatRate, formatTime } from "./_text.ts";
@@ -35,15 +35,18 @@ const PORT = 9000;
 /** All checks, in the order in which they are shown; `port` and `stateGiven` are what stands on the command line. */
 export async function allChecks(port: number | undefined, stateGiven: string | undefined): Promise<Check[]> {
   const stateDir = stateDirOrError(stateGiven);
+  const link = await linkHere();
   return [
     denoCheck(),
-    linkCheck(datagramConnAvailable()),
+    linkCheck(link?.kind),
     ...permissionChecks(),
     await loopbackCheck("UDP over IPv4", "127.0.0.1"),
     await loopbackCheck("UDP over IPv6", "::1"),
     await portCheck(port ?? PORT),
     addressCheck(isGranted({ name: "sys", kind: "networkInterfaces" }) ? reachableHosts("::") : undefined),
-    bufferCheck(systemText("/proc/sys/net/core/rmem_default")),
+    link?.kind === "linux_udp"
+      ? burstCheck(link.burstPacketsMax)
+      : bufferCheck(systemText("/proc/sys/net/core/rmem_default")),
     mtuCheck(pathMtu()),
     ...(typeof stateDir === "string" ? stateChecks(stateDir) : [stateDir]),
     ...spaceChecks(typeof stateDir === "string" ? stateDir : undefined),
@@ -60,15 +63,38 @@ function denoCheck(): Check {
   return { ...OK, name: "Deno", what: `${Deno.version.deno} on ${os}, ${arch}` };
 }
 
-/** Whether the faster kind of socket is there. */
-export function linkCheck(hasListenDatagram: boolean): Check {
+/** The kind of link that a transfer takes here, and what it holds; `undefined` when none can be opened. */
+async function linkHere(): Promise<Pick<Link, "kind" | "burstPacketsMax"> | undefined> {
+  if (!isGranted({ name: "net" })) return undefined;
+  try {
+    using link = await openLink({ host: "127.0.0.1", port: 0 });
+    return { kind: link.kind, burstPacketsMax: link.burstPacketsMax };
+  } catch {
+    // What is wrong shows in the checks of loopback.
+    return undefined;
+  }
+}
+
+/** Whether it is the fastest kind of socket that this system has. */
+export function linkCheck(kind: string | undefined, os: string = Deno.build.os): Check {
   const name = "sockets";
-  if (hasListenDatagram) return { ...OK, name, what: "Deno.listenDatagram is there and used" };
+  if (kind === undefined) return notSeen(name, "--allow-net");
+  if (kind === "node_dgram") {
+    return {
+      ...WARN,
+      name,
+      what: "Deno.listenDatagram is not there, so the slower node:dgram is used",
+      todo: 'run deno with --unstable-net, or put "unstable": ["net"] into its deno.json',
+    };
+  }
+  if (kind === "linux_udp" || os !== "linux") {
+    return { ...OK, name, what: `${kind}, the fastest here, is used` };
+  }
   return {
     ...WARN,
     name,
-    what: "Deno.listenDatagram is not there, so the slower node:dgram is used",
-    todo: 'run deno with --unstable-net, or put "unstable": ["net"] into its deno.json',
+    what: `${kind} is used; linux_udp, which is faster and loses less, would be possible here`,
+    todo: "run it with --allow-ffi=/lib (/lib64 where the C library is in there)",
   };
 }
 
@@ -179,10 +205,22 @@ function isPrivate(host: string): boolean {
   );
 }
 
+/** Less than half of what a link asks for. */
+const BURST_PACKETS_LOW = 1500;
+
+/** Judges what the receive buffer of a link that asks for more than the default holds. */
+export function burstCheck(packets: number): Check {
+  const [name, what] = ["receive buffer", `${packets} packets at once for each socket`];
+  if (packets >= BURST_PACKETS_LOW) return { ...OK, name, what };
+  const todo =
+    "sysctl -w net.core.rmem_max=4194304, as root: more may be under way, and less is lost when this machine is busy";
+  return { ...WARN, name, what, todo };
+}
+
 /** What Linux gives a socket when it is not changed. */
 const USUAL_BUFFER_BYTES = 212_992;
 
-/** Judges `net.core.rmem_default`: links take the system's default, and Deno offers no way to ask for more. */
+/** Judges `net.core.rmem_default`: Deno's own sockets take the system's default, and it offers no way to ask for more. */
 export function bufferCheck(text: string | undefined): Check {
   const name = "receive buffer";
   if (Deno.build.os !== "linux") {

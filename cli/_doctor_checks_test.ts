@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "../tests/_assert.ts";
 import {
   addressCheck,
   bufferCheck,
+  burstCheck,
   clockCheck,
   defaultDevice,
   judgeEngine,
@@ -15,7 +16,10 @@ import type { Check } from "./_doctor_checks.ts";
 
 Deno.test("every warning says what to do", () => {
   const warnings: readonly Check[] = [
-    linkCheck(false),
+    linkCheck(undefined),
+    linkCheck("node_dgram"),
+    linkCheck("datagram_conn", "linux"),
+    burstCheck(160),
     addressCheck([]),
     addressCheck(["127.0.0.1"]),
     addressCheck(undefined),
@@ -32,7 +36,9 @@ Deno.test("every warning says what to do", () => {
 
 Deno.test("what is well is ok, and needs nothing done", () => {
   const well: readonly Check[] = [
-    linkCheck(true),
+    linkCheck("linux_udp", "linux"),
+    linkCheck("datagram_conn", "darwin"),
+    burstCheck(3151),
     addressCheck(["192.0.2.7"]),
     addressCheck(["192.168.0.2", "fd00::1"]),
     mtuCheck({ device: "eth0", mtu: 1500 }),

@@ -5,6 +5,7 @@ import type { Command } from "./_command.ts";
 import { allChecks } from "./_doctor_checks.ts";
 import type { Check } from "./_doctor_checks.ts";
 import type { Io } from "./_io.ts";
+import { linkPermission } from "./_link_flag.ts";
 import { emit } from "./_report.ts";
 import { stateFlags } from "./_state.ts";
 import { plural, visible } from "./_text.ts";
@@ -44,6 +45,7 @@ export const doctorCommand: Command = defineCommand({
       "--allow-env=XDG_STATE_HOME,HOME",
       "to find the state folder (LOCALAPPDATA on Windows); not with --state-dir",
     ],
+    linkPermission,
   ],
   run: ({ flags }, io) => runDoctor(flags, io),
 });

@@ -68,8 +68,11 @@ export class Libc {
   }
 }
 
-/** Where distributions keep it. Deno compares a path with its permission as it is written, links not followed. */
+/**
+ * By its name it is the one that Deno itself runs on, wherever that lies, but that takes the permission for all libraries. Then the places
+ * where distributions keep it: Deno compares a path with its permission as it is written, links not followed.
+ */
 function places(arch: string): string[] {
   const folders = [`/lib/${arch}-linux-gnu`, "/lib64", "/lib", `/usr/lib/${arch}-linux-gnu`];
-  return folders.flatMap((folder) => [`${folder}/libc.so.6`, `${folder}/libc.musl-${arch}.so.1`]);
+  return ["libc.so.6", ...folders.map((folder) => `${folder}/libc.so.6`)];
 }
