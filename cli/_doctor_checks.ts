@@ -10,13 +10,14 @@ import { defaultEngine } from "../crypto/default_engine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { reachableHosts } from "../transport/addresses.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
-import { datagramConnAvailable } from "../transport/link/datagram_conn.ts";
+import type { Link } from "../transport/link/link.ts";
 import type { Check } from "./_check.ts";
 import { messageOf, notSeen, OK, WARN } from "./_check.ts";
 import {
   addressCheck,
   firewallCheck,
   linkCheck,
+  linkHere,
   loopbackCheck,
   multicastChecks,
   portCheck,
@@ -41,6 +42,8 @@ interface Place {
   readonly port: number;
   /** The state folder, or why there is none. */
   readonly state: string | Check;
+  /** The kind of link that transfers take; `undefined` when none can be opened. */
+  readonly link: Pick<Link, "kind" | "burstPacketsMax"> | undefined;
   /** This machine's addresses; `undefined` when Deno does not show them. */
   readonly hosts: readonly string[] | undefined;
 }
@@ -50,7 +53,7 @@ type Look = (place: Place) => Check | readonly Check[] | Promise<Check | readonl
 /** All looks at this machine, in the order in which they are shown. */
 const looks: readonly Look[] = [
   denoCheck,
-  () => linkCheck(datagramConnAvailable()),
+  ({ link }) => linkCheck(link?.kind),
   () => systemCallsCheck(),
   permissionChecks,
   () => loopbackCheck("UDP over IPv4", "127.0.0.1"),
@@ -59,7 +62,7 @@ const looks: readonly Look[] = [
   ({ hosts }) => addressCheck(hosts),
   ({ hosts }) => firewallCheck(hosts?.filter((host) => host !== "127.0.0.1")),
   multicastChecks,
-  bufferChecks,
+  ({ link }) => bufferChecks(link),
   mtuChecks,
   ({ state }) => typeof state === "string" ? stateChecks(state) : state,
   ({ state }) => spaceChecks(typeof state === "string" ? state : undefined),
@@ -73,6 +76,7 @@ export async function allChecks(flags: DoctorFlags): Promise<Check[]> {
   const place: Place = {
     port: flags.port ?? PORT,
     state: stateDirOrError(flags["state-dir"]),
+    link: await linkHere(),
     hosts: isSeen ? reachableHosts("::") : undefined,
   };
   const checks: Check[] = [];

@@ -8,11 +8,14 @@ import {
   linkCheck,
   systemCallsCheck,
 } from "./_doctor_network.ts";
-import { bufferMaxCheck, interfaceMtu, mtuCheck, wayMtu } from "./_doctor_system.ts";
+import { bufferMaxCheck, burstCheck, interfaceMtu, mtuCheck, wayMtu } from "./_doctor_system.ts";
 
 Deno.test("every warning says what to do", () => {
   const warnings: readonly Check[] = [
-    linkCheck(false),
+    linkCheck(undefined),
+    linkCheck("node_dgram"),
+    linkCheck("datagram_conn", "linux"),
+    burstCheck(160),
     systemCallsCheck("not permitted"),
     systemCallsCheck("not found"),
     addressCheck([]),
@@ -38,7 +41,9 @@ Deno.test("every warning says what to do", () => {
 
 Deno.test("what is well is ok, and needs nothing done", () => {
   const well: readonly Check[] = [
-    linkCheck(true),
+    linkCheck("linux_udp", "linux"),
+    linkCheck("datagram_conn", "darwin"),
+    burstCheck(3151),
     systemCallsCheck("usable"),
     systemCallsCheck("not Linux"),
     addressCheck(["192.0.2.7"]),

@@ -8,20 +8,44 @@ import { canonicalHost } from "../codec/address.ts";
 import { RgtpError } from "../core/errors.ts";
 import { libcState } from "../transport/link/libc_probe.ts";
 import type { LibcState } from "../transport/link/libc_probe.ts";
+import type { Link } from "../transport/link/link.ts";
 import { openLink } from "../transport/link/open_link.ts";
 import type { Check } from "./_check.ts";
 import { messageOf, notSeen, OK, WARN } from "./_check.ts";
 import { isGranted } from "./_permissions.ts";
 
-/** Whether the faster kind of socket is there. */
-export function linkCheck(hasListenDatagram: boolean): Check {
+/** The kind of link that a transfer takes here, and what it holds; `undefined` when none can be opened. */
+export async function linkHere(): Promise<Pick<Link, "kind" | "burstPacketsMax"> | undefined> {
+  if (!isGranted({ name: "net" })) return undefined;
+  try {
+    using link = await openLink({ host: "127.0.0.1", port: 0 });
+    return { kind: link.kind, burstPacketsMax: link.burstPacketsMax };
+  } catch {
+    // What is wrong shows in the checks of loopback.
+    return undefined;
+  }
+}
+
+/** Whether it is the fastest kind of socket that this system has. */
+export function linkCheck(kind: string | undefined, os: string = Deno.build.os): Check {
   const name = "sockets";
-  if (hasListenDatagram) return { ...OK, name, what: "Deno.listenDatagram is there and used" };
+  if (kind === undefined) return notSeen(name, "--allow-net");
+  if (kind === "node_dgram") {
+    return {
+      ...WARN,
+      name,
+      what: "Deno.listenDatagram is not there, so the slower node:dgram is used",
+      todo: 'run deno with --unstable-net, or put "unstable": ["net"] into its deno.json',
+    };
+  }
+  if (kind === "linux_udp" || os !== "linux") {
+    return { ...OK, name, what: `${kind}, the fastest here, is used` };
+  }
   return {
     ...WARN,
     name,
-    what: "Deno.listenDatagram is not there, so the slower node:dgram is used",
-    todo: 'run deno with --unstable-net, or put "unstable": ["net"] into its deno.json',
+    what: `${kind} is used; linux_udp, which is faster and loses less, would be possible here`,
+    todo: "run it with --allow-ffi=/lib (/lib64 where the C library is in there)",
   };
 }
 

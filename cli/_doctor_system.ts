@@ -3,6 +3,7 @@
  */
 import { networkInterfaces } from "node:os";
 import { libcState, systemFileText } from "../transport/link/libc_probe.ts";
+import type { Link } from "../transport/link/link.ts";
 import type { Check } from "./_check.ts";
 import { OK, WARN } from "./_check.ts";
 import { isGranted } from "./_permissions.ts";
@@ -22,7 +23,7 @@ const HIDDEN = "Deno shows /proc and /sys only with all permissions (-A), or wit
 /** What Linux gives a socket when it is not changed. */
 const USUAL_BUFFER_BYTES = 212_992;
 
-/** Judges `net.core.rmem_default`: links take the system's default, and Deno offers no way to ask for more. */
+/** Judges `net.core.rmem_default`: Deno's own sockets take the system's default, and it offers no way to ask for more. */
 export function bufferCheck(text: string | undefined): Check {
   const name = "receive buffer";
   if (Deno.build.os !== "linux") {
@@ -67,8 +68,21 @@ export function bufferMaxCheck(text: string | undefined, canAsk: boolean): Check
   return { ...WARN, name, what, todo: command };
 }
 
-/** Both of them. */
-export function bufferChecks(): Check[] {
+/** Less than half of what a link asks for. */
+const BURST_PACKETS_LOW = 1500;
+
+/** Judges what the receive buffer of a link that asks for more than the default holds. */
+export function burstCheck(packets: number): Check {
+  const [name, what] = ["receive buffer", `${packets} packets at once for each socket`];
+  if (packets >= BURST_PACKETS_LOW) return { ...OK, name, what };
+  const todo =
+    "sysctl -w net.core.rmem_max=4194304, as root: more may be under way, and less is lost when this machine is busy";
+  return { ...WARN, name, what, todo };
+}
+
+/** What the sockets of a link hold, as it says, or as the system does. */
+export function bufferChecks(link: Pick<Link, "kind" | "burstPacketsMax"> | undefined): Check[] {
+  if (link?.kind === "linux_udp") return [burstCheck(link.burstPacketsMax)];
   const known = bufferCheck(systemText("/proc/sys/net/core/rmem_default"));
   if (Deno.build.os !== "linux") return [known];
   return [known, bufferMaxCheck(systemText("/proc/sys/net/core/rmem_max"), libcState() === "usable")];

@@ -8,6 +8,7 @@ import { allChecks } from "./_doctor_checks.ts";
 import { targetChecks } from "./_doctor_target.ts";
 import type { Target } from "./_doctor_target.ts";
 import type { Io } from "./_io.ts";
+import { linkPermission } from "./_link_flag.ts";
 import { demand, netNeeds } from "./_permissions.ts";
 import { emit } from "./_report.ts";
 import { stateFlags } from "./_state.ts";
@@ -54,6 +55,7 @@ export const doctorCommand: Command = defineCommand({
       "--allow-env=XDG_STATE_HOME,HOME",
       "to find the state folder (LOCALAPPDATA on Windows); not with --state-dir",
     ],
+    linkPermission,
   ],
   run: ({ flags, rest }, io) => runDoctor(rest[0], flags, io),
 });

@@ -5,7 +5,6 @@ import { expose } from "../transport/expose.ts";
 import type { Exposure } from "../transport/expose.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
 import { DEFAULT_PROFILE, profiles } from "../transport/exposure/profiles.ts";
-import { linkKinds } from "../transport/link/open_link.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
@@ -14,6 +13,7 @@ import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { linkFlags, linkPermission } from "./_link_flag.ts";
 import { accessFlags, accessOptions, checkAccessFlags } from "./_access_flags.ts";
 import { checkStoreFlags, spillNeeds, storeFlags, storeOptions } from "./_store_flags.ts";
 import { visible } from "./_text.ts";
@@ -63,12 +63,7 @@ const flags = {
   },
   ...accessFlags,
   ...storeFlags,
-  link: {
-    kind: "choice",
-    choices: linkKinds,
-    placeholder: "KIND",
-    help: `how to reach the network: ${linkKinds.join(" or ")}`,
-  },
+  ...linkFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -125,6 +120,7 @@ export const exposeCommand: Command = defineCommand({
       "--allow-env=XDG_STATE_HOME,HOME",
       "to find the state folder (LOCALAPPDATA on Windows); not with --state-dir",
     ],
+    linkPermission,
   ],
   run: ({ flags, rest }, io) => runExpose(rest, flags, io),
 });

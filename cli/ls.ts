@@ -2,12 +2,12 @@ import { formatAddress, parseAddress } from "../codec/address.ts";
 import { RgtpError } from "../core/errors.ts";
 import type { ListedExposure } from "../transport/exposure/listing.ts";
 import { listExposures } from "../transport/find.ts";
-import { linkKinds } from "../transport/link/open_link.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { linkFlags, linkPermission } from "./_link_flag.ts";
 import { demand, netNeeds } from "./_permissions.ts";
 import { emit } from "./_report.ts";
 import { formatBytes, visible } from "./_text.ts";
@@ -22,12 +22,7 @@ const lsFlags = {
     help: "where known_exposers and this machine's identity live",
     default: "$XDG_STATE_HOME/red-giant or its like",
   },
-  link: {
-    kind: "choice",
-    choices: linkKinds,
-    placeholder: "KIND",
-    help: `how to reach the network: ${linkKinds.join(" or ")}`,
-  },
+  ...linkFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -49,6 +44,7 @@ export const lsCommand: Command = defineCommand({
       "--allow-read=STATE --allow-write=STATE --allow-env=XDG_STATE_HOME,HOME",
       "known_exposers; no --allow-env with --state-dir. With --key it works without, and keeps nothing",
     ],
+    linkPermission,
   ],
   run: ({ flags, rest }, io) => runLs(rest[0], flags, io),
 });

@@ -1,7 +1,6 @@
 import type { Ticket } from "../codec/ticket.ts";
 import { errorTable, RgtpError } from "../core/errors.ts";
 import { pathChooser } from "../transport/exposure/collection_globs.ts";
-import { linkKinds } from "../transport/link/open_link.ts";
 import { pull } from "../transport/pull.ts";
 import type { PullProgress, PullResult } from "../transport/pull.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
@@ -9,6 +8,7 @@ import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { linkFlags, linkPermission } from "./_link_flag.ts";
 import { showEntries } from "./_list_view.ts";
 import { identityFolder } from "./_node_identity.ts";
 import { OutputPlace } from "./_output_place.ts";
@@ -43,12 +43,7 @@ const flags = {
     default: "$XDG_STATE_HOME/red-giant or its like, if 'rgtp id create' has made one there",
   },
   ...exposerFlags,
-  link: {
-    kind: "choice",
-    choices: linkKinds,
-    placeholder: "KIND",
-    help: `how to reach the network: ${linkKinds.join(" or ")}`,
-  },
+  ...linkFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -105,6 +100,7 @@ export const pullCommand: Command = defineCommand({
       "with HOST:PORT: known_exposers; no --allow-env with --state-dir. With --key it works without, and keeps nothing",
     ],
     ["--allow-read --allow-write", "for a collection with symbolic links, which Deno makes for nothing less"],
+    linkPermission,
   ],
   run: ({ flags, rest }, io) => runPull(rest, flags, io),
 });

@@ -1,5 +1,4 @@
 import { errorTable } from "../core/errors.ts";
-import { linkKinds } from "../transport/link/open_link.ts";
 import { pull } from "../transport/pull.ts";
 import type { FileVerifyResult, FolderVerifyResult, VerifyResult } from "../transport/pull.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
@@ -7,6 +6,7 @@ import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { linkFlags, linkPermission } from "./_link_flag.ts";
 import { demand, linksFollowed, netNeeds, toRead } from "./_permissions.ts";
 import { emit } from "./_report.ts";
 import { identityFolder } from "./_node_identity.ts";
@@ -21,12 +21,7 @@ const verifyFlags = {
     help: "give up after this long without progress",
     default: "30s; 10s for the first contact",
   },
-  link: {
-    kind: "choice",
-    choices: linkKinds,
-    placeholder: "KIND",
-    help: `how to reach the network: ${linkKinds.join(" or ")}`,
-  },
+  ...linkFlags,
   "state-dir": {
     kind: "string",
     placeholder: "FOLDER",
@@ -65,6 +60,7 @@ export const verifyCommand: Command = defineCommand({
       "to reach the exposer; for a ticket with IPv4 addresses alone --allow-net=HOST:PORT,0.0.0.0:0 is enough",
     ],
     ["--allow-read=PATH", "the file or folder, and the FILE of @FILE"],
+    linkPermission,
   ],
   run: ({ flags, rest }, io) => runVerify(rest, flags, io),
 });

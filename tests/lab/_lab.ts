@@ -43,6 +43,11 @@ export class Lab implements AsyncDisposable {
     return ["ip", "netns", "exec", this.#names[side]];
   }
 
+  /** Runs a command at one side, and waits for its end. @throws {Error} when it fails */
+  async run(side: Side, ...words: string[]): Promise<void> {
+    await run(...this.via(side), ...words);
+  }
+
   /** Sets what one end of the cable carries: larger packets from there are cut, larger ones to there vanish. */
   async setMtu(side: Side, bytes: number): Promise<void> {
     await run(...this.via(side), "ip", "link", "set", CABLE, "mtu", `${bytes}`);

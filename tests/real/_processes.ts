@@ -118,6 +118,7 @@ const PERMISSIONS = [
   "--allow-write",
   "--allow-env",
   "--allow-sys=networkInterfaces",
+  "--allow-ffi=/lib,/lib64",
 ];
 
 /** Long enough for a machine that is busy with other things; a process that hangs still ends the test, with what it said. */
