@@ -67,9 +67,9 @@ export function passphraseExchange(
 /** What comes of CPace inside one handshake: only who has both, and the passphrase, has these. */
 export interface PassphraseKeys {
   /** 32 bytes by which the puller shows that it knows the passphrase. */
-  readonly proof: Uint8Array<ArrayBuffer>;
+  readonly proof: Uint8Array;
   /** 32 bytes: the key that the grant is sealed under, in place of the responder's transport key. */
-  readonly grantKey: Uint8Array<ArrayBuffer>;
+  readonly grantKey: Uint8Array;
 }
 
 /**
