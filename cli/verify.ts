@@ -12,7 +12,8 @@ import { emit } from "./_report.ts";
 import { identityFolder } from "./_node_identity.ts";
 import { StatusLine } from "./_terminal.ts";
 import { formatBytes, formatPercent, plural, visible } from "./_text.ts";
-import { readTicket } from "./_ticket_input.ts";
+import { passphraseFlags } from "./_passphrase.ts";
+import { readUnlocked } from "./_wanted.ts";
 
 const verifyFlags = {
   timeout: {
@@ -32,6 +33,7 @@ const verifyFlags = {
     help: "where this machine's identity lives: the key that an exposer's --allow names",
     default: "$XDG_STATE_HOME/red-giant or its like, if 'rgtp id create' has made one there",
   },
+  ...passphraseFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -61,13 +63,13 @@ export const verifyCommand: Command = defineCommand({
       "--allow-net",
       "to reach the exposer; for a ticket with IPv4 addresses alone --allow-net=HOST:PORT,0.0.0.0:0 is enough",
     ],
-    ["--allow-read=PATH", "the file, and the FILE of @FILE"],
+    ["--allow-read=PATH", "the file, and the FILE of @FILE and of --password-file"],
   ],
   run: ({ flags, rest }, io) => runVerify(rest, flags, io),
 });
 
 async function runVerify([source, path]: readonly string[], flags: Flags, io: Io): Promise<number> {
-  const ticket = await readTicket(source, io);
+  const ticket = await readUnlocked(source, flags, io);
   demand([...netNeeds(ticket), toRead(path)]);
   demand([toRead(linksFollowed(path))]);
   using interrupt = new Interrupt();

@@ -288,6 +288,7 @@ function exposedOf(
     leaves: sealed.leaves,
     name,
     access: (ticketId, pullerKey) => policy.decide(book, ticketId, pullerKey),
+    isAccessPure: policy.kind !== "callback",
     stillGood: (ticketId) => policy.stillGood(book, ticketId),
     coldBytes: (piece, symbolSize) => sealed.store.coldBytes(piece, symbolSize),
   };

@@ -19,6 +19,8 @@ export interface Exposed {
    * the psk of the ticket, `"open"` when none is needed, `"denied"` otherwise.
    */
   access(ticketId: Uint8Array, pullerKey: Uint8Array | undefined): Uint8Array | "open" | "denied";
+  /** Whether `access` has no effects: then it is asked about what is not here too, so that its time does not show what is. */
+  readonly isAccessPure?: boolean;
   /** Whether a token that was granted under this ticket (zeros: without one) is still good. */
   stillGood(ticketId: Uint8Array): boolean;
   /** Of an exposure that a passphrase opens: what the exposer knows of it, and what it leads to. */

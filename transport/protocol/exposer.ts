@@ -150,6 +150,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       find: (id) => this.#exposures.get(id.toHex()),
       findNamed: (name) => meantBy(name, [...this.#exposures.values()]),
       findLists: () => [...this.#exposures.values()].filter((exposed) => exposed.isList),
+      decoy: () => this.#exposures.values().find((exposed) => exposed.isAccessPure),
     });
     this.#limiter = options.limitRate
       ? new TokenBucket(options.limitRate, Math.max(16_384, options.limitRate / 50), now)

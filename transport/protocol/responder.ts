@@ -70,6 +70,8 @@ export interface ResponderOptions {
   readonly findNamed?: (name: string) => readonly Exposed[];
   /** The lists that there are, each for others; absent: none. */
   readonly findLists?: () => readonly Exposed[];
+  /** An exposure whose `access` is asked, for the time that it takes, where there is nothing to ask; absent: none. */
+  readonly decoy?: () => Exposed | undefined;
 }
 
 interface FirstMessage {
@@ -236,8 +238,8 @@ export class Responder {
       return this.#decideQuestion(meant ?? [], pullerKey, pattern);
     }
     const exposed = this.#options.find(ask.exposureId);
-    const access = exposed?.access(ask.ticketId, pullerKey) ?? "denied";
-    if (!exposed || access === "denied") return {};
+    const access = (exposed ?? this.#options.decoy?.())?.access(ask.ticketId, pullerKey);
+    if (!exposed || access === undefined || access === "denied") return {};
     // A psk that nobody here knows protects nothing: its holder would not believe a grant, and waits for none.
     const isRight = (access === "open") === (pattern !== "IKpsk2");
     if (!isRight) return {};
@@ -250,6 +252,7 @@ export class Responder {
     pattern: NoisePattern,
   ): Decision {
     const exposed = meant.filter((one) => one.access(NO_TICKET, pullerKey) === "open")[0];
+    if (meant.length === 0) this.#options.decoy?.()?.access(NO_TICKET, pullerKey);
     if (!exposed || pattern === "IKpsk2") return {};
     return { exposed, ticketId: NO_TICKET, isQuestion: true };
   }
