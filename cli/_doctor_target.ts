@@ -74,7 +74,7 @@ async function look(address: Address, exposerKey: Uint8Array | undefined): Promi
   const others = otherWays(address, over.signal);
   try {
     const engine = defaultEngine();
-    const ended = await ask(engine, address, { kind: AskKind.LIST }, exposerKey, { timeoutMs: ANSWER_MS });
+    const ended = await ask(engine, [address], { kind: AskKind.LIST }, exposerKey, { timeoutMs: ANSWER_MS });
     const isSilent = ended.kind === "failed" && ended.why === "silence";
     return judgeAnswer(address, ended, performance.now() - started, isSilent ? await others : undefined);
   } catch (error) {

@@ -34,7 +34,7 @@ Deno.test("a command's shape has all of its flags, as its help shows them, their
   assertEquals(expose.flags.find(({ name }) => name === "once")?.value, undefined);
   assertEquals(expose.actions, []);
   assertEquals(shape("id").actions, ["create", "backup", "restore"]);
-  assertEquals(shape("ticket").actions, ["new"]);
+  assertEquals(shape("ticket").actions, ["new", "qr"]);
   assertEquals(shape("completions").actions, ["bash", "zsh", "fish"]);
   for (const [name, command] of commands) {
     // Permissions look like flags, and stand in another part.

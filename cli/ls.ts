@@ -8,6 +8,7 @@ import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { linkFlags, linkPermission } from "./_link_flag.ts";
+import { readPassphrase } from "./_passphrase.ts";
 import { demand, netNeeds } from "./_permissions.ts";
 import { emit } from "./_report.ts";
 import { formatBytes, visible } from "./_text.ts";
@@ -32,8 +33,8 @@ export const lsCommand: Command = defineCommand({
   operands: { required: ["HOST:PORT"], optional: [] },
   flags: lsFlags,
   details: [
-    "Listed is what is exposed there with --open, or with --allow for this machine. What needs a ticket is on no list. Whom to believe is " +
-    "as with 'rgtp pull HOST:PORT NAME': the first contact keeps the exposer's key, and another key is refused from then on.",
+    "Listed is what is exposed there with --open, or with --allow for this machine; with --password-file, what that passphrase opens. What " +
+    "needs a ticket is on no list. Whom to believe is as with 'rgtp pull HOST:PORT NAME': the first contact keeps the exposer's key, and another key is refused from then on.",
     "Exit status: 0, 130 after Ctrl-C, or the error's code without its sign: 2 wrong arguments, 7 another exposer than the known one, 12 " +
     "no answer in time, 17 there is nothing for this machine.",
   ],
@@ -54,7 +55,12 @@ async function runLs(where: string, flags: Parsed<typeof lsFlags>["flags"], io: 
   if (!address) throw new RgtpError("INVALID_ARG", `'${visible(where)}' is not HOST:PORT`);
   demand(netNeeds({ addresses: [address] }));
   using interrupt = new Interrupt();
-  const options = { ...findOptions(flags, io), signal: interrupt.signal };
+  const passphrase = await readPassphrase(flags["password-file"], io);
+  const options = {
+    ...findOptions(flags, io),
+    ...(passphrase !== undefined && { passphrase }),
+    signal: interrupt.signal,
+  };
   let listed: readonly ListedExposure[];
   try {
     listed = await listExposures(formatAddress(address), options);

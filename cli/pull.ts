@@ -18,7 +18,7 @@ import { HumanPullView, JsonPullView } from "./_pull_views.ts";
 import { emit } from "./_report.ts";
 import { stallTeller } from "./_stall.ts";
 import { formatBytes, visible } from "./_text.ts";
-import { exposerFlags, readWanted } from "./_wanted.ts";
+import { exposerFlags, readWanted, unlockAfter } from "./_wanted.ts";
 
 const flags = {
   list: { kind: "boolean", help: "show what a collection holds, and pull nothing of it" },
@@ -61,6 +61,9 @@ export const pullCommand: Command = defineCommand({
     "--open, or with --allow for this machine, or the first 16 bytes of its ID in hexadecimal or base64url. The first contact with an " +
     "exposer prints its key's fingerprint and keeps the key in known_exposers in the state folder; another key there is refused from " +
     "then on. Without a terminal, and with --json, an exposer must be known already, or be named with --key.",
+    "What was exposed with --password-file there needs the same passphrase here, once for each pull; a terminal asks for it. It goes over " +
+    "no wire: no exposer that pretends to be the right one, and nobody who listens, can try guesses at it without you. An exposer that knows " +
+    "it is believed at the first contact, also without a terminal.",
     "OUT is a file or a folder (default: the exposed name, in the current folder). It appears whole and verified, or not at all: " +
     "until then the data is in OUT.part, from where the same command goes on. An OUT that holds the same bytes already is left " +
     "as it is. The file's SHA-256 is printed on standard output.",
@@ -78,6 +81,7 @@ export const pullCommand: Command = defineCommand({
     "- video.mkv --json < ticket.txt",
     "@ticket.txt - | tar x",
     "192.0.2.1:9000 photos",
+    "192.0.2.1:9000 photos --password-file secret.txt",
     "@ticket.txt --list",
     "@ticket.txt photos --files '2024/**/*.jpg'",
   ],
@@ -88,7 +92,7 @@ export const pullCommand: Command = defineCommand({
     ],
     [
       "--allow-read=FOLDER",
-      "the folder that OUT is in (of a symbolic link: what it points to as well), and the FILE of @FILE",
+      "the folder that OUT is in (of a symbolic link: what it points to as well), and the FILE of @FILE and of --password-file",
     ],
     ["--allow-write=FOLDER", "the folder that OUT is in"],
     [
@@ -107,8 +111,15 @@ export const pullCommand: Command = defineCommand({
 
 async function runPull(operands: readonly string[], flags: Flags, io: Io): Promise<number> {
   const { ticket, out } = await readWanted(operands, flags, io);
-  if (flags.list) return await runList(ticket, flags, io);
-  if (out === "-") return await runToStdout(ticket, flags, io);
+  const run = flags.list ? runList : out === "-" ? runToStdout : runToFile;
+  return await run(ticket, flags, io, out).catch(async (error) => {
+    // What went to standard output cannot be taken back.
+    if (run === runToStdout) throw error;
+    return await run(await unlockAfter(error, ticket, flags, io), flags, io, out);
+  });
+}
+
+async function runToFile(ticket: Ticket, flags: Flags, io: Io, out: string | undefined): Promise<number> {
   const output = new OutputPlace(out, ticket);
   demand(netNeeds(ticket));
   output.demandFile();

@@ -13,7 +13,8 @@ import { identityFolder } from "./_node_identity.ts";
 import { stallTeller } from "./_stall.ts";
 import { StatusLine } from "./_terminal.ts";
 import { formatBytes, formatPercent, plural, visible } from "./_text.ts";
-import { readTicket } from "./_ticket_input.ts";
+import { passphraseFlags } from "./_passphrase.ts";
+import { readUnlocked } from "./_wanted.ts";
 
 const verifyFlags = {
   timeout: {
@@ -28,6 +29,7 @@ const verifyFlags = {
     help: "where this machine's identity lives: the key that an exposer's --allow names",
     default: "$XDG_STATE_HOME/red-giant or its like, if 'rgtp id create' has made one there",
   },
+  ...passphraseFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -59,14 +61,14 @@ export const verifyCommand: Command = defineCommand({
       "--allow-net",
       "to reach the exposer; for a ticket with IPv4 addresses alone --allow-net=HOST:PORT,0.0.0.0:0 is enough",
     ],
-    ["--allow-read=PATH", "the file or folder, and the FILE of @FILE"],
+    ["--allow-read=PATH", "the file or folder, and the FILE of @FILE and of --password-file"],
     linkPermission,
   ],
   run: ({ flags, rest }, io) => runVerify(rest, flags, io),
 });
 
 async function runVerify([source, path]: readonly string[], flags: Flags, io: Io): Promise<number> {
-  const ticket = await readTicket(source, io);
+  const ticket = await readUnlocked(source, flags, io);
   demand([...netNeeds(ticket), toRead(path)]);
   demand([toRead(linksFollowed(path))]);
   using interrupt = new Interrupt();

@@ -1,9 +1,10 @@
 import type { Address } from "../codec/address.ts";
-import type { ListAsk, NameAsk } from "../codec/grant.ts";
+import type { Ask } from "../codec/grant.ts";
 import { RgtpError } from "../core/errors.ts";
 import { systemRandom } from "../core/machine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { createIdentity } from "../crypto/identity.ts";
+import { normalPassphrase, stretchPassphrase } from "../crypto/passphrase.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import { Drive } from "./drive.ts";
 import { loadIdentitySeed } from "./exposure/identity_file.ts";
@@ -15,23 +16,27 @@ import type { Silence } from "./protocol/pull_failures.ts";
 import type { PullOptions } from "./pull.ts";
 
 /** How a question is asked; see {@linkcode PullOptions}. */
-export type AskOptions = Pick<PullOptions, "timeoutMs" | "link" | "signal" | "stateDir" | "onStall">;
+export interface AskOptions
+  extends Pick<PullOptions, "timeoutMs" | "link" | "signal" | "stateDir" | "onStall"> {
+  /** Asks for what this passphrase opens. */
+  readonly passphrase?: string;
+}
 
 const TIMEOUT_MS = 10_000;
 
 /** How a question ended, and what was known of silence then. */
 export type Ended = Exclude<FinderOutput, { kind: "send" | "stalled" }> & { readonly silence: Silence };
 
-/** One question, to all addresses that a host has. `onStall` is told once when no answer comes. */
+/** One question, to all addresses of one exposer. `onStall` is told once when no answer comes. */
 export async function ask(
   engine: Engine,
-  address: Address,
-  wanted: NameAsk | ListAsk,
+  where: readonly Address[],
+  wanted: Ask,
   exposerKey: Uint8Array | undefined,
-  { timeoutMs = TIMEOUT_MS, stateDir, link: kind, signal, onStall }: AskOptions,
+  { timeoutMs = TIMEOUT_MS, stateDir, link: kind, signal, onStall, passphrase }: AskOptions,
 ): Promise<Ended> {
   throwIfAborted(signal);
-  const addresses = await resolveAddresses([address], {
+  const addresses = await resolveAddresses(where, {
     timeoutMs,
     ...(signal && { signal }),
     ...(onStall && { onSlow: onStall }),
@@ -39,17 +44,20 @@ export async function ask(
     throw signal?.aborted ? cancelled(signal) : error;
   });
   const link = await openLink({ host: bindHostFor(addresses), port: 0, ...(kind && { kind }) });
+  // A passphrase says enough: who has come with it is nobody's business.
+  const isNobody = stateDir === undefined || passphrase !== undefined;
   const machine = new FinderMachine(performance.now(), {
     engine,
     random: systemRandom,
-    staticPrivate: stateDir === undefined
+    staticPrivate: isNobody
       ? systemRandom(32)
       : createIdentity(engine, loadIdentitySeed(stateDir, systemRandom).seed).staticPrivate,
     ...(exposerKey && { exposerKey }),
+    ...(passphrase !== undefined && { passphrase: stretcher(passphrase) }),
     ask: wanted,
     addresses,
     timeoutMs,
-    network: () => networkWords([address], addresses, link.stats),
+    network: () => networkWords(where, addresses, link.stats),
   });
   const { promise, resolve, reject } = Promise.withResolvers<Ended>();
   const drive = new Drive<FinderOutput>(link, machine, (output) => {
@@ -68,6 +76,18 @@ export async function ask(
     drive.close();
     link.close();
   }
+}
+
+/** The slow hash, once for each exposer that answers. */
+function stretcher(passphrase: string): (exposerKey: Uint8Array) => Uint8Array {
+  normalPassphrase(passphrase);
+  const made = new Map<string, Uint8Array>();
+  return (exposerKey) => {
+    const name = exposerKey.toHex();
+    const stretched = made.get(name) ?? stretchPassphrase(passphrase, exposerKey);
+    made.set(name, stretched);
+    return stretched;
+  };
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

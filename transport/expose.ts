@@ -10,12 +10,15 @@ import { defaultEngine } from "../crypto/default_engine.ts";
 import type { AeadName, Engine } from "../crypto/engine.ts";
 import { exposerSecret } from "../crypto/identity.ts";
 import { SALT_BYTES } from "../crypto/key_schedule.ts";
+import { stretchPassphrase } from "../crypto/passphrase.ts";
 import { reachableHosts } from "./addresses.ts";
 import { ExposerShell } from "./exposer_shell.ts";
 import type { ExposerEvent } from "./exposer_shell.ts";
 import { LIST_CHUNK_BYTES, listingSource } from "./exposure/listing.ts";
 import { accessPolicy } from "./exposure/access.ts";
 import type { AccessOptions, AccessPolicy } from "./exposure/access.ts";
+import { passphraseDoor } from "./exposure/passphrase_door.ts";
+import type { PassphraseDoor } from "./exposure/passphrase_door.ts";
 import { DEFAULT_PROFILE, profiles } from "./exposure/profiles.ts";
 import type { ProfileName } from "./exposure/profiles.ts";
 import { sealSource } from "./exposure/seal.ts";
@@ -35,7 +38,7 @@ import type { LinkKind } from "./link/open_link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import type { PullerStatus } from "./protocol/exposer.ts";
 
-/** How something is exposed, and (`open`, `allow`, `access`) to whom. */
+/** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
 export interface ExposeOptions extends AccessOptions {
   /** The address to listen on; all of this machine's when absent. */
   readonly host?: string;
@@ -119,8 +122,8 @@ export interface Exposure extends AsyncDisposable {
   readonly ticket: string;
   /** The exposure's ID, base64url. */
   readonly id: string;
-  /** Whom it lets pull: holders of tickets with a secret, all, nodes of a list, or those that a function lets. */
-  readonly access: "tickets" | "open" | "allow" | "callback";
+  /** Whom it lets pull: holders of tickets with a secret, all, nodes of a list, those that a function lets, or that know a passphrase. */
+  readonly access: AccessPolicy["kind"];
   /** Plaintext bytes. */
   readonly bytes: number;
   /** Chunks. */
@@ -161,7 +164,7 @@ const PORTS_TRIED = 100;
  * or several files and folders, as a collection. A stream is read to its end into a file that nobody else sees, then sealed.
  *
  * @param source path of a file or folder, several of them, bytes (not copied while they are sealed), or a stream of bytes
- * @throws {RgtpError} INVALID_ARG for a key that is none; NOT_FOUND, IO, NOT_SUPPORTED (what cannot be carried, see docs/decisions/0009), SOURCE_CHANGED, ADDRESS_IN_USE, SOCKET, NOMEM,
+ * @throws {RgtpError} INVALID_ARG for a key that is none, or a passphrase that is too short; NOT_FOUND, IO, NOT_SUPPORTED (what cannot be carried, see docs/decisions/0009), SOURCE_CHANGED, ADDRESS_IN_USE, SOCKET, NOMEM,
  * NO_SPACE, CANCELLED
  * @throws {RangeError} when an option is out of its range
  *
@@ -212,7 +215,8 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
     const book = new TicketBook(engine, systemRandom, Date.now, state.shelf(sealed.id));
     // What only tickets open is on no list.
     const listing = policy.kind === "tickets" ? undefined : await sealList(engine, state, sealed, name);
-    return serve({ options, policy, name, engine, state, sealed, listing, sealSeconds, book, link });
+    const doorTo = doors(engine, state, options.passphrase);
+    return serve({ options, policy, name, engine, state, sealed, listing, sealSeconds, book, doorTo, link });
   } catch (error) {
     sealed?.store.close();
     state?.close();
@@ -239,7 +243,16 @@ interface Parts {
   readonly listing: SealedExposure | undefined;
   readonly sealSeconds: number;
   readonly book: TicketBook;
+  /** How those who know the passphrase come to an exposure; absent: there is none. */
+  readonly doorTo: ((exposureId: Uint8Array) => PassphraseDoor) | undefined;
   readonly link: Link;
+}
+
+/** The slow hash runs here, once. */
+function doors(engine: Engine, { identity }: ExposerState, passphrase: string | undefined): Parts["doorTo"] {
+  if (passphrase === undefined) return undefined;
+  const stretched = stretchPassphrase(passphrase, identity.staticKey);
+  return (exposureId) => passphraseDoor(engine, systemRandom, identity, exposureId, stretched);
 }
 
 /** The list of what is here without a ticket, for those who may pull it; as long as this process lives. */
@@ -280,9 +293,13 @@ class PolicyEpoch {
 function exposedOf(
   sealed: SealedExposure,
   name: string,
-  { policy, book, epoch }: { policy: AccessPolicy; book: TicketBook; epoch: PolicyEpoch },
+  { policy, doorTo, ...parts }: Pick<Parts, "policy" | "book" | "doorTo">,
+  epoch: PolicyEpoch,
 ): Exposed {
+  const door = doorTo?.(sealed.id);
+  const book = door?.book ?? parts.book;
   return {
+    ...(door && { passphrase: door.passphrase }),
     id: sealed.id,
     manifestBytes: sealed.manifest,
     manifest: decodeManifest(sealed.manifest),
@@ -290,6 +307,7 @@ function exposedOf(
     leaves: sealed.leaves,
     name,
     access: (ticketId, pullerKey) => policy.decide(book, ticketId, pullerKey),
+    isAccessPure: policy.kind !== "callback",
     stillGood: (ticketId) => policy.stillGood(book, ticketId),
     epoch: () => epoch.now,
     coldBytes: (piece, symbolSize) => sealed.store.coldBytes(piece, symbolSize),
@@ -298,8 +316,8 @@ function exposedOf(
 
 function serve(parts: Parts): Exposure {
   const { options, policy, name, engine, state, sealed, listing, sealSeconds, book, link } = parts;
-  const access = { policy, book, epoch: new PolicyEpoch() };
-  const exposed = exposedOf(sealed, name, access);
+  const epoch = new PolicyEpoch();
+  const exposed = exposedOf(sealed, name, parts, epoch);
   const { manifest } = exposed;
   let completed = 0;
   const handleEvent = (event: ExposerEvent) => {
@@ -321,7 +339,7 @@ function serve(parts: Parts): Exposure {
     ...(pullRateMax !== undefined && { pullRateMax }),
   }, handleEvent);
   shell.add(exposed, sealed.store);
-  if (listing) shell.add({ ...exposedOf(listing, "", access), isList: true }, listing.store);
+  if (listing) shell.add({ ...exposedOf(listing, "", parts, epoch), isList: true }, listing.store);
   const hosts = options.advertise ?? reachableHosts(link.local.host);
   const addresses = hosts.map((host) => ({ host, port: link.local.port }));
   state.noteServed(sealed.id, { name, addresses: addresses.map(formatAddress), sinceMs: Date.now() });
@@ -379,7 +397,7 @@ function serve(parts: Parts): Exposure {
       if (id) shell.revoke(id);
       return id !== undefined;
     },
-    recheck: () => access.epoch.next(),
+    recheck: () => epoch.next(),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -23,7 +23,7 @@ import type { Engine } from "../../crypto/engine.ts";
 import { packetMac, packetMacIsRight, TokenMint } from "../../crypto/tokens.ts";
 import { answersOf, bitmapEntries, coldPieces, requestCeiling } from "./answers.ts";
 import { DropCounter } from "./drops.ts";
-import { meantBy } from "./exposed.ts";
+import { holdsStill, meantBy } from "./exposed.ts";
 import type { Exposed } from "./exposed.ts";
 import { LiveToken } from "./live_token.ts";
 import type { Answer } from "./live_token.ts";
@@ -150,6 +150,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       find: (id) => this.#exposures.get(id.toHex()),
       findNamed: (name) => meantBy(name, [...this.#exposures.values()]),
       findLists: () => [...this.#exposures.values()].filter((exposed) => exposed.isList),
+      decoy: () => this.#exposures.values().find((exposed) => exposed.isAccessPure),
     });
     this.#limiter = options.limitRate
       ? new TokenBucket(options.limitRate, Math.max(16_384, options.limitRate / 50), now)
@@ -193,9 +194,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   /** Ends the pulls of a ticket that is valid no longer. */
   revoke(now: number, ticketId: Uint8Array): void {
     this.#now = now;
-    for (const [key, live] of this.#live) {
-      if (equalBytes(live.ticketId, ticketId)) this.#forget(key, live);
-    }
+    for (const [key, live] of this.#live) if (equalBytes(live.ticketId, ticketId)) this.#forget(key, live);
   }
 
   /** Who pulls now. */
@@ -381,11 +380,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   #liveToken(from: Address, token: Uint8Array, echo: Uint8Array): LiveToken | undefined {
     const key = token.toHex();
     const known = this.#live.get(key);
-    if (
-      known && known.expiresAt > this.#now && known.address.host === from.host &&
-      known.address.port === from.port
-    ) {
-      if (isGood(known.exposed, known.ticketId, known.epoch)) return known;
+    if (known?.isFrom(from) && known.expiresAt > this.#now) {
+      if (holdsStill(known.exposed, known.ticketId, known.epoch)) return known;
       this.#forget(key, known);
     }
     const body = this.#mint.open(this.#now, token, addressBytes(from));
@@ -396,7 +392,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       return undefined;
     }
     const exposed = this.#exposures.get(body.exposureId.toHex());
-    if (!exposed || !isGood(exposed, body.ticketId, body.flags)) {
+    if (!exposed || !holdsStill(exposed, body.ticketId, body.flags)) {
       this.drops.count("unknown exposure");
       this.#refuse(from, RefusalReason.TOKEN, echo);
       return undefined;
@@ -424,10 +420,10 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   /** A puller that has a newer token does not use the one before any more. */
   #supersede(live: LiveToken): void {
     live.proven = true;
-    const { address: { host, port }, exposed, expiresAt } = live;
+    const { address, exposed, expiresAt } = live;
     for (const [key, old] of this.#live) {
       const isOlder = old !== live && old.exposed === exposed && old.expiresAt <= expiresAt;
-      if (isOlder && old.address.host === host && old.address.port === port) this.#forget(key, old);
+      if (isOlder && old.isFrom(address)) this.#forget(key, old);
     }
   }
 
@@ -482,11 +478,6 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   #macOf(live: LiveToken): (packet: Uint8Array) => Uint8Array {
     return (packet) => packetMac(this.#engine, live.pullKey, packet).subarray(0, MAC_BYTES);
   }
-}
-
-/** Whether a token still holds what its exposure's policy says now. */
-function isGood(exposed: Exposed, ticketId: Uint8Array, epoch: number): boolean {
-  return epoch === (exposed.epoch?.() ?? 0) && exposed.stillGood(ticketId);
 }
 
 /** The parts of a request that were not served yet, oldest first: its own, and those that it repeats. `undefined` when its bitmap is wrong. */

@@ -1,7 +1,7 @@
 import type { Address } from "../../codec/address.ts";
 import { refusal, RefusalReason, retry } from "../../codec/control.ts";
 import { DenialReason } from "../../codec/grant.ts";
-import type { Grant, ListAsk, NameAsk } from "../../codec/grant.ts";
+import type { Ask, Grant } from "../../codec/grant.ts";
 import { PacketType, PROTOCOL_VERSION, readWord } from "../../codec/packet.ts";
 import type { Machine, Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
@@ -33,8 +33,10 @@ export interface FinderOptions {
   readonly staticPrivate: Uint8Array;
   /** The exposer's key when it is known: then nobody else is asked. */
   readonly exposerKey?: Uint8Array;
-  /** What is asked for: a name, or the list. */
-  readonly ask: NameAsk | ListAsk;
+  /** What is asked for: a name, the list, or (by passphrase) an ID. */
+  readonly ask: Ask;
+  /** For what a passphrase opens: see `InitiatorOptions`. */
+  readonly passphrase?: (exposerKey: Uint8Array) => Uint8Array;
   /** Where to ask, 1 to 8. */
   readonly addresses: readonly Address[];
   /** How long to wait for an answer. */

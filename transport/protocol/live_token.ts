@@ -134,6 +134,11 @@ export class LiveToken {
     this.#rate.at = now;
   }
 
+  /** Whether an address is the puller's. */
+  isFrom({ host, port }: Address): boolean {
+    return this.address.host === host && this.address.port === port;
+  }
+
   /** Whether a request number is new. */
   accept(number: number): boolean {
     return this.#window.accept(number);

@@ -118,8 +118,8 @@ export function forgedGrant(what: string): RgtpError {
 export function denied(source: string, hasTicket: boolean): RgtpError {
   const why = hasTicket
     ? "the ticket was revoked or has expired, or it no longer exposes this content; ask for a new ticket"
-    : "the ticket lacks its secret, this node, whose key 'rgtp id' shows, is not allowed, or it no longer exposes this content; " +
-      "ask for a new ticket, or to be allowed";
+    : "the ticket lacks its secret or needs a passphrase (--password-file), this node, whose key 'rgtp id' shows, is not allowed, or it no " +
+      "longer exposes this content; ask for a new ticket, or to be allowed";
   return new RgtpError("ACCESS_DENIED", `the exposer at ${source} does not give this: ${why}`);
 }
 
