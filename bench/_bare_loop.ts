@@ -3,8 +3,10 @@
  * the size that RGTP sends. Nothing is sealed, verified or stored.
  *
  *   _bare_loop.ts serve                 prints its port
- *   _bare_loop.ts fetch PORT BYTES      prints MB/s of payload
+ *   _bare_loop.ts fetch PORT BYTES      prints a line of JSON: MB/s of payload, and CPU seconds
  */
+import { cpuSeconds } from "./_processes.ts";
+
 const SYMBOL_BYTES = 1428;
 const DATAGRAM_BYTES = 24 + SYMBOL_BYTES;
 const BURST = 40;
@@ -61,7 +63,8 @@ async function fetchFrom(port: number, bytes: number): Promise<void> {
   }, 30);
   await done.promise;
   clearInterval(timer);
-  console.log((bytes / 1e6 / ((performance.now() - started) / 1000)).toFixed(2));
+  const rate = bytes / 1e6 / ((performance.now() - started) / 1000);
+  console.log(JSON.stringify({ rate, cpuSeconds: await cpuSeconds(Deno.pid) }));
   Deno.exit(0);
 }
 

@@ -23,6 +23,8 @@ export type Flag =
     readonly default?: string;
     /** Its values are keys, of which one in 64 begins with `-`. */
     readonly isKey?: boolean;
+    /** Its value may be `-`, for standard input. */
+    readonly isFile?: boolean;
   }
   & (
     | { readonly kind: "boolean" | "string" | "strings" | ValueKind }
@@ -72,7 +74,7 @@ export function parseByTable<const Flags extends FlagTable>(
 ): Parsed<Flags> {
   const names = Object.keys(table);
   const booleans = names.filter((name) => table[name].kind === "boolean");
-  const joined = joinKeys(argv, table);
+  const joined = joinDashes(argv, table);
   checkSpelling(joined, names, booleans);
   const raw = parseArgs(joined, {
     string: ["_", ...names.filter((name) => table[name].kind !== "boolean")],
@@ -90,14 +92,16 @@ export function parseByTable<const Flags extends FlagTable>(
   return { flags, rest: raw._ };
 }
 
-/** A key that begins with `-` stands behind its flag as any other does: the parser would take it for a flag. */
-function joinKeys(argv: readonly string[], table: FlagTable): string[] {
+/** A key that begins with `-`, and a `-` alone, stand behind their flags as others do: the parser would take them for flags. */
+function joinDashes(argv: readonly string[], table: FlagTable): string[] {
   const joined: string[] = [];
   for (let i = 0; i < argv.length; i++) {
     if (argv[i] === "--") return [...joined, ...argv.slice(i)];
     const flag = /^--(.+)$/.exec(argv[i])?.[1];
-    const takesKey = flag !== undefined && Object.hasOwn(table, flag) && table[flag].isKey === true;
-    joined.push(takesKey && KEY_WITH_DASH.test(argv[i + 1] ?? "") ? `${argv[i]}=${argv[++i]}` : argv[i]);
+    const { isKey, isFile } = flag !== undefined && Object.hasOwn(table, flag) ? table[flag] : {};
+    const next = argv[i + 1] ?? "";
+    const isItsValue = (isKey === true && KEY_WITH_DASH.test(next)) || (isFile === true && next === "-");
+    joined.push(isItsValue ? `${argv[i]}=${argv[++i]}` : argv[i]);
   }
   return joined;
 }

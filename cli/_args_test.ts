@@ -113,3 +113,19 @@ Deno.test("a key that begins with a dash is the value of its flag, and no flag o
   assertThrows(() => parseByTable(["--allow", "--json"], table, none), RgtpError);
   assertThrows(() => parseByTable([key], table, none), RgtpError, "no flag");
 });
+
+Deno.test("a dash alone is standard input for a flag that takes a file, and an operand behind others", () => {
+  const table = {
+    "password-file": { kind: "string", isFile: true, help: "" },
+    name: { kind: "string", help: "" },
+  } as const;
+  const operands = { required: ["SOURCE"], optional: [] };
+  const { flags, rest } = parseByTable(["--password-file", "-", "-", "--name", "x"], table, operands);
+  assertEquals([flags, rest], [{ "password-file": "-", name: "x" }, ["-"]]);
+  assertThrows(
+    () => parseByTable(["x", "--password-file", "--name", "y"], table, operands),
+    RgtpError,
+    "lacks",
+  );
+  assertThrows(() => parseByTable(["--password-file"], table, operands), RgtpError);
+});

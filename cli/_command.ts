@@ -25,6 +25,10 @@ export interface CommandSpec<Flags extends FlagTable> {
 export interface Command {
   /** What it does, in one line. */
   readonly summary: string;
+  /** The arguments beside the flags. */
+  readonly operands: Operands;
+  /** Its flags, without `--help`. */
+  readonly flags: FlagTable;
   /** Its help, for a program of this name. */
   help(program: string): string;
   /** Runs it. @throws {RgtpError} INVALID_ARG for arguments that it does not know, and what went wrong */
@@ -35,6 +39,8 @@ export interface Command {
 export function defineCommand<const Flags extends FlagTable>(spec: CommandSpec<Flags>): Command {
   return {
     summary: spec.summary,
+    operands: spec.operands,
+    flags: spec.flags,
     help: (program) => helpText(spec, program),
     run: async (argv, io) => await spec.run(parseByTable(argv, spec.flags, spec.operands), io),
   };

@@ -6,70 +6,87 @@
 import { statfsSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { RgtpError } from "../core/errors.ts";
-import type { ErrorName } from "../core/errors.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { reachableHosts } from "../transport/addresses.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
-import { datagramConnAvailable } from "../transport/link/datagram_conn.ts";
-import { openLink } from "../transport/link/open_link.ts";
+import type { Link } from "../transport/link/link.ts";
+import type { Check } from "./_check.ts";
+import { messageOf, notSeen, OK, WARN } from "./_check.ts";
+import {
+  addressCheck,
+  firewallCheck,
+  linkCheck,
+  linkHere,
+  loopbackCheck,
+  multicastChecks,
+  portCheck,
+  systemCallsCheck,
+} from "./_doctor_network.ts";
+import { bufferChecks, mtuChecks } from "./_doctor_system.ts";
 import { isGranted } from "./_permissions.ts";
 import { formatBytes, formatRate, formatTime } from "./_text.ts";
 
-/** What one look at the machine showed. */
-export interface Check {
-  /** What was looked at. */
-  readonly name: string;
-  /** `warn`: it costs speed or reach, or could not be seen. `fail`: transfers do not work. */
-  readonly state: "ok" | "warn" | "fail";
-  /** What was found. */
-  readonly what: string;
-  /** What to do about it. */
-  readonly todo?: string;
-  /** Of a failure: what a transfer would end with. */
-  readonly condition?: ErrorName;
-}
-
 const PORT = 9000;
 
-/** All checks, in the order in which they are shown; `port` and `stateGiven` are what stands on the command line. */
-export async function allChecks(port: number | undefined, stateGiven: string | undefined): Promise<Check[]> {
-  const stateDir = stateDirOrError(stateGiven);
-  return [
-    denoCheck(),
-    linkCheck(datagramConnAvailable()),
-    ...permissionChecks(),
-    await loopbackCheck("UDP over IPv4", "127.0.0.1"),
-    await loopbackCheck("UDP over IPv6", "::1"),
-    await portCheck(port ?? PORT),
-    addressCheck(isGranted({ name: "sys", kind: "networkInterfaces" }) ? reachableHosts("::") : undefined),
-    bufferCheck(systemText("/proc/sys/net/core/rmem_default")),
-    mtuCheck(pathMtu()),
-    ...(typeof stateDir === "string" ? stateChecks(stateDir) : [stateDir]),
-    ...spaceChecks(typeof stateDir === "string" ? stateDir : undefined),
-    engineCheck(),
-    clockCheck(Date.now(), typeof stateDir === "string" ? newestChange(stateDir) : undefined),
-  ];
+/** What stands on the command line. */
+export interface DoctorFlags {
+  /** The port that is to be exposed on. */
+  readonly port: number | undefined;
+  /** The state folder. */
+  readonly "state-dir": string | undefined;
 }
 
-const OK = { state: "ok" } as const;
-const WARN = { state: "warn" } as const;
+/** What a look at this machine has to know. */
+interface Place {
+  readonly port: number;
+  /** The state folder, or why there is none. */
+  readonly state: string | Check;
+  /** The kind of link that transfers take; `undefined` when none can be opened. */
+  readonly link: Pick<Link, "kind" | "burstPacketsMax"> | undefined;
+  /** This machine's addresses; `undefined` when Deno does not show them. */
+  readonly hosts: readonly string[] | undefined;
+}
+
+type Look = (place: Place) => Check | readonly Check[] | Promise<Check | readonly Check[]>;
+
+/** All looks at this machine, in the order in which they are shown. */
+const looks: readonly Look[] = [
+  denoCheck,
+  ({ link }) => linkCheck(link?.kind),
+  () => systemCallsCheck(),
+  permissionChecks,
+  () => loopbackCheck("UDP over IPv4", "127.0.0.1"),
+  () => loopbackCheck("UDP over IPv6", "::1"),
+  ({ port }) => portCheck(port),
+  ({ hosts }) => addressCheck(hosts),
+  ({ hosts }) => firewallCheck(hosts?.filter((host) => host !== "127.0.0.1")),
+  multicastChecks,
+  ({ link }) => bufferChecks(link),
+  mtuChecks,
+  ({ state }) => typeof state === "string" ? stateChecks(state) : state,
+  ({ state }) => spaceChecks(typeof state === "string" ? state : undefined),
+  engineCheck,
+  ({ state }) => clockCheck(Date.now(), typeof state === "string" ? newestChange(state) : undefined),
+];
+
+/** Looks at everything. */
+export async function allChecks(flags: DoctorFlags): Promise<Check[]> {
+  const isSeen = isGranted({ name: "sys", kind: "networkInterfaces" });
+  const place: Place = {
+    port: flags.port ?? PORT,
+    state: stateDirOrError(flags["state-dir"]),
+    link: await linkHere(),
+    hosts: isSeen ? reachableHosts("::") : undefined,
+  };
+  const checks: Check[] = [];
+  for (const look of looks) checks.push(...[await look(place)].flat());
+  return checks;
+}
 
 function denoCheck(): Check {
   const { os, arch } = Deno.build;
   return { ...OK, name: "Deno", what: `${Deno.version.deno} on ${os}, ${arch}` };
-}
-
-/** Whether the faster kind of socket is there. */
-export function linkCheck(hasListenDatagram: boolean): Check {
-  const name = "sockets";
-  if (hasListenDatagram) return { ...OK, name, what: "Deno.listenDatagram is there and used" };
-  return {
-    ...WARN,
-    name,
-    what: "Deno.listenDatagram is not there, so the slower node:dgram is used",
-    todo: 'run deno with --unstable-net, or put "unstable": ["net"] into its deno.json',
-  };
 }
 
 function permissionChecks(): Check[] {
@@ -96,165 +113,6 @@ function permissionChecks(): Check[] {
       todo: `run it with --allow-sys=${kinds.join(",")}`,
     };
   return [network, system];
-}
-
-const LOOPBACK_MS = 1000;
-
-/** Sends a packet to itself. */
-async function loopbackCheck(name: string, host: string): Promise<Check> {
-  if (!isGranted({ name: "net" })) return notSeen(name, "--allow-net");
-  try {
-    using link = await openLink({ host, port: 0 });
-    await link.send({ peer: link.local, bytes: Uint8Array.of(1), segmentSize: 1 });
-    const late = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => late.resolve(undefined), LOOPBACK_MS);
-    const arrived = await Promise.race([link.receive(), late.promise]).finally(() => clearTimeout(timer));
-    if (arrived && arrived.length > 0) return { ...OK, name, what: `a packet to ${host} arrives` };
-    return noUdp(name, host, `a packet to ${host} does not arrive within ${LOOPBACK_MS} ms`);
-  } catch (error) {
-    return noUdp(name, host, messageOf(error));
-  }
-}
-
-/** Only IPv4 is everywhere; a machine without IPv6 is a whole one. */
-function noUdp(name: string, host: string, what: string): Check {
-  if (host.includes(":")) {
-    return { ...WARN, name, what, todo: "nothing, as long as all others can be reached over IPv4" };
-  }
-  const todo = "look what keeps UDP from loopback here: a firewall, a container's rules, a sandbox";
-  return { name, state: "fail", condition: "SOCKET", what, todo };
-}
-
-/** Whether a port can be bound as 'rgtp expose' binds it. */
-export async function portCheck(port: number): Promise<Check> {
-  const name = `port ${port}`;
-  if (!isGranted({ name: "net" })) return notSeen(name, "--allow-net");
-  let failure: unknown;
-  for (const host of ["::", "0.0.0.0"]) {
-    try {
-      using _link = await openLink({ host, port });
-      return { ...OK, name, what: "free; that a firewall lets others in cannot be seen from here" };
-    } catch (error) {
-      failure = error;
-      if (error instanceof RgtpError && error.condition === "ADDRESS_IN_USE") {
-        return {
-          ...WARN,
-          name,
-          what: "taken by another program, perhaps an exposer",
-          todo: "end that one, or name another with --port; without --port the next free one is taken",
-        };
-      }
-    }
-  }
-  return { ...WARN, name, what: messageOf(failure), todo: "name another with --port" };
-}
-
-/** Addresses that others may reach; `undefined` when Deno does not show them. */
-export function addressCheck(hosts: readonly string[] | undefined): Check {
-  const name = "addresses";
-  if (!hosts) return notSeen(name, "--allow-sys=networkInterfaces");
-  const far = hosts.filter((host) => host !== "127.0.0.1");
-  if (far.length === 0) {
-    return {
-      ...WARN,
-      name,
-      what: "loopback alone: nobody else can reach this machine",
-      todo: "connect it to a network",
-    };
-  }
-  if (!far.every(isPrivate)) return { ...OK, name, what: far.join(", ") };
-  return {
-    ...OK,
-    name,
-    what: `${
-      far.join(", ")
-    }: for others in the same network; from elsewhere a router has to forward UDP here`,
-  };
-}
-
-/** RFC 1918, RFC 6598 (between a provider and its customers), RFC 4193. */
-function isPrivate(host: string): boolean {
-  return /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd])/.test(
-    host,
-  );
-}
-
-/** What Linux gives a socket when it is not changed. */
-const USUAL_BUFFER_BYTES = 212_992;
-
-/** Judges `net.core.rmem_default`: links take the system's default, and Deno offers no way to ask for more. */
-export function bufferCheck(text: string | undefined): Check {
-  const name = "receive buffer";
-  if (Deno.build.os !== "linux") {
-    return { ...WARN, name, what: `not known: this is looked up on Linux alone, not on ${Deno.build.os}` };
-  }
-  const bytes = Number(text?.trim() || NaN);
-  if (!Number.isSafeInteger(bytes)) {
-    return {
-      ...WARN,
-      name,
-      what: "not known: Deno refuses /proc to whoever has less than all permissions",
-      todo: `see for yourself: sysctl net.core.rmem_default; less than ${USUAL_BUFFER_BYTES} loses bursts`,
-    };
-  }
-  if (bytes >= USUAL_BUFFER_BYTES) return { ...OK, name, what: `${bytes} bytes for each socket` };
-  return {
-    ...WARN,
-    name,
-    what: `${bytes} bytes for each socket: bursts overflow it`,
-    todo: `sysctl -w net.core.rmem_default=${USUAL_BUFFER_BYTES}, as root`,
-  };
-}
-
-/** Our usual packets are 1452 bytes of UDP payload: exactly this much with the headers of IPv6. */
-const PACKET_BYTES = 1500;
-
-/** Judges the MTU of the way out; `undefined` when it cannot be seen. */
-export function mtuCheck(found: { readonly device: string; readonly mtu: number } | undefined): Check {
-  const name = "MTU";
-  if (!found) {
-    return {
-      ...WARN,
-      name,
-      what:
-        "not known: only Linux tells it to programs, and Deno refuses /proc and /sys to whoever has less " +
-        "than all permissions",
-      todo: `see for yourself: ip link; packets here are up to ${PACKET_BYTES} bytes`,
-    };
-  }
-  const { device, mtu } = found;
-  if (mtu >= PACKET_BYTES) return { ...OK, name, what: `${mtu} bytes on ${device}, the way out` };
-  return {
-    ...WARN,
-    name,
-    what: `${mtu} bytes on ${device}, the way out: packets of ${PACKET_BYTES} bytes are cut in two, or lost`,
-    todo: "a VPN or tunnel does this: go around it where that is possible",
-  };
-}
-
-function pathMtu(): { device: string; mtu: number } | undefined {
-  const device = defaultDevice(systemText("/proc/net/route") ?? "");
-  const mtu = Number((device && systemText(`/sys/class/net/${device}/mtu`)) || NaN);
-  return device !== undefined && mtu > 0 ? { device, mtu } : undefined;
-}
-
-/** The device of the default route with the smallest metric, from `/proc/net/route`. */
-export function defaultDevice(routes: string): string | undefined {
-  const rows = routes.split("\n").slice(1).map((row) => row.trim().split(/\s+/));
-  const ways = rows.filter(([device, destination, , , , , , mask]) =>
-    /^[\w.@-]+$/.test(device ?? "") && destination === "00000000" && mask === "00000000"
-  );
-  return ways.sort((a, b) => Number(a[6]) - Number(b[6]))[0]?.[0];
-}
-
-/** A file of the system, which Deno shows to few. It answers at once: it never asks the user about these. */
-function systemText(path: string): string | undefined {
-  if (!isGranted({ name: "read", path })) return undefined;
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return undefined;
-  }
 }
 
 function stateDirOrError(given: string | undefined): string | Check {
@@ -434,12 +292,4 @@ function newestChange(stateDir: string): number | undefined {
     }
   });
   return times.length === 0 ? undefined : Math.max(...times);
-}
-
-function notSeen(name: string, flag: string): Check {
-  return { ...WARN, name, what: "not looked at: Deno does not permit it", todo: `run it with ${flag}` };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@ import type { Exposure, ExposureEvent } from "../transport/expose.ts";
 import { formatStaticKey } from "../transport/exposure/access.ts";
 import type { Io } from "./_io.ts";
 import { isGranted } from "./_permissions.ts";
+import { showQr } from "./_qr.ts";
 import { byAddress, PullerLog } from "./_puller_log.ts";
 import { RateMeter } from "./_rate_meter.ts";
 import { emit } from "./_report.ts";
@@ -74,14 +75,17 @@ export class JsonExposeView implements ExposeView {
 /** For people: ticket and addresses, and a line that says who pulls. */
 export class HumanExposeView implements ExposeView {
   readonly #io: Io;
+  readonly #isQrWanted: boolean;
   readonly #status: StatusLine;
   readonly #log: PullerLog;
   readonly #readRate = new RateMeter();
   readonly #sealRate = new RateMeter();
   #exposure: Exposure | undefined;
 
-  constructor(io: Io) {
+  /** With the ticket's QR code, or without. */
+  constructor(io: Io, isQrWanted = false) {
     this.#io = io;
+    this.#isQrWanted = isQrWanted;
     this.#status = new StatusLine(io);
     this.#log = new PullerLog(this.#status);
   }
@@ -121,10 +125,11 @@ export class HumanExposeView implements ExposeView {
     if (addresses.every(({ host }) => isLoopback(host))) note(loopbackHint(address.host));
     note(`the ticket (${whoMayPull(exposure)}):`);
     this.#io.out(ticket);
+    if (this.#isQrWanted) showQr(ticket, this.#io);
     if (exposure.access !== "tickets") {
-      note(
-        `or by its name: rgtp pull ${formatAddress(addresses[0])} ${quoted(name)} --key ${keyOf(ticket)}`,
-      );
+      // Who knows the passphrase needs no key to know the exposer by.
+      const how = exposure.access === "passphrase" ? "--password-file -" : `--key ${keyOf(ticket)}`;
+      note(`or by its name: rgtp pull ${formatAddress(addresses[0])} ${quoted(name)} ${how}`);
     }
     note("to pull it: rgtp pull TICKET [OUT]    to stop: Ctrl-C");
   }
@@ -154,6 +159,7 @@ function served(bytes: number, pullers: number): { bytes: number; pullers: numbe
 
 function whoMayPull({ access }: Exposure): string {
   if (access === "open") return "whoever can reach this address may pull";
+  if (access === "passphrase") return "whoever knows the passphrase may pull";
   return access === "tickets" ? "whoever has it may pull" : "only nodes that are allowed may pull";
 }
 

@@ -1,3 +1,5 @@
+import { hiddenLine } from "./_hidden_line.ts";
+
 /** Where a command reads and writes. Results go to `out`, everything that is told on the way to `err`. */
 export interface Io {
   /** One line of a result. */
@@ -6,10 +8,14 @@ export interface Io {
   err(text: string): void;
   /** Whether someone looks at `err` on a terminal. */
   readonly errIsTerminal: boolean;
+  /** Whether someone looks at `out` on a terminal; absent: no. */
+  readonly outIsTerminal?: boolean;
   /** Characters in a line of that terminal. */
   columns(): number;
   /** The first line of standard input that is not blank; empty when there is none. */
   readLine(): Promise<string>;
+  /** Asks somebody at a terminal for a line, which is not shown. Absent: nobody is there. */
+  readHidden?(prompt: string): Promise<string>;
 }
 
 const COLUMNS = 80;
@@ -23,9 +29,23 @@ export function processIo(): Io {
     out: (line) => writeAll(Deno.stdout, `${line}\n`),
     err: (text) => writeAll(Deno.stderr, text),
     errIsTerminal: Deno.stderr.isTerminal(),
+    outIsTerminal: Deno.stdout.isTerminal(),
     columns,
     readLine: () => firstLine(Deno.stdin),
+    ...(Deno.stdin.isTerminal() && Deno.stderr.isTerminal() && { readHidden }),
   };
+}
+
+async function readHidden(prompt: string): Promise<string> {
+  // First of all: what is typed before would be shown.
+  Deno.stdin.setRaw(true);
+  try {
+    writeAll(Deno.stderr, prompt);
+    return await hiddenLine(Deno.stdin);
+  } finally {
+    Deno.stdin.setRaw(false);
+    writeAll(Deno.stderr, "\n");
+  }
 }
 
 /** The first line that is not blank, without the white space around it, of at most 64 KiB. */

@@ -4,6 +4,7 @@ import type { PullProgress, PullResult } from "../transport/pull.ts";
 import type { Io } from "./_io.ts";
 import { RateMeter } from "./_rate_meter.ts";
 import { emit } from "./_report.ts";
+import { stallEvent, stallText } from "./_stall.ts";
 import { StatusLine } from "./_terminal.ts";
 import { formatBytes, formatPercent, formatRate, formatSeconds, plural, visible } from "./_text.ts";
 
@@ -50,8 +51,7 @@ export class JsonPullView implements PullView {
   }
 
   stall(reason: string | undefined): void {
-    if (reason === undefined) emit(this.#io, "resumed", {});
-    else emit(this.#io, "stalled", { reason });
+    emit(this.#io, ...stallEvent(reason));
   }
 
   hashing(): void {}
@@ -93,7 +93,7 @@ export class HumanPullView implements PullView {
   stall(reason: string | undefined): void {
     if (reason === this.#stalled) return;
     this.#stalled = reason;
-    this.#status.note(reason === undefined ? "it goes on" : `nothing comes: ${visible(reason)}`);
+    this.#status.note(stallText(reason));
   }
 
   hashing(bytes: number): void {

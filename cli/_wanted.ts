@@ -2,14 +2,16 @@ import { formatAddress, parseAddress } from "../codec/address.ts";
 import type { Ticket } from "../codec/ticket.ts";
 import { RgtpError } from "../core/errors.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
-import { find } from "../transport/find.ts";
+import { find, unlock } from "../transport/find.ts";
 import type { FindOptions, NewExposer } from "../transport/find.ts";
 import type { LinkKind } from "../transport/link/open_link.ts";
 import type { FlagTable } from "./_args.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { identityFolder } from "./_node_identity.ts";
-import { demand, netNeeds, toRead, toWrite } from "./_permissions.ts";
+import { passphraseFlags, readPassphrase } from "./_passphrase.ts";
+import { demand, isGranted, netNeeds, toRead, toWrite } from "./_permissions.ts";
+import { stallTeller } from "./_stall.ts";
 import { visible } from "./_text.ts";
 import { readTicket } from "./_ticket_input.ts";
 
@@ -19,9 +21,11 @@ export const exposerFlags = {
     kind: "string",
     placeholder: "KEY",
     isKey: true,
-    help: "with HOST:PORT: the exposer's key, as 'rgtp id' prints it there; nobody else is believed",
+    help:
+      "with HOST:PORT: the exposer's key, as 'rgtp id' prints it there; nobody else is believed, and it is known from then on",
     default: "the one in known_exposers",
   },
+  ...passphraseFlags,
 } as const satisfies FlagTable;
 
 /** What a pull is to bring, and where to. */
@@ -35,11 +39,15 @@ export interface Wanted {
 /** Flags that say how it is looked for. */
 export interface WantedFlags {
   readonly key: string | undefined;
+  readonly "password-file": string | undefined;
   readonly "state-dir": string | undefined;
   readonly timeout: number | undefined;
   readonly link: LinkKind | undefined;
   readonly json: boolean;
 }
+
+/** Commands that read a ticket, and flags of theirs that say how it is opened. */
+export type UnlockFlags = Pick<WantedFlags, "password-file" | "timeout" | "link" | "json">;
 
 /**
  * Understands `TICKET [OUT]` and `HOST:PORT NAME [OUT]`; the latter is looked up at the exposer.
@@ -62,7 +70,7 @@ export async function readWanted(
     if (flags.key !== undefined) {
       throw new RgtpError("INVALID_ARG", "--key belongs to HOST:PORT: a ticket holds its exposer's key");
     }
-    return { ticket: await readTicket(source, io), out: others[0] };
+    return { ticket: await readUnlocked(source, flags, io), out: others[0] };
   }
   const [name, out] = others;
   if (name === undefined) {
@@ -73,27 +81,112 @@ export async function readWanted(
   }
   const where = formatAddress(address);
   demand(netNeeds({ addresses: [address] }));
+  const options = findOptions(flags, io);
+  const given = await readPassphrase(flags["password-file"], io);
+  const look = async (passphrase: string | undefined) => {
+    using interrupt = new Interrupt();
+    const { signal } = interrupt;
+    return await find(where, name, { ...options, signal, ...(passphrase !== undefined && { passphrase }) });
+  };
+  const ticket = await look(given).catch(async (denied) => look(await askAfter(denied, flags, io)));
+  return { ticket, out };
+}
+
+/**
+ * The ticket that an argument names, with the secret that its passphrase leads to when one is given.
+ *
+ * @throws {RgtpError} what `readTicket`, `readPassphrase` and `unlock` throw
+ */
+export async function readUnlocked(source: string, flags: UnlockFlags, io: Io): Promise<Ticket> {
+  const file = flags["password-file"];
+  if (source === "-" && file === "-") {
+    throw new RgtpError("INVALID_ARG", "standard input holds the ticket: give the passphrase in a file");
+  }
+  const ticket = await readTicket(source, io);
+  if (file !== undefined && ticket.secret) {
+    throw new RgtpError(
+      "INVALID_ARG",
+      "this ticket holds a secret and needs no passphrase: leave --password-file out",
+    );
+  }
+  const passphrase = await readPassphrase(file, io);
+  return passphrase === undefined ? ticket : await unlockWith(ticket, passphrase, flags, io);
+}
+
+/** The same for a ticket whose exposer has denied it: it may need a passphrase, which nobody can be told. @throws what was thrown, if nobody is there to ask */
+export async function unlockAfter(
+  denied: unknown,
+  ticket: Ticket,
+  flags: UnlockFlags,
+  io: Io,
+): Promise<Ticket> {
+  if (ticket.secret) throw denied;
+  return await unlockWith(ticket, await askAfter(denied, flags, io), flags, io);
+}
+
+async function unlockWith(
+  ticket: Ticket,
+  passphrase: string,
+  { timeout, link, json }: UnlockFlags,
+  io: Io,
+): Promise<Ticket> {
+  demand(netNeeds(ticket));
   using interrupt = new Interrupt();
-  return { ticket: await find(where, name, { ...findOptions(flags, io), signal: interrupt.signal }), out };
+  return await unlock(ticket, passphrase, {
+    signal: interrupt.signal,
+    onStall: stallTeller(io, json),
+    ...(timeout !== undefined && { timeoutMs: timeout }),
+    ...(link !== undefined && { link }),
+  });
+}
+
+async function askAfter(
+  denied: unknown,
+  flags: Pick<WantedFlags, "password-file" | "json">,
+  io: Io,
+): Promise<string> {
+  const isDenied = denied instanceof RgtpError && denied.condition === "ACCESS_DENIED";
+  if (!isDenied || flags["password-file"] !== undefined || flags.json || !io.readHidden) throw denied;
+  io.err("there is no such thing here, it is not for this machine, or it needs a passphrase\n");
+  const typed = await io.readHidden("passphrase (Enter: none): ");
+  if (typed === "") throw denied;
+  return typed;
 }
 
 /** Whom to believe, and as whom to ask. @throws {RgtpError} IO when Deno does not permit to use the state folder */
 export function findOptions(
-  { key, timeout, link, json, "state-dir": given }: WantedFlags,
+  { key, timeout, link, json, "state-dir": given }: Omit<WantedFlags, "password-file">,
   io: Io,
 ): FindOptions {
   const stateDir = identityFolder(given);
   const common = {
+    onStall: stallTeller(io, json),
     ...(timeout !== undefined && { timeoutMs: timeout }),
     ...(link !== undefined && { link }),
     ...(stateDir !== undefined && { stateDir }),
   };
-  if (key !== undefined) return { ...common, key };
+  if (key !== undefined) {
+    const knownDir = permittedFolder(given);
+    return { ...common, key, ...(knownDir !== undefined && { knownDir }) };
+  }
   const knownDir = given ?? defaultStateDir();
   demand([toRead(knownDir), toWrite(knownDir)]);
   // Somebody has to see the fingerprint: where nobody looks, a stranger is not believed.
   const isSeen = io.errIsTerminal && !json;
   return { ...common, knownDir, ...(isSeen && { onNewExposer: (exposer) => introduce(exposer, io) }) };
+}
+
+/** The state folder, if Deno permits to use it: a key that is given needs none. */
+function permittedFolder(given: string | undefined): string | undefined {
+  try {
+    const folder = given ?? defaultStateDir();
+    return [toRead(folder), toWrite(folder)].every(({ descriptor }) => isGranted(descriptor))
+      ? folder
+      : undefined;
+  } catch {
+    // Deno does not show where it is.
+    return undefined;
+  }
 }
 
 function introduce({ address, key, fingerprint }: NewExposer, io: Io): boolean {

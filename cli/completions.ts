@@ -1,4 +1,6 @@
 import { RgtpError } from "../core/errors.ts";
+import { placeholder } from "./_args.ts";
+import type { Flag } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { nearest } from "./_nearest.ts";
@@ -66,26 +68,20 @@ export interface CommandShape {
   readonly flags: readonly FlagShape[];
 }
 
-/** Read from its help: a command that can be run keeps its description to itself, and its help shows all of it in one form. */
-export function shapeOf(name: string, command: Command): CommandShape {
-  const help = command.help(`${PROGRAM} ${name}`);
-  const usage = /^Usage: (.*)$/m.exec(help)?.[1].split(" ").slice(2) ?? [];
-  const rows = /^Flags:\n((?: .*\n?)*)/m.exec(help)?.[1].split("\n") ?? [];
-  return {
-    name,
-    summary: command.summary,
-    actions: wordsOf(usage[0]?.replace(/[[\]…]/g, "") ?? ""),
-    flags: rows.flatMap((row) => {
-      const [, flag, value, text] = /^ {2}--([a-z][a-z-]*)(?: (\S+))? {2,}(\S.*)$/.exec(row) ?? [];
-      if (flag === undefined) return [];
-      return [{
-        name: flag,
-        help: text,
-        ...(value !== undefined && { value }),
-        choices: wordsOf(value ?? ""),
-      }];
-    }),
-  };
+/** What a shell needs of a command. */
+export function shapeOf(name: string, { summary, operands, flags }: Command): CommandShape {
+  const [first = ""] = [...operands.required, ...operands.optional];
+  const shapes = Object.entries<Flag>(flags).map(([flag, facts]) => flagShape(flag, facts));
+  return { name, summary, actions: wordsOf(first), flags: [...shapes, HELP] };
+}
+
+/** Which every command has. */
+const HELP: FlagShape = { name: "help", help: "show this", choices: [] };
+
+function flagShape(name: string, flag: Flag): FlagShape {
+  const { help } = flag;
+  if (flag.kind === "boolean") return { name, help, choices: [] };
+  return { name, help, value: placeholder(flag), choices: flag.kind === "choice" ? flag.choices : [] };
 }
 
 /** Operands in capitals stand for something else; words in small letters stand for themselves. */

@@ -1,5 +1,6 @@
 import { RgtpError } from "../core/errors.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../tests/_assert.ts";
+import { linkKinds } from "../transport/link/open_link.ts";
 import { commands } from "./commands.ts";
 import { completionScript, shapeOf } from "./completions.ts";
 
@@ -19,7 +20,7 @@ for (const shell of ["bash", "zsh", "fish"]) {
 
 const shape = (name: string) => shapeOf(name, commands.get(name)!);
 
-Deno.test("a command's help yields all of its flags, their choices, and the words that it starts with", () => {
+Deno.test("a command's shape has all of its flags, as its help shows them, their choices, and the words that it starts with", () => {
   const expose = shape("expose");
   assertEquals(expose.flags.find(({ name }) => name === "profile")?.choices, [
     "lan",
@@ -28,16 +29,18 @@ Deno.test("a command's help yields all of its flags, their choices, and the word
     "satellite",
   ]);
   assertEquals(expose.flags.find(({ name }) => name === "port")?.value, "PORT");
+  // Its help calls the value KIND: what may stand there is known all the same.
+  assertEquals(expose.flags.find(({ name }) => name === "link")?.choices, [...linkKinds]);
   assertEquals(expose.flags.find(({ name }) => name === "once")?.value, undefined);
   assertEquals(expose.actions, []);
   assertEquals(shape("id").actions, ["create", "backup", "restore"]);
-  assertEquals(shape("ticket").actions, ["new"]);
+  assertEquals(shape("ticket").actions, ["new", "qr"]);
   assertEquals(shape("completions").actions, ["bash", "zsh", "fish"]);
   for (const [name, command] of commands) {
     // Permissions look like flags, and stand in another part.
     const text = command.help("x").split("\n\n").find((part) => part.startsWith("Flags:")) ?? "";
-    const count = text.split("\n").filter((line) => line.startsWith("  --")).length;
-    assertEquals(shape(name).flags.length, count, name);
+    const shown = [...text.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, flag]) => flag);
+    assertEquals(shape(name).flags.map((flag) => flag.name), shown, name);
     assert(shape(name).flags.some((flag) => flag.name === "help"), name);
   }
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "../tests/_assert.ts";
-import type { Check } from "./_doctor_checks.ts";
+import type { Check } from "./_check.ts";
 import { linesOf, statusOf } from "./doctor.ts";
 
 Deno.test("the exit status is that of the first failure, and warnings are none", () => {

@@ -5,7 +5,6 @@ import { expose } from "../transport/expose.ts";
 import type { Exposure } from "../transport/expose.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
 import { DEFAULT_PROFILE, profiles } from "../transport/exposure/profiles.ts";
-import { linkKinds } from "../transport/link/open_link.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
@@ -14,7 +13,9 @@ import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { linkFlags, linkPermission } from "./_link_flag.ts";
 import { accessFlags, accessOptions, checkAccessFlags } from "./_access_flags.ts";
+import { readPassphrase } from "./_passphrase.ts";
 import { checkStoreFlags, spillNeeds, storeFlags, storeOptions } from "./_store_flags.ts";
 import { visible } from "./_text.ts";
 import { demand, toNet, toRead, toWrite } from "./_permissions.ts";
@@ -63,12 +64,8 @@ const flags = {
   },
   ...accessFlags,
   ...storeFlags,
-  link: {
-    kind: "choice",
-    choices: linkKinds,
-    placeholder: "KIND",
-    help: `how to reach the network: ${linkKinds.join(" or ")}`,
-  },
+  ...linkFlags,
+  qr: { kind: "boolean", help: "show the ticket as a QR code too, on standard error" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -83,10 +80,14 @@ export const exposeCommand: Command = defineCommand({
     "PATH is a file or a folder. Of a folder its contents are exposed, with empty folders, executable bits, times and symbolic links " +
     "(as links: they must lead to something inside); several PATHs are exposed together, each under its own name. Pipes, sockets, " +
     "devices, and names that another system could not hold are refused, with the name.",
-    "A PATH of - (alone) is standard input, which is read to its end into a file without a name, and sealed from there. The catalog does " +
-    "not know it, so 'rgtp revoke' cannot end its tickets: stopping it does. A file of that name is ./-.",
-    "The ticket is printed on standard output; it holds a secret: whoever has it may pull. With --open or --allow it holds none, and lets " +
-    "pull whoever there is, or the nodes with those keys alone. The same file for another audience is another exposure, with another key.",
+    "A PATH of - (alone) is standard input, which is read to its end into a file without a name, and sealed from there. 'rgtp status', " +
+    "'ticket new' and 'revoke' know it until it is stopped, which ends its tickets. A file of that name is ./-.",
+    "The ticket is printed on standard output; it holds a secret: whoever has it may pull. With --open, --allow or --password-file it holds " +
+    "none, and lets pull whoever there is, the nodes with those keys alone, or those who know the passphrase. The same file for another " +
+    "audience is another exposure, with another key.",
+    "A passphrase has 8 characters at least; four words that nobody would put together are a good one. It is kept nowhere, so give it " +
+    "again each time. Wrong guesses are answered a few times a minute, and whoever pulled once goes on without it. With another one " +
+    "those who knew the one before still have the exposure's key: --rekey makes a new one.",
     "The same file exposed again with the same " +
     "state folder is the same exposure: pulls go on, and earlier tickets stay good as long as address and port are the same. A file " +
     "that is larger than --memory and unchanged since then is not even read before it is served.",
@@ -105,12 +106,15 @@ export const exposeCommand: Command = defineCommand({
     "- --name backup.tar < backup.tar",
     "photos/ --open",
     "report.pdf --allow 5mPqY0cTjBK9cYQWyC3Zp2Tn4kQ1xk3F1q3vVqk0pQA",
+    "report.pdf --password-file secret.txt",
+    "report.pdf --password-file -",
+    "video.mkv --qr",
   ],
   permissions: [
     ["--allow-net", "to answer pullers, whose addresses nobody knows before"],
     [
       "--allow-read=PATH,STATE",
-      "the files and folders (of a symbolic link: what it points to as well), and the state folder",
+      "the files and folders (of a symbolic link: what it points to as well), the state folder, and the FILE of --password-file",
     ],
     ["--allow-write=STATE", "the state folder; PATH is never written to"],
     [
@@ -125,6 +129,7 @@ export const exposeCommand: Command = defineCommand({
       "--allow-env=XDG_STATE_HOME,HOME",
       "to find the state folder (LOCALAPPDATA on Windows); not with --state-dir",
     ],
+    linkPermission,
   ],
   run: ({ flags, rest }, io) => runExpose(rest, flags, io),
 });
@@ -135,14 +140,19 @@ async function runExpose(paths: readonly string[], flags: Flags, io: Io): Promis
   const exposed = exposedBy(paths);
   demand([toNet(), ...exposed.needs, toRead(stateDir), toWrite(stateDir), ...spillNeeds(flags)]);
   demand(exposed.linkNeeds());
+  if (paths.includes("-") && flags["password-file"] === "-") {
+    throw new RgtpError("INVALID_ARG", "standard input is what is exposed: give the passphrase in a file");
+  }
+  const passphrase = await readPassphrase(flags["password-file"], io, "passphrase for those who may pull: ");
   using interrupt = new Interrupt();
-  const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io);
+  const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io, flags.qr);
   const finished = Promise.withResolvers<void>();
   let exposure: Exposure;
   try {
     exposure = await expose(exposed.source, {
       ...(exposed.name !== undefined && { name: exposed.name }),
       ...exposeOptions(flags),
+      ...(passphrase !== undefined && { passphrase }),
       stateDir,
       signal: interrupt.signal,
       onRead: (bytes) => view.reading(bytes),
@@ -214,6 +224,9 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
 function checkFlags(flags: Flags): void {
   checkStoreFlags(flags);
   checkAccessFlags(flags);
+  if (flags.qr && flags.json) {
+    throw new RgtpError("INVALID_ARG", "--qr is for people, and --json for programs: drop one");
+  }
   const size = flags["chunk-size"];
   const { chunkBytesMin, chunkBytesMax, nameBytesMax } = limits;
   if (

@@ -1,7 +1,6 @@
 import type { Ticket } from "../codec/ticket.ts";
 import { errorTable, RgtpError } from "../core/errors.ts";
 import { pathChooser } from "../transport/exposure/collection_globs.ts";
-import { linkKinds } from "../transport/link/open_link.ts";
 import { pull } from "../transport/pull.ts";
 import type { PullProgress, PullResult } from "../transport/pull.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
@@ -9,6 +8,7 @@ import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { linkFlags, linkPermission } from "./_link_flag.ts";
 import { showEntries } from "./_list_view.ts";
 import { identityFolder } from "./_node_identity.ts";
 import { OutputPlace } from "./_output_place.ts";
@@ -16,8 +16,9 @@ import { demand, netNeeds } from "./_permissions.ts";
 import { pullToStdout, StdoutView } from "./_pull_to_stdout.ts";
 import { HumanPullView, JsonPullView } from "./_pull_views.ts";
 import { emit } from "./_report.ts";
+import { stallTeller } from "./_stall.ts";
 import { formatBytes, visible } from "./_text.ts";
-import { exposerFlags, readWanted } from "./_wanted.ts";
+import { exposerFlags, readWanted, unlockAfter } from "./_wanted.ts";
 
 const flags = {
   list: { kind: "boolean", help: "show what a collection holds, and pull nothing of it" },
@@ -42,12 +43,7 @@ const flags = {
     default: "$XDG_STATE_HOME/red-giant or its like, if 'rgtp id create' has made one there",
   },
   ...exposerFlags,
-  link: {
-    kind: "choice",
-    choices: linkKinds,
-    placeholder: "KIND",
-    help: `how to reach the network: ${linkKinds.join(" or ")}`,
-  },
+  ...linkFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -65,6 +61,9 @@ export const pullCommand: Command = defineCommand({
     "--open, or with --allow for this machine, or the first 16 bytes of its ID in hexadecimal or base64url. The first contact with an " +
     "exposer prints its key's fingerprint and keeps the key in known_exposers in the state folder; another key there is refused from " +
     "then on. Without a terminal, and with --json, an exposer must be known already, or be named with --key.",
+    "What was exposed with --password-file there needs the same passphrase here, once for each pull; a terminal asks for it. It goes over " +
+    "no wire: no exposer that pretends to be the right one, and nobody who listens, can try guesses at it without you. An exposer that knows " +
+    "it is believed at the first contact, also without a terminal.",
     "OUT is a file or a folder (default: the exposed name, in the current folder). It appears whole and verified, or not at all: " +
     "until then the data is in OUT.part, from where the same command goes on. An OUT that holds the same bytes already is left " +
     "as it is. The file's SHA-256 is printed on standard output.",
@@ -82,6 +81,7 @@ export const pullCommand: Command = defineCommand({
     "- video.mkv --json < ticket.txt",
     "@ticket.txt - | tar x",
     "192.0.2.1:9000 photos",
+    "192.0.2.1:9000 photos --password-file secret.txt",
     "@ticket.txt --list",
     "@ticket.txt photos --files '2024/**/*.jpg'",
   ],
@@ -92,7 +92,7 @@ export const pullCommand: Command = defineCommand({
     ],
     [
       "--allow-read=FOLDER",
-      "the folder that OUT is in (of a symbolic link: what it points to as well), and the FILE of @FILE",
+      "the folder that OUT is in (of a symbolic link: what it points to as well), and the FILE of @FILE and of --password-file",
     ],
     ["--allow-write=FOLDER", "the folder that OUT is in"],
     [
@@ -101,17 +101,25 @@ export const pullCommand: Command = defineCommand({
     ],
     [
       "--allow-read=STATE --allow-write=STATE --allow-env=XDG_STATE_HOME,HOME",
-      "with HOST:PORT and no --key: known_exposers; no --allow-env with --state-dir",
+      "with HOST:PORT: known_exposers; no --allow-env with --state-dir. With --key it works without, and keeps nothing",
     ],
     ["--allow-read --allow-write", "for a collection with symbolic links, which Deno makes for nothing less"],
+    linkPermission,
   ],
   run: ({ flags, rest }, io) => runPull(rest, flags, io),
 });
 
 async function runPull(operands: readonly string[], flags: Flags, io: Io): Promise<number> {
   const { ticket, out } = await readWanted(operands, flags, io);
-  if (flags.list) return await runList(ticket, flags, io);
-  if (out === "-") return await runToStdout(ticket, flags, io);
+  const run = flags.list ? runList : out === "-" ? runToStdout : runToFile;
+  return await run(ticket, flags, io, out).catch(async (error) => {
+    // What went to standard output cannot be taken back.
+    if (run === runToStdout) throw error;
+    return await run(await unlockAfter(error, ticket, flags, io), flags, io, out);
+  });
+}
+
+async function runToFile(ticket: Ticket, flags: Flags, io: Io, out: string | undefined): Promise<number> {
   const output = new OutputPlace(out, ticket);
   demand(netNeeds(ticket));
   output.demandFile();
@@ -171,11 +179,15 @@ async function runToStdout(ticket: Ticket, flags: Flags, io: Io): Promise<number
 async function runList(ticket: Ticket, flags: Flags, io: Io): Promise<number> {
   demand(netNeeds(ticket));
   using interrupt = new Interrupt();
-  const entries = await pull(ticket, { ...pullOptions(flags, ticket), signal: interrupt.signal }).list()
-    .catch((error) => {
-      if (interrupt.status === undefined) throw error;
-      return undefined;
-    });
+  const task = pull(ticket, {
+    ...pullOptions(flags, ticket),
+    signal: interrupt.signal,
+    onStall: stallTeller(io, flags.json),
+  });
+  const entries = await task.list().catch((error) => {
+    if (interrupt.status === undefined) throw error;
+    return undefined;
+  });
   if (!entries) return interrupt.status ?? 1;
   const chooses = flags.files ? pathChooser(flags.files) : () => true;
   showEntries(io, flags.json, entries.filter(({ path }) => chooses(path)));

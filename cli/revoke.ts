@@ -15,7 +15,8 @@ export const revokeCommand: Command = defineCommand({
   details: [
     "Given a ticket (or @FILE, or - for standard input) or its ID, it ends that one; given a label, all tickets with it; given an " +
     "exposure's ID, or the first characters of one, all tickets to that. 'rgtp status' lists them.",
-    "An exposer that runs notices within two seconds. What was pulled before cannot be taken back.",
+    "An exposer that runs notices within two seconds: pulls under these tickets end then with status 17, in the middle of a file as well, " +
+    "and keep what they have. What was pulled before cannot be taken back. What is exposed with --open or --allow has no tickets to end.",
     "Exit status: 0, or the error's code without its sign: 2 that means more than one thing, 16 there is no such ticket.",
   ],
   examples: ["@ticket.txt", "'for Bob'", "nMoZS-2B0QLi"],

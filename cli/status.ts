@@ -13,8 +13,8 @@ export const statusCommand: Command = defineCommand({
   operands: { required: [], optional: [] },
   flags: stateFlags,
   details: [
-    "An exposure is listed until its file is exposed again with another content, whether it is served now or not. Tickets are named " +
-    "by ID and label: what opens them is not kept, and nobody can print it again.",
+    "An exposure is listed until its file is exposed again with another content, whether it is served now or not; that of a stream as " +
+    "long as it is served. Tickets are named by ID and label: what opens them is not kept, and nobody can print it again.",
   ],
   examples: ["", "--json"],
   permissions: statePermissions,
@@ -31,7 +31,7 @@ function runStatus(flags: Parsed<typeof stateFlags>["flags"], io: Io): number {
 
 /** An exposure for people, at a wall-clock time. */
 export function linesOf(
-  { path, id, size, sealedAtMs, served, tickets, policy }: KnownExposure,
+  { path, id, size, sealedAtMs, served, tickets, policy, isStream }: KnownExposure,
   now: number,
 ): string[] {
   const last = served
@@ -40,7 +40,7 @@ export function linesOf(
     }`
     : "";
   return [
-    visible(path),
+    isStream ? `${path} (a stream or bytes in memory: known here while it is served)` : visible(path),
     `  ${id}`,
     `  ${formatBytes(size)} (${size} bytes), sealed ${formatTime(sealedAtMs)}${last}`,
     ...(policy === "" ? [] : [`  policy: ${visible(policy)}`]),

@@ -1,18 +1,20 @@
 import { errorTable } from "../core/errors.ts";
-import { linkKinds } from "../transport/link/open_link.ts";
 import { pull } from "../transport/pull.ts";
-import type { VerifyResult } from "../transport/pull.ts";
+import type { FileVerifyResult, FolderVerifyResult, VerifyResult } from "../transport/pull.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { linkFlags, linkPermission } from "./_link_flag.ts";
 import { demand, linksFollowed, netNeeds, toRead } from "./_permissions.ts";
 import { emit } from "./_report.ts";
 import { identityFolder } from "./_node_identity.ts";
+import { stallTeller } from "./_stall.ts";
 import { StatusLine } from "./_terminal.ts";
 import { formatBytes, formatPercent, plural, visible } from "./_text.ts";
-import { readTicket } from "./_ticket_input.ts";
+import { passphraseFlags } from "./_passphrase.ts";
+import { readUnlocked } from "./_wanted.ts";
 
 const verifyFlags = {
   timeout: {
@@ -20,18 +22,14 @@ const verifyFlags = {
     help: "give up after this long without progress",
     default: "30s; 10s for the first contact",
   },
-  link: {
-    kind: "choice",
-    choices: linkKinds,
-    placeholder: "KIND",
-    help: `how to reach the network: ${linkKinds.join(" or ")}`,
-  },
+  ...linkFlags,
   "state-dir": {
     kind: "string",
     placeholder: "FOLDER",
     help: "where this machine's identity lives: the key that an exposer's --allow names",
     default: "$XDG_STATE_HOME/red-giant or its like, if 'rgtp id create' has made one there",
   },
+  ...passphraseFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -46,28 +44,31 @@ const RUNS_TOLD_MAX = 10_000;
 
 /** `rgtp verify TICKET PATH`. */
 export const verifyCommand: Command = defineCommand({
-  summary: "compares a local file with what a ticket names; only hashes move",
+  summary: "compares a local file or folder with what a ticket names; only hashes move",
   operands: { required: ["TICKET", "PATH"], optional: [] },
   flags: verifyFlags,
   details: [
     "TICKET is the line that 'rgtp expose' printed, @FILE for a file that holds it, or - for standard input. PATH is only read. It says " +
     "which bytes differ, in whole chunks; 'rgtp pull TICKET PATH --force' then moves these and no others.",
-    "Exit status: 0 when the file is the same, 8 when it differs, 130 after Ctrl-C, or another error's code without its sign: 2 wrong " +
+    "Of a collection PATH is a folder, and each file, folder and link in it is told that is wrong (other bytes, another kind, can or " +
+    "cannot be run, leads elsewhere), missing or extra. Times do not count. Of an extra folder the contents are not told.",
+    "Exit status: 0 when it is the same, 8 when it differs, 130 after Ctrl-C, or another error's code without its sign: 2 wrong " +
     "arguments, 12 no answer in time, 16 no such file, 17 the ticket is not valid any more, 18 one side changed meanwhile.",
   ],
-  examples: ["@ticket.txt disk.img", "- disk.img --json < ticket.txt"],
+  examples: ["@ticket.txt disk.img", "- disk.img --json < ticket.txt", "@ticket.txt photos"],
   permissions: [
     [
       "--allow-net",
       "to reach the exposer; for a ticket with IPv4 addresses alone --allow-net=HOST:PORT,0.0.0.0:0 is enough",
     ],
-    ["--allow-read=PATH", "the file, and the FILE of @FILE"],
+    ["--allow-read=PATH", "the file or folder, and the FILE of @FILE and of --password-file"],
+    linkPermission,
   ],
   run: ({ flags, rest }, io) => runVerify(rest, flags, io),
 });
 
 async function runVerify([source, path]: readonly string[], flags: Flags, io: Io): Promise<number> {
-  const ticket = await readTicket(source, io);
+  const ticket = await readUnlocked(source, flags, io);
   demand([...netNeeds(ticket), toRead(path)]);
   demand([toRead(linksFollowed(path))]);
   using interrupt = new Interrupt();
@@ -79,11 +80,15 @@ async function runVerify([source, path]: readonly string[], flags: Flags, io: Io
     signal: interrupt.signal,
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(link !== undefined && { link }),
+    onStall: stallTeller(io, flags.json),
   });
   try {
     const result = await task.verify(path, {
       onProgress: ({ done, total }) => {
         if (!flags.json) status.show(`compared: ${formatBytes(done)}, ${formatPercent(done, total)}`);
+      },
+      onHash: (bytes) => {
+        if (!flags.json) status.show(`compared: ${formatBytes(bytes)}`);
       },
     });
     status.clear();
@@ -97,6 +102,11 @@ async function runVerify([source, path]: readonly string[], flags: Flags, io: Io
 }
 
 function tell(io: Io, json: boolean, path: string, result: VerifyResult): void {
+  if (result.kind === "folder") tellFolder(io, json, path, result);
+  else tellFile(io, json, path, result);
+}
+
+function tellFile(io: Io, json: boolean, path: string, result: FileVerifyResult): void {
   const { same, bytes, fileBytes, chunksDifferent, differences } = result;
   if (json) {
     return emit(io, "verified", { ...result, path, differences: differences.slice(0, RUNS_TOLD_MAX) });
@@ -110,4 +120,24 @@ function tell(io: Io, json: boolean, path: string, result: VerifyResult): void {
   }
   if (fileBytes !== bytes) io.out(`differs: it has ${fileBytes} bytes, what is exposed has ${bytes}`);
   io.err(`'${visible(path)}' differs in ${plural(chunksDifferent, "chunk")}\n`);
+}
+
+function tellFolder(io: Io, json: boolean, path: string, result: FolderVerifyResult): void {
+  const { same, bytes, files, right, wrong, missing, extra, entries } = result;
+  if (json) return emit(io, "verified", { ...result, path });
+  if (same) {
+    return io.out(
+      `'${visible(path)}' is the same: ${plural(files, "file")}, ${formatBytes(bytes)} (${bytes} bytes)`,
+    );
+  }
+  for (const { path: place, kind, why } of entries) {
+    io.out(`${kind.padEnd(7)}  ${visible(place)}${why === undefined ? "" : `: ${visible(why)}`}`);
+  }
+  const more = wrong + missing + extra - entries.length;
+  if (more > 0) io.out(`and ${more} more`);
+  io.err(
+    `'${
+      visible(path)
+    }' differs: ${wrong} wrong, ${missing} missing, ${extra} extra; ${right} of what is exposed is right\n`,
+  );
 }

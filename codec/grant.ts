@@ -28,8 +28,8 @@ import { TOKEN_BYTES } from "./token.ts";
 /** What a puller asks for. */
 export type Ask = IdAsk | NameAsk | ListAsk;
 
-/** Kinds of asks. */
-export const AskKind = { ID: 0, NAME: 1, LIST: 2 } as const;
+/** Kinds of asks; the last is one of the others, by somebody who knows a passphrase: see `passphrase.ts`. */
+export const AskKind = { ID: 0, NAME: 1, LIST: 2, PASSPHRASE: 3 } as const;
 
 /** Asks for what has an ID, as a ticket names it. */
 export interface IdAsk {
@@ -112,8 +112,11 @@ export function decodeAsk(payload: Uint8Array): Ask | undefined {
 /** Why a puller gets no grant. Absent and denied are one answer. */
 export const DenialReason = { DENIED: 1, SOURCE_CHANGED: 2, BUSY: 3 } as const;
 
-/** Extension types of a grant that are reserved. */
-export const GrantExtension = { SOURCES: 1, GROUP: 2, EDGE_PASS: 3, SHARE: 4 } as const;
+/** Extension types of a grant; all but the secret are reserved. */
+export const GrantExtension = { SOURCES: 1, GROUP: 2, EDGE_PASS: 3, SHARE: 4, SECRET: 5 } as const;
+
+/** Bytes of a ticket's secret in an extension. */
+const SECRET_BYTES = 16;
 
 /** The fixed part of a grant. */
 export interface GrantHead {
@@ -141,6 +144,8 @@ export interface Grant extends GrantHead {
   readonly name: string;
   /** All leaf hashes after each other when there are at most 16, else empty. */
   readonly leaves: Uint8Array;
+  /** 16 bytes: the secret of a ticket to this exposure, for whoever has proved that he knows its passphrase. */
+  readonly secret?: Uint8Array;
 }
 
 /** Wire form of {@linkcode GrantHead}. */
@@ -181,7 +186,15 @@ export function encodeAnswer(answer: Answer): Uint8Array<ArrayBuffer> {
   }
   const head = new Uint8Array(1 + grantHeadLayout.size);
   grantHeadLayout.write(head, 1, grant);
-  return concatBytes(head, Uint8Array.of(name.length), name, Uint8Array.of(leaves), grant.leaves);
+  const extensions = grant.secret ? secretExtension(grant.secret) : new Uint8Array(0);
+  return concatBytes(head, Uint8Array.of(name.length), name, Uint8Array.of(leaves), grant.leaves, extensions);
+}
+
+function secretExtension(secret: Uint8Array): Uint8Array {
+  if (secret.length !== SECRET_BYTES) {
+    throw new RangeError(`a ticket's secret has ${SECRET_BYTES} bytes, not ${secret.length}`);
+  }
+  return Uint8Array.of(GrantExtension.SECRET, 0, SECRET_BYTES, ...secret);
 }
 
 /** The answer that bytes hold (copied), or `undefined`. */
@@ -194,14 +207,21 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
   const name = reader.bytes(reader.u8());
   const leafCount = reader.u8();
   const leaves = reader.bytes(32 * leafCount).slice();
+  let secret: Uint8Array | undefined;
   while (!reader.failed && reader.remaining > 0) {
-    reader.u8();
-    reader.bytes(reader.u16());
+    const type = reader.u8();
+    const value = reader.bytes(reader.u16());
+    if (type === GrantExtension.SECRET && value.length === SECRET_BYTES) secret = value.slice();
   }
   if (reader.failed || leafCount > limits.grantLeavesMax) return undefined;
   // ignoreBOM: the default would drop one at the front, and change the name.
   return {
     granted: true,
-    grant: { ...head, name: new TextDecoder("utf-8", { ignoreBOM: true }).decode(name), leaves },
+    grant: {
+      ...head,
+      name: new TextDecoder("utf-8", { ignoreBOM: true }).decode(name),
+      leaves,
+      ...(secret && { secret }),
+    },
   };
 }

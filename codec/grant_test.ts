@@ -138,6 +138,19 @@ Deno.test("answer: unknown extensions are skipped, one that is cut off spoils th
   }
 });
 
+Deno.test("answer: a ticket's secret is read; one of another length is no secret", () => {
+  const secret = ramp(16, 50);
+  const answer = granted({ ...grant, secret });
+  const encoded = encodeAnswer(answer);
+  assertEquals(decodeAnswer(embedded(encoded)), answer);
+  assertEquals(encoded.length, encodeAnswer(granted(grant)).length + 3 + 16);
+  const short = concatBytes(encodeAnswer(granted(grant)), Uint8Array.of(GrantExtension.SECRET, 0, 2, 1, 2));
+  assertEquals(decodeAnswer(short), granted(grant));
+  for (const length of [0, 15, 17]) {
+    assertThrows(() => encodeAnswer(granted({ ...grant, secret: ramp(length) })), RangeError);
+  }
+});
+
 Deno.test("answer: a name keeps every character, also a byte order mark at its front", () => {
   for (const name of ["\ufeffx", "\ufeff", "\0", "a\u{1f680}b"]) {
     assertEquals(decodeAnswer(encodeAnswer(granted({ ...grant, name }))), granted({ ...grant, name }));
@@ -147,7 +160,7 @@ Deno.test("answer: a name keeps every character, also a byte order mark at its f
 Deno.test("answer: its limits, and one more", () => {
   const name = "n".repeat(limits.nameBytesMax);
   const leaves = ramp(32 * limits.grantLeavesMax);
-  const largest = granted({ ...grant, name, leaves });
+  const largest = granted({ ...grant, name, leaves, secret: ramp(16) });
   assertEquals(decodeAnswer(encodeAnswer(largest)), largest);
   // With exchange, Noise message, salt and tag it still fits one packet, also behind IK2.
   assertEquals(

@@ -24,6 +24,8 @@ export const HandshakeMessage = {
   IK2: 6,
   IK_PSK1: 7,
   IK_PSK2: 8,
+  PASS_PROOF: 9,
+  PASS_GRANT: 10,
 } as const;
 
 /** What a puller can offer; the exposer chooses one. 2 is reserved for the hybrid with ML-KEM-768. */

@@ -31,6 +31,7 @@ export * from "./layout.ts";
 export * from "./listing.ts";
 export * from "./manifest.ts";
 export * from "./packet.ts";
+export * from "./passphrase.ts";
 export * from "./pull_request.ts";
 export * from "./ticket.ts";
 export * from "./token.ts";

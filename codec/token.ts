@@ -23,7 +23,7 @@ export interface TokenBody {
   readonly ticketId: Uint8Array;
   /** Who may use it: the 18 bytes of `addressBytes`. */
   readonly address: Uint8Array;
-  /** What else the exposer wants to remember: 0 to 255. */
+  /** What else the exposer wants to remember, 0 to 255: which state of its policy has granted it. */
   readonly flags: number;
   /** The exposer's monotonic clock in whole seconds (u32) at which the token ends. */
   readonly expirySeconds: number;

@@ -54,6 +54,15 @@ export const limits = {
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,
+  /** A passphrase: characters at least, and bytes of UTF-8 at most. */
+  passphraseCharactersMin: 8,
+  passphraseBytesMax: 1024,
+  /** Wrong guesses at a passphrase: so many at once, then one in each interval; from one network, and from all together. */
+  guessesAtOnceMax: 5,
+  guessIntervalMs: 60_000,
+  guessesTotalAtOnceMax: 50,
+  guessTotalIntervalMs: 10_000,
+  guessNetworksMax: 1024,
   /** One refusal to an address in this time. */
   refusalIntervalMs: 100,
   /** Cookie keys rotate and die; RETRY cookies live for one or two epochs. */

@@ -36,6 +36,7 @@
  */
 export type { Random } from "../core/machine.ts";
 export { isUsableX25519Key } from "./_points.ts";
+export * from "./cpace.ts";
 export * from "./default_engine.ts";
 export * from "./engine.ts";
 export * from "./grant_seal.ts";
@@ -45,6 +46,7 @@ export * from "./leaf_pages.ts";
 export * from "./merkle.ts";
 export * from "./native_engine.ts";
 export * from "./noise.ts";
+export * from "./passphrase.ts";
 export * from "./portable_engine.ts";
 export * from "./sealed_box.ts";
 export * from "./tokens.ts";

@@ -126,6 +126,30 @@ Deno.test("one file for several audiences: each has an ID and a key of its own, 
     await denied({ ...bare, exposureId: Uint8Array.fromBase64(first[2], { alphabet: "base64url" }) });
   }));
 
+Deno.test("a function that changes its mind: a running pull ends, another one goes on", () =>
+  withNodes(async ({ bob, eve, bobKey }) => {
+    const content = new Uint8Array(3_000_000).map((_, i) => i >> 4);
+    let isBobAlone = false;
+    await using exposure = await expose(content, {
+      ...LOCAL,
+      access: ({ key }) => !isBobAlone || key === bobKey,
+    });
+    const pulls = [bob, eve].map((stateDir) => pull(exposure.ticket, { stateDir, limitRate: 1_000_000 }));
+    const results = pulls.map((one) => one.bytes());
+    const ended = assertRejects(() => results[1], RgtpError);
+    while (pulls.some(({ progress }) => progress.done < 200_000)) await pause(20);
+    // Nobody is asked about before it is time.
+    isBobAlone = true;
+    const before = pulls[1].progress.done;
+    while (pulls[1].progress.done === before) await pause(20);
+    exposure.recheck();
+    const at = performance.now();
+    assertEquals((await ended).condition, "ACCESS_DENIED");
+    assertLess(performance.now() - at, 10_000);
+    assertLess(pulls[1].progress.done, content.length);
+    assertEquals(await results[0], content);
+  }));
+
 Deno.test("denied and absent: answers of one length that say the same, in about the same time", async () => {
   const identity = createIdentity(engine, systemRandom(32));
   const sealed = await sealSource(bytesSource(CONTENT), {
@@ -186,6 +210,10 @@ Deno.test("denied and absent: answers of one length that say the same, in about 
     assertLess(Math.max(a, b) / Math.min(a, b), 1.6, `denied ${a} ms, absent ${b} ms`);
   }
 });
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];

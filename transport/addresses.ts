@@ -5,8 +5,58 @@ import type { Address } from "../codec/address.ts";
 import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 
-/** The addresses of a list with names looked up, in order, without doubles, at most 8. @throws {RgtpError} NOT_FOUND when none is left */
-export async function resolveAddresses(addresses: readonly Address[]): Promise<Address[]> {
+/** How long names may take. */
+export interface ResolveOptions {
+  /** Gives up after this long; absent: as long as the system tries. */
+  readonly timeoutMs?: number;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
+  /** Told once when it takes long, and why. */
+  readonly onSlow?: (reason: string) => void;
+}
+
+/** A name server of the neighbourhood answers in a hundredth of this. */
+const SLOW_MS = 3000;
+
+/**
+ * The addresses of a list with names looked up, in order, without doubles, at most 8.
+ *
+ * @throws {RgtpError} NOT_FOUND when none is left; TIMEOUT when no name server answers
+ * @throws the signal's reason
+ */
+export async function resolveAddresses(
+  addresses: readonly Address[],
+  options: ResolveOptions = {},
+): Promise<Address[]> {
+  const names = addresses.filter(({ host }) => !isIpAddress(host)).map(({ host }) => host).join(", ");
+  return names === "" ? await lookUp(addresses) : await awaitNames(names, lookUp(addresses), options);
+}
+
+/** What a look-up brings, if it comes in time: the system's own cannot be stopped, and is left behind. See {@linkcode resolveAddresses}. */
+export async function awaitNames<Found>(
+  names: string,
+  found: Promise<Found>,
+  { timeoutMs, signal, onSlow }: ResolveOptions,
+): Promise<Found> {
+  const what = `no name server says what ${names} stands for`;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal?.reason);
+  const late = () => reject(new RgtpError("TIMEOUT", `${what}: check the network, or use an IP address`));
+  const timers = [setTimeout(() => onSlow?.(`${what} yet`), SLOW_MS)];
+  if (timeoutMs !== undefined) timers.push(setTimeout(late, timeoutMs));
+  signal?.addEventListener("abort", stop);
+  // Nobody may be waiting any more when it ends.
+  found.catch(() => {});
+  try {
+    signal?.throwIfAborted();
+    return await Promise.race([found, promise]);
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+async function lookUp(addresses: readonly Address[]): Promise<Address[]> {
   const found = new Map<string, Address>();
   const failures: unknown[] = [];
   for (const { host, port } of addresses) {

@@ -1,8 +1,9 @@
 /*
  * Folders through the API: over loopback, in one process.
  */
+import { DatabaseSync } from "node:sqlite";
 import { RgtpError } from "../core/errors.ts";
-import { assertEquals, assertLess, assertRejects } from "../tests/_assert.ts";
+import { assertEquals, assertGreater, assertLess, assertRejects } from "../tests/_assert.ts";
 import { expose } from "./expose.ts";
 import { describeTree, makeTree, noise } from "./exposure/_trees.ts";
 import { EntryKind, pull } from "./mod.ts";
@@ -98,4 +99,53 @@ Deno.test("collection: a pull that is cancelled is gone on with", () =>
     const rest = await pull(exposure.ticket).saveTo(`${root}/out`);
     assertLess(rest.wireBytes, 7_800_000);
     assertEquals(describeTree(`${root}/out`), describeTree(`${root}/source`));
+  }));
+
+Deno.test("collection: a large folder exposed again is not read before it is pulled, and arrives the same", () =>
+  inFolder(async (root) => {
+    makeTree(`${root}/source`, { "a/one": noise(12_000_000, 1), "b": noise(9_000_000, 2), ...tree });
+    const options = { ...here, stateDir: `${root}/state`, memoryBytesMax: 16 * 1_048_576 };
+    let id = "";
+    {
+      await using exposure = await expose(`${root}/source`, options);
+      id = exposure.id;
+      // Just written, it is not believed.
+      assertGreater(exposure.stats().store.seals, exposure.chunks - 1);
+    }
+    const database = new DatabaseSync(`${root}/state/catalog.sqlite`);
+    database.exec("UPDATE exposures SET sealed_at_ms = sealed_at_ms + 100000");
+    database.close();
+    await using again = await expose(`${root}/source`, options);
+    assertEquals([again.id, again.stats().store.seals], [id, 0]);
+    await pull(again.ticket).saveTo(`${root}/out`);
+    assertEquals(describeTree(`${root}/out`), describeTree(`${root}/source`));
+    assertGreater(again.stats().store.seals, again.chunks - 1);
+  }));
+
+Deno.test("collection: one file of many moves its own chunks and those of the index, byte for byte", () =>
+  inFolder(async (root) => {
+    const many = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`f${i}`, noise(10_000, i)]));
+    makeTree(`${root}/source`, { ...many, "z.bin": noise(2_000_000, 7) });
+    await using exposure = await expose(`${root}/source`, { ...here, chunkSize: 65_536 });
+    const indexBytes = exposure.bytes - Math.ceil(300 * 10_000 / 65_536) * 65_536 - 2_000_000;
+    const wire = (bytes: number, chunks: number) => {
+      // Each chunk is 16 bytes longer sealed, and goes out as symbols of 1428 bytes with 24 in front of each.
+      const symbols = Math.ceil((Math.min(65_536, bytes) + 16) / 1428);
+      return bytes + chunks * 16 + (Math.ceil(bytes / 65_536 * symbols) + 1) * 24;
+    };
+    // The large one begins with a chunk: it has its chunks to itself. The small one shares one, or two.
+    const cases = [["z.bin", 2_000_000, 31], ["f7", 2 * 65_536, 2]] as const;
+    for (const [file, bytes, chunks] of cases) {
+      const { wireBytes, files } = await pull(exposure.ticket).saveTo(`${root}/${file}-out`, {
+        files: [file],
+      });
+      assertEquals(files, 1);
+      assertEquals(
+        Deno.readFileSync(`${root}/${file}-out/${file}`),
+        Deno.readFileSync(`${root}/source/${file}`),
+      );
+      // One leaf page, and what a busy machine may lose and ask for again.
+      const most = wire(indexBytes, Math.ceil(indexBytes / 65_536)) + wire(bytes, chunks) + 4000;
+      assertLess(wireBytes, 1.05 * most, `${file}: ${wireBytes} of ${most}`);
+    }
   }));

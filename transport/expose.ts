@@ -10,12 +10,15 @@ import { defaultEngine } from "../crypto/default_engine.ts";
 import type { AeadName, Engine } from "../crypto/engine.ts";
 import { exposerSecret } from "../crypto/identity.ts";
 import { SALT_BYTES } from "../crypto/key_schedule.ts";
+import { stretchPassphrase } from "../crypto/passphrase.ts";
 import { reachableHosts } from "./addresses.ts";
 import { ExposerShell } from "./exposer_shell.ts";
 import type { ExposerEvent } from "./exposer_shell.ts";
 import { LIST_CHUNK_BYTES, listingSource } from "./exposure/listing.ts";
 import { accessPolicy } from "./exposure/access.ts";
 import type { AccessOptions, AccessPolicy } from "./exposure/access.ts";
+import { passphraseDoor } from "./exposure/passphrase_door.ts";
+import type { PassphraseDoor } from "./exposure/passphrase_door.ts";
 import { DEFAULT_PROFILE, profiles } from "./exposure/profiles.ts";
 import type { ProfileName } from "./exposure/profiles.ts";
 import { sealSource } from "./exposure/seal.ts";
@@ -35,7 +38,7 @@ import type { LinkKind } from "./link/open_link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import type { PullerStatus } from "./protocol/exposer.ts";
 
-/** How something is exposed, and (`open`, `allow`, `access`) to whom. */
+/** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
 export interface ExposeOptions extends AccessOptions {
   /** The address to listen on; all of this machine's when absent. */
   readonly host?: string;
@@ -119,8 +122,8 @@ export interface Exposure extends AsyncDisposable {
   readonly ticket: string;
   /** The exposure's ID, base64url. */
   readonly id: string;
-  /** Whom it lets pull: holders of tickets with a secret, all, nodes of a list, or those that a function lets. */
-  readonly access: "tickets" | "open" | "allow" | "callback";
+  /** Whom it lets pull: holders of tickets with a secret, all, nodes of a list, those that a function lets, or that know a passphrase. */
+  readonly access: AccessPolicy["kind"];
   /** Plaintext bytes. */
   readonly bytes: number;
   /** Chunks. */
@@ -141,6 +144,11 @@ export interface Exposure extends AsyncDisposable {
   newTicket(options?: { label?: string; expiresMs?: number }): string;
   /** Ends a ticket and the pulls under it; false when it is not one of this exposure's. What was pulled cannot be taken back. */
   revokeTicket(ticket: string): boolean;
+  /**
+   * Has the policy decide anew about all who pull: each shakes hands again, and whoever is not let in any more ends with ACCESS_DENIED. For
+   * an `access` function that has changed its mind; without this it is asked again within ten minutes.
+   */
+  recheck(): void;
   /** Tells those who are pulling, and closes. Twice is fine. */
   close(): Promise<void>;
 }
@@ -156,7 +164,7 @@ const PORTS_TRIED = 100;
  * or several files and folders, as a collection. A stream is read to its end into a file that nobody else sees, then sealed.
  *
  * @param source path of a file or folder, several of them, bytes (not copied while they are sealed), or a stream of bytes
- * @throws {RgtpError} INVALID_ARG for a key that is none; NOT_FOUND, IO, NOT_SUPPORTED (what cannot be carried, see docs/decisions/0009), SOURCE_CHANGED, ADDRESS_IN_USE, SOCKET, NOMEM,
+ * @throws {RgtpError} INVALID_ARG for a key that is none, or a passphrase that is too short; NOT_FOUND, IO, NOT_SUPPORTED (what cannot be carried, see docs/decisions/0009), SOURCE_CHANGED, ADDRESS_IN_USE, SOCKET, NOMEM,
  * NO_SPACE, CANCELLED
  * @throws {RangeError} when an option is out of its range
  *
@@ -207,7 +215,8 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
     const book = new TicketBook(engine, systemRandom, Date.now, state.shelf(sealed.id));
     // What only tickets open is on no list.
     const listing = policy.kind === "tickets" ? undefined : await sealList(engine, state, sealed, name);
-    return serve({ options, policy, name, engine, state, sealed, listing, sealSeconds, book, link });
+    const doorTo = doors(engine, state, options.passphrase);
+    return serve({ options, policy, name, engine, state, sealed, listing, sealSeconds, book, doorTo, link });
   } catch (error) {
     sealed?.store.close();
     state?.close();
@@ -234,7 +243,16 @@ interface Parts {
   readonly listing: SealedExposure | undefined;
   readonly sealSeconds: number;
   readonly book: TicketBook;
+  /** How those who know the passphrase come to an exposure; absent: there is none. */
+  readonly doorTo: ((exposureId: Uint8Array) => PassphraseDoor) | undefined;
   readonly link: Link;
+}
+
+/** The slow hash runs here, once. */
+function doors(engine: Engine, { identity }: ExposerState, passphrase: string | undefined): Parts["doorTo"] {
+  if (passphrase === undefined) return undefined;
+  const stretched = stretchPassphrase(passphrase, identity.staticKey);
+  return (exposureId) => passphraseDoor(engine, systemRandom, identity, exposureId, stretched);
 }
 
 /** The list of what is here without a ticket, for those who may pull it; as long as this process lives. */
@@ -259,8 +277,29 @@ function sealList(
   });
 }
 
-function exposedOf(sealed: SealedExposure, name: string, policy: AccessPolicy, book: TicketBook): Exposed {
+/** Which state of the policy is in force; it has room for 256, and a token of the state that long ago has ended long since. */
+class PolicyEpoch {
+  #number = 0;
+
+  get now(): number {
+    return this.#number;
+  }
+
+  next(): void {
+    this.#number = (this.#number + 1) % 256;
+  }
+}
+
+function exposedOf(
+  sealed: SealedExposure,
+  name: string,
+  { policy, doorTo, ...parts }: Pick<Parts, "policy" | "book" | "doorTo">,
+  epoch: PolicyEpoch,
+): Exposed {
+  const door = doorTo?.(sealed.id);
+  const book = door?.book ?? parts.book;
   return {
+    ...(door && { passphrase: door.passphrase }),
     id: sealed.id,
     manifestBytes: sealed.manifest,
     manifest: decodeManifest(sealed.manifest),
@@ -268,14 +307,17 @@ function exposedOf(sealed: SealedExposure, name: string, policy: AccessPolicy, b
     leaves: sealed.leaves,
     name,
     access: (ticketId, pullerKey) => policy.decide(book, ticketId, pullerKey),
+    isAccessPure: policy.kind !== "callback",
     stillGood: (ticketId) => policy.stillGood(book, ticketId),
+    epoch: () => epoch.now,
     coldBytes: (piece, symbolSize) => sealed.store.coldBytes(piece, symbolSize),
   };
 }
 
 function serve(parts: Parts): Exposure {
   const { options, policy, name, engine, state, sealed, listing, sealSeconds, book, link } = parts;
-  const exposed = exposedOf(sealed, name, policy, book);
+  const epoch = new PolicyEpoch();
+  const exposed = exposedOf(sealed, name, parts, epoch);
   const { manifest } = exposed;
   let completed = 0;
   const handleEvent = (event: ExposerEvent) => {
@@ -297,7 +339,7 @@ function serve(parts: Parts): Exposure {
     ...(pullRateMax !== undefined && { pullRateMax }),
   }, handleEvent);
   shell.add(exposed, sealed.store);
-  if (listing) shell.add({ ...exposedOf(listing, "", policy, book), isList: true }, listing.store);
+  if (listing) shell.add({ ...exposedOf(listing, "", parts, epoch), isList: true }, listing.store);
   const hosts = options.advertise ?? reachableHosts(link.local.host);
   const addresses = hosts.map((host) => ({ host, port: link.local.port }));
   state.noteServed(sealed.id, { name, addresses: addresses.map(formatAddress), sinceMs: Date.now() });
@@ -355,6 +397,7 @@ function serve(parts: Parts): Exposure {
       if (id) shell.revoke(id);
       return id !== undefined;
     },
+    recheck: () => epoch.next(),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,29 +1,22 @@
 import { formatAddress, parseAddress } from "../codec/address.ts";
-import type { Address } from "../codec/address.ts";
 import { AskKind } from "../codec/grant.ts";
-import type { ListAsk, NameAsk } from "../codec/grant.ts";
+import type { Ask, Grant } from "../codec/grant.ts";
 import { decodeManifest } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
 import type { Ticket } from "../codec/ticket.ts";
 import { equalBytes, utf8 } from "../core/bytes.ts";
 import { RgtpError } from "../core/errors.ts";
-import type { ErrorName } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import type { Engine } from "../crypto/engine.ts";
-import { createIdentity, fingerprint } from "../crypto/identity.ts";
+import { fingerprint } from "../crypto/identity.ts";
 import { exposureId, keyCheck } from "../crypto/key_schedule.ts";
-import { bindHostFor, resolveAddresses } from "./addresses.ts";
-import { Drive } from "./drive.ts";
+import { ask } from "./ask.ts";
 import { formatStaticKey, parseStaticKey } from "./exposure/access.ts";
-import { loadIdentitySeed } from "./exposure/identity_file.ts";
 import { checkListSize, readListing } from "./exposure/listing.ts";
 import type { ListedExposure } from "./exposure/listing.ts";
 import { KnownExposers } from "./exposure/known_exposers.ts";
-import { openLink } from "./link/open_link.ts";
-import { FinderMachine } from "./protocol/finder.ts";
-import type { FinderFailure, FinderOptions, FinderOutput } from "./protocol/finder.ts";
+import { findFailure } from "./find_failures.ts";
 import { pull } from "./pull.ts";
 import type { PullOptions } from "./pull.ts";
 
@@ -38,20 +31,30 @@ export interface NewExposer {
 }
 
 /** How something is found by its name. */
-export interface FindOptions extends Pick<PullOptions, "timeoutMs" | "link" | "signal" | "stateDir"> {
-  /** The exposer's key, base64url, as its owner's `rgtp id` shows it: nobody else is believed, and nothing is looked up or kept. */
+export interface FindOptions
+  extends Pick<PullOptions, "timeoutMs" | "link" | "signal" | "stateDir" | "onStall"> {
+  /**
+   * The exposer's key, base64url, as its owner's `rgtp id` shows it: nobody else is believed, whatever is known. When the exposer has proved
+   * it, it is kept in `knownDir` if nothing is known of that address.
+   */
   readonly key?: string;
   /** The folder in which `known_exposers` says whom this user has met; made if need be. Absent: nobody is known. */
   readonly knownDir?: string;
-  /** Asked about an exposer that is not known: whether it is to be believed, and kept in `knownDir`. Absent: nobody new is. */
+  /**
+   * Asked about an exposer that is not known: whether it is to be believed, and kept in `knownDir`. Absent: nobody new is, but an exposer
+   * that has shown that it knows `passphrase`.
+   */
   readonly onNewExposer?: (exposer: NewExposer) => boolean;
+  /** Finds what this passphrase opens, and nothing else: the ticket then holds a secret. */
+  readonly passphrase?: string;
 }
 
-const TIMEOUT_MS = 10_000;
+/** How a ticket gets its secret. */
+export type UnlockOptions = Pick<FindOptions, "timeoutMs" | "link" | "signal" | "onStall">;
 
 /**
  * The ticket, without a secret, to what an exposer calls so: a name, or an exposure's label (the first 16 bytes of its ID, in base64url
- * or hexadecimal). Only what is exposed to all, or to this node, is found so. What is believed is the exposer's key: it is given,
+ * or hexadecimal). Only what is exposed to all, to this node, or to those who know `passphrase`, is found so. What is believed is the exposer's key: it is given,
  * known from an earlier time, or new and accepted; one that has changed is refused.
  *
  * @throws {RgtpError} INVALID_ARG for what is no address, name or key; ACCESS_DENIED; AUTH_FAIL when the exposer has another key, or is
@@ -81,7 +84,50 @@ export async function find(where: string, name: string, options: FindOptions = {
 }
 
 /**
- * What an exposer exposes to all, or to this node: what can be pulled by its name. Whom to believe is as with {@linkcode find}.
+ * A ticket without a secret, and the secret that its passphrase leads to. It is as good as one that was given as a ticket: the passphrase
+ * is not needed again as long as the exposer has the same one.
+ *
+ * @throws {RgtpError} ACCESS_DENIED when the passphrase is wrong, no passphrase opens it, or there were too many wrong ones; INVALID_ARG
+ * for what is no passphrase; AUTH_FAIL, TIMEOUT, VERSION, SOURCE_CHANGED, SOCKET, CANCELLED
+ *
+ * @example
+ * ```ts
+ * import { expose, pull, unlock } from "@red-giant/rgtp";
+ *
+ * const passphrase = "four quiet words here";
+ * await using exposure = await expose(new TextEncoder().encode("hello"), { host: "127.0.0.1", port: 0, passphrase });
+ * const bytes = await pull(await unlock(exposure.ticket, passphrase)).bytes();
+ * if (new TextDecoder().decode(bytes) !== "hello") throw new Error("unexpected");
+ * ```
+ */
+export async function unlock(
+  ticket: string | Ticket,
+  passphrase: string,
+  options: UnlockOptions = {},
+): Promise<Ticket> {
+  // Nothing is pulled yet, but a ticket that is none is refused.
+  const locked = pull(ticket).ticket;
+  const { addresses, exposureId: id, exposerKey } = locked;
+  const engine = defaultEngine();
+  const wanted = { kind: AskKind.ID, exposureId: id, ticketId: new Uint8Array(8) };
+  const output = await ask(engine, addresses, wanted, exposerKey, { ...options, passphrase });
+  const place = addresses.map(formatAddress).join(", ");
+  if (output.kind !== "found") {
+    throw findFailure(output.why, { place, wanted, passphrase, silence: output.silence });
+  }
+  const { grant } = output;
+  readManifest(engine, grant, place);
+  if (!grant.secret || !equalBytes(exposureId(engine, grant.manifest), id)) {
+    throw new RgtpError(
+      "AUTH_FAIL",
+      `the exposer at ${place} granted something else than the ticket names: it is broken`,
+    );
+  }
+  return { ...locked, secret: grant.secret };
+}
+
+/**
+ * What an exposer exposes to all, to this node, or to those who know `passphrase`: what can be pulled by its name. Whom to believe is as with {@linkcode find}.
  *
  * @throws {RgtpError} ACCESS_DENIED when there is nothing of that kind; NOT_SUPPORTED for a list that cannot be used; and what `find` and
  * a pull throw
@@ -89,19 +135,20 @@ export async function find(where: string, name: string, options: FindOptions = {
 export async function listExposures(where: string, options: FindOptions = {}): Promise<ListedExposure[]> {
   const { ticket, manifest } = await locate(where, { kind: AskKind.LIST }, options);
   checkListSize(manifest);
-  const { timeoutMs, link, signal, stateDir } = options;
+  const { timeoutMs, link, signal, stateDir, onStall } = options;
   const bytes = await pull(ticket, {
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(link !== undefined && { link }),
     ...(signal !== undefined && { signal }),
     ...(stateDir !== undefined && { stateDir }),
+    ...(onStall && { onStall }),
   }).bytes();
   return readListing(bytes, manifest);
 }
 
 async function locate(
   where: string,
-  wanted: NameAsk | ListAsk,
+  wanted: Ask,
   options: FindOptions,
 ): Promise<{ ticket: Ticket; manifest: Manifest }> {
   const address = parseAddress(where);
@@ -110,7 +157,8 @@ async function locate(
   const known = options.knownDir === undefined ? undefined : new KnownExposers(options.knownDir);
   const given = options.key === undefined ? undefined : parseStaticKey(options.key);
   const pinned = given ?? known?.find(place);
-  if (!pinned && !options.onNewExposer) {
+  const { passphrase } = options;
+  if (!pinned && !options.onNewExposer && passphrase === undefined) {
     throw new RgtpError(
       "AUTH_FAIL",
       `the exposer at ${place} is not known here, and nobody is asked whether to believe it: give its key (its owner's 'rgtp id' shows ` +
@@ -119,71 +167,43 @@ async function locate(
     );
   }
   const engine = defaultEngine();
-  const output = await ask(engine, address, wanted, pinned, options);
-  if (output.kind !== "found") throw failure(output.why, place, wanted, given ? undefined : known?.path);
-  const { grant, exposerKey } = output;
-  const manifest = decodeManifest(grant.manifest);
-  if (!equalBytes(keyCheck(engine, grant.exposureKey), manifest.keyCheck)) {
-    throw new RgtpError(
-      "AUTH_FAIL",
-      `the exposer at ${place} granted another key than its manifest names: it is broken`,
-    );
+  const output = await ask(engine, [address], wanted, pinned, options);
+  if (output.kind !== "found") {
+    const knownPath = given ? undefined : known?.path;
+    throw findFailure(output.why, { place, wanted, knownPath, passphrase, silence: output.silence });
   }
+  const { grant, exposerKey } = output;
+  const manifest = readManifest(engine, grant, place);
   if (!pinned) accept(place, exposerKey, known, options);
+  else if (given) pin(place, given, known);
+  const { name, secret } = grant;
   const id = exposureId(engine, grant.manifest);
-  return { ticket: { addresses: [address], exposureId: id, exposerKey, name: grant.name }, manifest };
+  return {
+    ticket: { addresses: [address], exposureId: id, exposerKey, ...(secret && { secret }), name },
+    manifest,
+  };
 }
 
-type Ended = Exclude<FinderOutput, { kind: "send" }>;
-
-async function ask(
-  engine: Engine,
-  address: Address,
-  wanted: NameAsk | ListAsk,
-  exposerKey: Uint8Array | undefined,
-  { timeoutMs = TIMEOUT_MS, stateDir, link: kind, signal }: FindOptions,
-): Promise<Ended> {
-  throwIfAborted(signal);
-  const addresses = await resolveAddresses([address]);
-  const options: FinderOptions = {
-    engine,
-    random: systemRandom,
-    staticPrivate: stateDir === undefined
-      ? systemRandom(32)
-      : createIdentity(engine, loadIdentitySeed(stateDir, systemRandom).seed).staticPrivate,
-    ...(exposerKey && { exposerKey }),
-    ask: wanted,
-    addresses,
-    timeoutMs,
-  };
-  const link = await openLink({ host: bindHostFor(addresses), port: 0, ...(kind && { kind }) });
-  const { promise, resolve, reject } = Promise.withResolvers<Ended>();
-  const machine = new FinderMachine(performance.now(), options);
-  const drive = new Drive<FinderOutput>(link, machine, (output) => {
-    if (output.kind !== "send") return resolve(output);
-    link.send({ peer: output.to, bytes: output.bytes, segmentSize: output.bytes.length }).catch(reject);
-  });
-  const stop = () => reject(cancelled(signal));
-  signal?.addEventListener("abort", stop);
-  try {
-    throwIfAborted(signal);
-    drive.run().catch(reject);
-    return await promise;
-  } finally {
-    signal?.removeEventListener("abort", stop);
-    drive.close();
-    link.close();
-  }
+/** @throws {RgtpError} AUTH_FAIL when the manifest is not that of the granted key, INVALID_ARG or NOT_SUPPORTED when it is none */
+function readManifest(engine: Engine, grant: Grant, place: string): Manifest {
+  const manifest = decodeManifest(grant.manifest);
+  if (equalBytes(keyCheck(engine, grant.exposureKey), manifest.keyCheck)) return manifest;
+  throw new RgtpError(
+    "AUTH_FAIL",
+    `the exposer at ${place} granted another key than its manifest names: it is broken`,
+  );
 }
 
 function accept(
   address: string,
   exposerKey: Uint8Array,
   known: KnownExposers | undefined,
-  { onNewExposer }: FindOptions,
+  { onNewExposer, passphrase }: FindOptions,
 ): void {
   const exposer = { address, key: formatStaticKey(exposerKey), fingerprint: fingerprint(exposerKey) };
-  if (onNewExposer?.(exposer) !== true) {
+  // Nobody but who knows the passphrase can have answered so.
+  const isAccepted = onNewExposer ? onNewExposer(exposer) : passphrase !== undefined;
+  if (isAccepted !== true) {
     throw new RgtpError("AUTH_FAIL", `the exposer at ${address} was not accepted: nothing was pulled`, {
       data: { ...exposer },
     });
@@ -191,54 +211,11 @@ function accept(
   known?.add(address, exposerKey);
 }
 
-/** `knownPath` is where the key came from that was not proved, if it was not given. */
-function failure(
-  why: FinderFailure,
-  address: string,
-  wanted: NameAsk | ListAsk,
-  knownPath: string | undefined,
-): RgtpError {
-  const what = "name" in wanted ? `called '${wanted.name}'` : "to list";
-  const kinds: Readonly<Record<FinderFailure, readonly [ErrorName, string]>> = {
-    silence: [
-      "TIMEOUT",
-      `no answer from ${address}: nothing is exposed there, or UDP is blocked on the way (firewall, NAT); check the address and that ` +
-      "the exposer runs",
-    ],
-    "wrong key": ["AUTH_FAIL", wrongKey(address, knownPath)],
-    denied: [
-      "ACCESS_DENIED",
-      `the exposer at ${address} has nothing ${what} for this node, whose key 'rgtp id' shows; what needs a ticket is not ` +
-      "found by name",
-    ],
-    "source changed": [
-      "SOURCE_CHANGED",
-      `what is ${what} at ${address} has changed since it was exposed: it must be exposed again`,
-    ],
-    version: [
-      "VERSION",
-      `${address} speaks another version of the protocol; use the same release on both sides`,
-    ],
-  };
-  return new RgtpError(...kinds[why], { data: { address } });
-}
-
-function wrongKey(address: string, knownPath: string | undefined): string {
-  if (knownPath === undefined) {
-    return `the exposer at ${address} does not hold the key that was given: another one runs there, or someone pretends to be it; ` +
-      "compare the key with its owner's 'rgtp id'";
+/** A key that was given and proved is known from then on. What is known otherwise is left as it is: no flag changes it. */
+function pin(address: string, exposerKey: Uint8Array, known: KnownExposers | undefined): void {
+  try {
+    if (known && !known.find(address)) known.add(address, exposerKey);
+  } catch {
+    // A file that is damaged or cannot be written matters when it is needed: here the key is at hand.
   }
-  return `THE EXPOSER AT ${address} HAS CHANGED: it does not hold the key by which it is known here. Someone may pretend to be it, or its ` +
-    `identity was made anew. Ask its owner for the key ('rgtp id'); only if it is right, take the line of ${address} out of ` +
-    `'${knownPath}', and give --key the first time`;
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw cancelled(signal);
-}
-
-function cancelled(signal: AbortSignal | undefined): RgtpError {
-  return signal?.reason instanceof RgtpError
-    ? signal.reason
-    : new RgtpError("CANCELLED", "the search was cancelled: nothing was pulled", { cause: signal?.reason });
 }

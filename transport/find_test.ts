@@ -80,6 +80,25 @@ Deno.test("find: the first contact is told and kept; a changed key is refused af
     assertEquals(await Deno.readTextFile(`${folder}/known_exposers`), `${where} ${key}\n`);
   }));
 
+Deno.test("find: a key that is given and proved is known from then on; what is known otherwise stays as it is", () =>
+  inFolder(async (folder) => {
+    await using exposure = await expose(CONTENT, { ...LOCAL, open: true });
+    const where = formatAddress(exposure.address);
+    const key = formatStaticKey(parseTicket(exposure.ticket).exposerKey);
+    const other = formatStaticKey(createIdentity(engine, systemRandom(32)).staticKey);
+    const known = { knownDir: folder, timeoutMs: 5000 };
+    await refused("AUTH_FAIL", () => find(where, "Grüße", { ...known, key: other }));
+    await assertRejects(() => Deno.stat(`${folder}/known_exposers`), Deno.errors.NotFound);
+    for (let times = 0; times < 2; times++) await find(where, "Grüße", { ...known, key });
+    assertEquals(await Deno.readTextFile(`${folder}/known_exposers`), `${where} ${key}\n`);
+    await find(where, "Grüße", known);
+    for (const text of [`${where} ${other}\n`, "damaged\n"]) {
+      await Deno.writeTextFile(`${folder}/known_exposers`, text);
+      await find(where, "Grüße", { ...known, key });
+      assertEquals(await Deno.readTextFile(`${folder}/known_exposers`), text);
+    }
+  }));
+
 Deno.test("find: what needs a ticket, what is for others and what is not there is the same; a node that is allowed finds it", () =>
   inFolder(async (folder) => {
     const bob = `${folder}/bob`;

@@ -22,6 +22,7 @@ export * from "./pull.ts";
 export type { PulledRange } from "./pull_slices.ts";
 export type { AccessOptions, AccessRequest } from "./exposure/access.ts";
 export type { ByteRun } from "./exposure/comparison.ts";
+export type { EntryDifference, FolderComparison } from "./exposure/folder_comparison.ts";
 export type { StoreCounters } from "./exposure/store.ts";
 export type { ExposeSource } from "./exposure/open_source.ts";
 export { EntryKind, FileMode } from "../codec/collection_index.ts";

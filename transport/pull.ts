@@ -1,14 +1,9 @@
 import { parseTicket } from "../codec/ticket.ts";
 import type { Ticket } from "../codec/ticket.ts";
-import { ManifestKind } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
-import { Comparison } from "./exposure/comparison.ts";
-import type { ByteRun } from "./exposure/comparison.ts";
 import type { CollectionEntry } from "../codec/collection_index.ts";
-import { IndexIntake } from "./exposure/index_intake.ts";
 import { loadIdentitySeed } from "./exposure/identity_file.ts";
 import { chunkOffset } from "./exposure/pieces.ts";
-import { openFileSource } from "./exposure/source.ts";
 import { RgtpError } from "../core/errors.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
@@ -16,6 +11,7 @@ import { createIdentity } from "../crypto/identity.ts";
 import { ticketId, ticketPsk } from "../crypto/key_schedule.ts";
 import { isUsableX25519Key } from "../crypto/mod.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
+import { networkWords } from "./network_words.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import type { Link } from "./link/link.ts";
 import { openLink } from "./link/open_link.ts";
@@ -30,6 +26,8 @@ import type { PullerOptions, PullerTimes } from "./protocol/puller.ts";
 import { PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
 import { SliceQueue } from "./slice_queue.ts";
+import { indexSink, verifyPath } from "./verify.ts";
+import type { VerifyResult, VerifyRun } from "./verify.ts";
 
 /** How something is pulled. */
 export interface PullOptions {
@@ -52,6 +50,7 @@ export interface PullOptions {
   readonly onEvent?: (event: PullEvent) => void;
 }
 
+export type { FileVerifyResult, FolderVerifyResult, VerifyResult } from "./verify.ts";
 export type { PullEvent, PullProgress, PullSource, PullState, PullStats } from "./pull_stats.ts";
 
 /** A verified chunk. */
@@ -84,24 +83,6 @@ export interface PullResult {
   readonly alreadyComplete: boolean;
   /** Of a collection: how many files were wanted. */
   readonly files?: number;
-}
-
-/** How a local file compares with an exposure. */
-export interface VerifyResult {
-  /** Whether it is the same, byte for byte. */
-  readonly same: boolean;
-  /** Plaintext bytes of the exposure. */
-  readonly bytes: number;
-  /** Bytes of the file. */
-  readonly fileBytes: number;
-  /** Chunks of the exposure that the file does not hold at their places. */
-  readonly chunksDifferent: number;
-  /** Where these are, in bytes, in order; chunks side by side are one run. */
-  readonly differences: readonly ByteRun[];
-  /** Bytes of leaf pages received, headers included: all that moved. */
-  readonly wireBytes: number;
-  /** The exposure's ID, base64url. */
-  readonly id: string;
 }
 
 /** How {@linkcode Pull.saveTo} saves. */
@@ -292,65 +273,30 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
    */
   async list(): Promise<readonly CollectionEntry[]> {
     let entries: readonly CollectionEntry[] = [];
-    await this.#run((manifest) => {
-      const index = new IndexIntake(manifest);
-      return {
-        wanted: [{ first: 0, end: index.endChunk }],
-        write: (chunk, bytes) => index.write(chunk, bytes),
-        wantMore: () => {
-          entries = index.index().entries;
-          return Promise.resolve([]);
-        },
-      };
-    });
+    await this.#run((manifest) => indexSink(manifest, (index) => entries = index));
     return entries;
   }
 
   /**
-   * Compares the file `path` with the exposure. Only hashes move, and nothing is written.
+   * Compares the file `path` with the exposure: only hashes move, and nothing is written. Or the folder `path` with a collection: only its
+   * index moves, and what is in the folder is compared by its SHA-256.
    *
-   * @throws {RgtpError} NOT_FOUND, NOT_SUPPORTED, IO for the file; SOURCE_CHANGED when it was changed meanwhile; ACCESS_DENIED, AUTH_FAIL,
-   * TIMEOUT, WITHDRAWN, SOURCE_CHANGED, MERKLE_FAIL; CANCELLED
+   * @throws {RgtpError} NOT_FOUND, NOT_SUPPORTED, IO for what is at `path`; SOURCE_CHANGED when it was changed meanwhile; ACCESS_DENIED,
+   * AUTH_FAIL, TIMEOUT, WITHDRAWN, SOURCE_CHANGED, MERKLE_FAIL; CANCELLED
    */
-  async verify(path: string, options: Pick<SaveOptions, "onProgress"> = {}): Promise<VerifyResult> {
-    const { onProgress } = options;
-    const source = openFileSource(path);
-    let comparison: Comparison | undefined;
-    let bytes = 0;
-    const ticker = setInterval(() => onProgress?.(this.progress), PROGRESS_MS);
-    try {
-      const { progress } = await this.#run((manifest) => {
-        if (manifest.kind !== ManifestKind.BLOB) {
-          throw new RgtpError(
-            "NOT_SUPPORTED",
-            "a collection of files is not compared with one file: pull it into its folder, which moves only what differs",
-          );
-        }
-        bytes = manifest.totalSize;
-        return comparison = new Comparison(manifest, source);
-      });
-      onProgress?.(progress);
-      if (!source.unchanged()) {
-        throw new RgtpError(
-          "SOURCE_CHANGED",
-          `'${path}' changed while it was compared; verify it again when nothing writes to it any more`,
-          { data: { path } },
-        );
-      }
-      const { chunksDifferent } = comparison!;
-      return {
-        same: chunksDifferent === 0 && source.size === bytes,
-        bytes,
-        fileBytes: source.size,
-        chunksDifferent,
-        differences: comparison!.differences(),
-        wireBytes: progress.wireBytes,
-        id: this.ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true }),
-      };
-    } finally {
-      clearInterval(ticker);
-      source.close();
-    }
+  verify(
+    path: string,
+    options: Pick<SaveOptions, "onProgress" | "onHash"> = {},
+  ): Promise<VerifyResult> {
+    const run: VerifyRun = {
+      start: (open) => this.#run(open).then(({ progress }) => progress),
+      progress: () => this.progress,
+      signal: this.#signal,
+      id: this.ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true }),
+    };
+    return verifyPath(path, run, options).catch((error) => {
+      throw this.#signal.aborted ? cancelled(this.#signal.reason) : error;
+    });
   }
 
   /** Ends the pull; a loop over it ends with CANCELLED. Twice is fine. */
@@ -362,6 +308,12 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
     await this.#running;
+  }
+
+  /** That of its owner, and its own. */
+  get #signal(): AbortSignal {
+    const { signal } = this.#options;
+    return signal ? AbortSignal.any([signal, this.#abort.signal]) : this.#abort.signal;
   }
 
   #run(open: (manifest: Manifest) => ChunkSink): Promise<{ times: PullerTimes; progress: PullProgress }> {
@@ -381,11 +333,16 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   async #runOnce(
     open: (manifest: Manifest) => ChunkSink,
   ): Promise<{ times: PullerTimes; progress: PullProgress }> {
-    const signal = this.#options.signal
-      ? AbortSignal.any([this.#options.signal, this.#abort.signal])
-      : this.#abort.signal;
+    const signal = this.#signal;
     throwIfAborted(signal);
-    const addresses = await resolveAddresses(this.ticket.addresses);
+    const addresses = await resolveAddresses(this.ticket.addresses, {
+      signal,
+      timeoutMs: this.#options.timeoutMs ?? FIRST_CONTACT_MS,
+      onSlow: (reason) => this.#handleStall(reason),
+    }).catch((error) => {
+      throw signal.aborted ? cancelled(signal.reason) : error;
+    });
+    if (this.#stalled !== undefined) this.#handleStall(undefined);
     const kind = this.#options.link;
     const link = await openLink({ host: bindHostFor(addresses), port: 0, ...(kind && { kind }) });
     const shell = new PullerShell(link, this.#machineOptions(addresses, link), {
@@ -437,6 +394,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       ...(limitRate !== undefined && { limitRate }),
       timeoutMs: timeoutMs ?? TIMEOUT_MS,
       handshakeTimeoutMs: timeoutMs ?? FIRST_CONTACT_MS,
+      network: () => networkWords(this.ticket.addresses, addresses, link.stats),
     };
   }
 }

@@ -49,6 +49,8 @@ const packages: readonly { readonly name: RegExp; readonly where: RegExp }[] = [
   { name: /^@std\/cli\//, where: /^cli\/_args\.ts$/ },
   { name: /^@std\/msgpack\//, where: /^codec\/msgpack\.ts$/ },
   { name: /^fast-check$/, where: /(^tests\/|_test\.ts$|^codec\/_samples\.ts$)/ },
+  { name: /^qr$/, where: /^cli\/_qr\.ts$/ },
+  { name: /^jsqr$/, where: /_test\.ts$/ },
   { name: /^@red-giant\/rgtp(\/|$)/, where: /^examples\// },
 ];
 

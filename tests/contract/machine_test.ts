@@ -3,12 +3,12 @@
  * outside alone, and its end is an end.
  */
 import { assert, assertEquals, assertNotEquals } from "../_assert.ts";
+import { AskKind } from "../../codec/grant.ts";
 import { drain } from "../../core/machine.ts";
 import type { Machine } from "../../core/machine.ts";
 import { ExposerMachine } from "../../transport/protocol/exposer.ts";
-import type { ExposerOutput } from "../../transport/protocol/exposer.ts";
+import { FinderMachine } from "../../transport/protocol/finder.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
-import type { PullerOutput } from "../../transport/protocol/puller.ts";
 import {
   expectWhole,
   exposedOf,
@@ -47,6 +47,21 @@ function puller(seed = 1, now = 1000): PullerMachine {
   });
 }
 
+function finder(seed = 1, now = 1000): FinderMachine {
+  const random = seededRandom(seed, "finder").bytes;
+  return new FinderMachine(now, {
+    engine,
+    random,
+    staticPrivate: random(32),
+    ask: { kind: AskKind.NAME, name: "simulated" },
+    addresses: [exposerAddress],
+    timeoutMs: 5000,
+  });
+}
+
+/** Those that begin by themselves, and fail when nobody answers. */
+const askers = [puller, finder] as const;
+
 function outputs<Output>(machine: Machine<Output>): Output[] {
   const all: Output[] = [];
   drain(machine, (output) => all.push(output));
@@ -54,15 +69,15 @@ function outputs<Output>(machine: Machine<Output>): Output[] {
 }
 
 Deno.test("machines: drained, there is nothing more; a timeout before its time changes nothing", () => {
-  for (const machine of [exposer(), puller()]) {
-    outputs<PullerOutput | ExposerOutput>(machine);
+  for (const machine of [exposer(), puller(), finder()]) {
+    outputs<unknown>(machine);
     for (let i = 0; i < 50 && machine.deadline < Infinity; i++) {
       const { deadline } = machine;
       machine.handleTimeout(Math.max(1000, deadline - 0.001));
       assertEquals(machine.poll(), undefined);
       assertEquals(machine.deadline, deadline);
       machine.handleTimeout(deadline);
-      outputs<PullerOutput | ExposerOutput>(machine);
+      outputs<unknown>(machine);
       assert(!(machine.deadline <= deadline), "a timeout that was handled is not due again");
     }
   }
@@ -71,27 +86,31 @@ Deno.test("machines: drained, there is nothing more; a timeout before its time c
 Deno.test("machines: deadlines are reached exactly, at times whose fractions cannot be written exactly", () => {
   for (let i = 0; i < 300; i++) {
     const start = i / 7 + i * i * 0.1;
-    const machine = puller(1, start);
-    outputs(machine);
-    let [steps, failed] = [0, false];
-    for (; machine.deadline < Infinity; steps++) {
-      assert(steps < 100, `it spins from ${start}`);
-      machine.handleTimeout(machine.deadline);
-      failed = outputs(machine).some((output) => output.kind === "failed");
+    for (const make of askers) {
+      const machine: Machine<{ readonly kind: string }> = make(1, start);
+      outputs(machine);
+      let [steps, failed] = [0, false];
+      for (; machine.deadline < Infinity; steps++) {
+        assert(steps < 100, `it spins from ${start}`);
+        machine.handleTimeout(machine.deadline);
+        failed = outputs(machine).some((output) => output.kind === "failed");
+      }
+      assert(failed);
     }
-    assert(failed);
   }
 });
 
 Deno.test("machines: the same time and chance give the same, other chance gives other bytes", () => {
-  const first = (machine: PullerMachine) => {
-    const [output] = outputs(machine);
-    assert(output.kind === "send");
+  const first = (machine: PullerMachine | FinderMachine) => {
+    const output = machine.poll();
+    assert(output?.kind === "send");
     return output.bytes;
   };
+  for (const make of askers) {
+    assertEquals(first(make()), first(make()));
+    assertNotEquals(first(make(2)), first(make()));
+  }
   const packet = first(puller());
-  assertEquals(first(puller()), packet);
-  assertNotEquals(first(puller(2)), packet);
   const answer = (seed: number) => {
     const machine = exposer(seed);
     machine.handleDatagram(1001, pullerAddress, packet);
@@ -122,5 +141,33 @@ Deno.test("machines: a puller that has ended says nothing more, whatever comes",
     machine.handleOpened(world.now + 1e9, 0, false);
     assertEquals(outputs(machine).filter((output) => output.kind !== "pageDone"), []);
     assertEquals(machine.deadline, Infinity);
+  }
+});
+
+Deno.test("machines: a finder that has ended says nothing more, whatever comes", () => {
+  const [found, failed, answers] = [finder(), finder(), exposer()];
+  const heard: Uint8Array[] = [];
+  // Its two questions, and what comes of them.
+  for (let i = 0; i < 2; i++) {
+    for (const output of outputs(found)) {
+      assert(output.kind === "send");
+      answers.handleDatagram(1001, pullerAddress, output.bytes);
+    }
+    for (const output of outputs(answers)) {
+      if (output.kind !== "send") continue;
+      heard.push(output.bytes.slice());
+      found.handleDatagram(1002, exposerAddress, output.bytes);
+    }
+  }
+  assertEquals(outputs(found).map(({ kind }) => kind), ["found"]);
+  for (let i = 0; i < 100 && failed.deadline < Infinity; i++) {
+    failed.handleTimeout(failed.deadline);
+    outputs(failed);
+  }
+  for (const machine of [found, failed]) {
+    assertEquals(machine.deadline, Infinity);
+    for (const bytes of heard) machine.handleDatagram(9000, exposerAddress, bytes);
+    machine.handleTimeout(1e9);
+    assertEquals([outputs(machine), machine.deadline], [[], Infinity]);
   }
 });

@@ -43,6 +43,11 @@ export class Lab implements AsyncDisposable {
     return ["ip", "netns", "exec", this.#names[side]];
   }
 
+  /** Runs a command at one side, and waits for its end. @throws {Error} when it fails */
+  async run(side: Side, ...words: string[]): Promise<void> {
+    await run(...this.via(side), ...words);
+  }
+
   /** Sets what one end of the cable carries: larger packets from there are cut, larger ones to there vanish. */
   async setMtu(side: Side, bytes: number): Promise<void> {
     await run(...this.via(side), "ip", "link", "set", CABLE, "mtu", `${bytes}`);
@@ -66,6 +71,12 @@ export class Lab implements AsyncDisposable {
         lossProgram(percent),
       );
     }
+  }
+
+  /** From now on packets of UDP vanish at one side: as they come in, or as they are to go out. */
+  async blockUdp(side: Side, hook: "input" | "output"): Promise<void> {
+    const chain = `type filter hook ${hook} priority 0; meta l4proto udp drop;`;
+    await run(...this.via(side), "nft", `table inet blocked { chain ${hook} { ${chain} } ; }`);
   }
 
   /** How many packets {@linkcode lose} has lost at one side. */
@@ -112,6 +123,17 @@ export async function whyNoLoss(): Promise<string> {
   try {
     await using lab = await Lab.make();
     await lab.lose(1);
+    return "";
+  } catch (error) {
+    return reason(error);
+  }
+}
+
+/** Why a {@linkcode Lab} cannot block UDP here; empty when it can. */
+export async function whyNoBlock(): Promise<string> {
+  try {
+    await using lab = await Lab.make();
+    await lab.blockUdp("puller", "input");
     return "";
   } catch (error) {
     return reason(error);

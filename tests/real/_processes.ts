@@ -61,6 +61,18 @@ export interface ErrorEvent {
   readonly name: string;
   readonly message: string;
 }
+/** Nothing comes, and why. */
+export interface StalledEvent {
+  readonly event: "stalled";
+  readonly reason: string;
+}
+/** What `rgtp doctor` found. */
+export interface CheckEvent {
+  readonly event: "check";
+  readonly name: string;
+  readonly state: "ok" | "warn" | "fail";
+  readonly what: string;
+}
 /** A line that `rgtp` printed. */
 export type RgtpEvent =
   | ReadyEvent
@@ -69,6 +81,8 @@ export type RgtpEvent =
   | DoneEvent
   | EntryEvent
   | ListedEvent
+  | StalledEvent
+  | CheckEvent
   | ErrorEvent;
 type EventOf<Kind extends RgtpEvent["event"]> = Extract<RgtpEvent, { event: Kind }>;
 
@@ -104,6 +118,7 @@ const PERMISSIONS = [
   "--allow-write",
   "--allow-env",
   "--allow-sys=networkInterfaces",
+  "--allow-ffi=/lib,/lib64",
 ];
 
 /** Long enough for a machine that is busy with other things; a process that hangs still ends the test, with what it said. */

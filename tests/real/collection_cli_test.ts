@@ -4,6 +4,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../_assert.ts";
 import { isThere, TestFolder } from "./_files.ts";
 import { whyNoMounts, withTmpfs } from "./_mounts.ts";
+import { rgtp } from "./_rgtp.ts";
 import { RgtpProcess, startExposer, startPuller } from "./_processes.ts";
 
 const HOST = "127.0.0.1";
@@ -147,6 +148,47 @@ Deno.test({
       })
     ),
 });
+
+Deno.test("cli: verify says of each file of a folder whether it is right, and moves the index alone", () =>
+  withScene(async ({ folder, ticket }) => {
+    const out = folder.file("copy");
+    await using puller = startPuller(ticket, out);
+    await puller.done();
+    const permissions = ["--allow-net", `--allow-read=${out}`];
+    const verify = async (...flags: string[]) => {
+      const end = await rgtp(["verify", ticket, out, ...flags], permissions);
+      return { ...end, event: flags.includes("--json") ? end.events()[0] : undefined };
+    };
+    const same = await verify("--json");
+    assertEquals(
+      [same.code, same.event?.same, same.event?.files, same.event?.right],
+      [0, true, 3, 4],
+      same.err,
+    );
+    assert(Number(same.event?.wireBytes) < 80_000, `${same.event?.wireBytes}`);
+    assertStringIncludes((await verify()).out, "is the same: 3 files, 4.00 MB");
+
+    await Deno.writeTextFile(`${out}/docs/a.txt`, "b");
+    await Deno.remove(`${out}/docs/\u202eb.txt`);
+    await Deno.writeTextFile(`${out}/docs/\x1b[2J`, "");
+    const before = [...Deno.readDirSync(out)].length;
+    const other = await verify();
+    assertEquals(other.code, 8);
+    assertEquals(other.out.split("\n"), [
+      "extra    docs/\\u{1b}[2J",
+      "wrong    docs/a.txt: other bytes",
+      "missing  docs/\\u{202e}b.txt",
+    ]);
+    assertStringIncludes(other.err, "1 wrong, 1 missing, 1 extra; 2 of what is exposed is right");
+    const { event } = await verify("--json");
+    assertEquals([event?.wrong, event?.missing, event?.extra], [1, 1, 1]);
+    assertEquals([...Deno.readDirSync(out)].length, before);
+
+    const file = await rgtp(["verify", ticket, `${out}/big`], permissions);
+    assertEquals(file.code, 14);
+    assertStringIncludes(file.err, "is a collection: name the folder");
+    assertEquals((await rgtp(["verify", ticket, `${out}/none`], permissions)).code, 16);
+  }));
 
 Deno.test("cli: a folder and files beside each other are one collection, and a trap among them is named", async () => {
   await using folder = await TestFolder.make();

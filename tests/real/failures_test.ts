@@ -6,6 +6,7 @@ import { formatTicket, parseTicket } from "../../codec/ticket.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { systemRandom } from "../../core/machine.ts";
 import { expose } from "../../transport/expose.ts";
+import { formatStaticKey } from "../../transport/exposure/access.ts";
 import { assert, assertEquals, assertGreater, assertLess, assertMatch, assertThrows } from "../_assert.ts";
 import { whyNoMounts, withTmpfs } from "./_mounts.ts";
 import { isThere, makeFile, sha256Of, TestFolder } from "./_files.ts";
@@ -110,6 +111,28 @@ Deno.test("nobody exposes there: TIMEOUT that names the address, and nothing on 
     await exposer.kill("SIGKILL");
     const says = new RegExp(`no answer from ${HOST}:${port}`);
     await refused(ticket, out, { code: -12, name: "TIMEOUT", says }, ["--timeout", "2s"]);
+    await assertNothingAt(out);
+  }));
+
+Deno.test("nobody answers there: said seconds before it is an error, also for a list, a name and a comparison", () =>
+  withScene(async ({ made, exposer, ticket, port, stateDir, out }) => {
+    await exposer.kill("SIGKILL");
+    const where = `${HOST}:${port}`;
+    const key = formatStaticKey(parseTicket(ticket).exposerKey);
+    const says = new RegExp(`no answer from ${where}: .*'rgtp doctor ${where}'`);
+    const asks = [
+      ["pull", ticket, out],
+      ["pull", ticket, "--list"],
+      ["pull", where, "name", "--key", key],
+      ["ls", where, "--state-dir", stateDir, "--key", key],
+      ["verify", ticket, made.path],
+    ];
+    await Promise.all(asks.map(async (words) => {
+      await using process = new RgtpProcess([...words, "--json", "--timeout", "5s"]);
+      assertMatch((await process.next("stalled")).reason, says);
+      assertEquals(process.last("error"), undefined, "it is not over yet");
+      assertIs(await process.failed(), { code: -12, name: "TIMEOUT", says });
+    }));
     await assertNothingAt(out);
   }));
 

@@ -49,6 +49,16 @@ async function assertSourceChanged({ ticket, out }: Scene): Promise<void> {
   assert(!await isThere(out));
 }
 
+/** Exposed again, it is what stands there now, as another exposure. */
+async function assertServedAnew({ made, ticket, exposer, folder, again }: Scene): Promise<void> {
+  await exposer.kill("SIGINT");
+  const { exposer: second, ready } = await again();
+  await using _second = second;
+  assert(!ticket.includes(ready.id));
+  await using puller = startPuller(ready.ticket, folder.file("anew"));
+  assertEquals((await puller.done()).sha256, await sha256Of(made.path));
+}
+
 Deno.test("a file larger than the memory: three pulls at once, all right", () =>
   withScene([], async ({ made, ticket, folder }) => {
     const pulls = [1, 2, 3].map(async (n) => {
@@ -75,20 +85,24 @@ Deno.test("a byte changes in a part that memory does not hold: SOURCE_CHANGED; e
   }));
 
 Deno.test("a file is cut short while it is pulled: SOURCE_CHANGED, and not a byte of what is not there", () =>
-  withScene(["--limit-rate", "20MB/s"], async ({ made, ticket, out }) => {
+  withScene(["--limit-rate", "20MB/s"], async (scene) => {
+    const { made, ticket, out } = scene;
     await using puller = startPuller(ticket, out);
     await puller.until(() => puller.progress > BYTES / 8, "an eighth of the file");
     await Deno.truncate(made.path, BYTES / 2);
     assertEquals((await puller.failed()).code, -18);
     assert(!await isThere(out));
+    await assertServedAnew(scene);
   }));
 
 Deno.test("another file takes the name of the exposed one: the pull gets the one that was exposed", () =>
-  withScene([], async ({ made, ticket, folder, out }) => {
+  withScene([], async (scene) => {
+    const { made, ticket, folder, out } = scene;
     await makeFile(folder.file("new"), BYTES, 6);
     await Deno.rename(folder.file("new"), made.path);
     await using puller = startPuller(ticket, out);
     assertEquals((await puller.done()).sha256, made.sha256);
+    await assertServedAnew(scene);
   }));
 
 Deno.test("with a spill file a change is harmless; killed, the exposer leaves nothing behind", async () => {

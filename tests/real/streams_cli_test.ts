@@ -153,6 +153,38 @@ Deno.test("streams: a reader that goes away ends the pull", async () => {
   assertEquals((await Deno.stat(folder.file("ten"))).size, 10);
 });
 
+Deno.test("streams: status, ticket new and revoke know one while it runs, and no more when it was stopped or killed", async () => {
+  await using folder = await TestFolder.make();
+  const made = await makeFile(folder.file("f"), 200_000, 8);
+  const state = folder.file("state");
+  const may = rgtp([`--allow-read=${state}`, `--allow-write=${state}`]);
+  const admin = (command: string) => run(`${may} ${command} --state-dir '${state}'`, folder.path);
+  for (const signal of ["SIGINT", "SIGKILL"] as const) {
+    await using exposer = exposed("cat f", folder.path, "--name f.bin");
+    const ticket = await exposer.until(TICKET);
+    const listed = await admin("status");
+    assertMatch(
+      listed.out,
+      /^- \(a stream.*\n {2}\S{43}\n {2}200 kB \(200000 bytes\).* as f\.bin on 127\.0\.0\.1:/,
+    );
+    const another = await admin("ticket new - --label more");
+    assertEquals(another.code, 0, another.err);
+    // The exposer looks once a second.
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const pulled = await run(`${rgtp(PULL)} pull '${another.out.trim()}' - > copy`, folder.path);
+    assertEquals([pulled.code, await sha256Of(folder.file("copy"))], [0, made.sha256], pulled.err);
+    assertMatch((await admin(`revoke '${ticket}'`)).out, /^revoked/);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    assertEquals((await run(`${rgtp(PULL)} pull '${ticket}' -`, folder.path)).code, 17);
+    exposer.kill(signal);
+    await exposer.end();
+    assertMatch((await admin("status")).err, /nothing has been exposed/);
+    assertEquals((await admin("ticket new -")).code, 16);
+    const names = [...Deno.readDirSync(state)].map(({ name }) => name);
+    assertEquals(names.filter((name) => name.startsWith("running-")), []);
+  }
+});
+
 Deno.test("streams: standard input among paths, --json with -, and a collection to - are refused", async () => {
   await using folder = await TestFolder.make();
   await Deno.mkdir(folder.file("in"));

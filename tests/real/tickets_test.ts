@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertLess, assertMatch } from "../_assert.ts";
 import { makeFile, TestFolder } from "./_files.ts";
-import { startExposer, startPuller } from "./_processes.ts";
+import { startExposer, startPuller, stopExposer } from "./_processes.ts";
 import { rgtp } from "./_rgtp.ts";
 
 const HOST = "127.0.0.1";
@@ -62,6 +62,36 @@ Deno.test("what there is not is said, with the status of its error", () =>
     assertEquals((await admin("revoke", ticket)).code, 0);
     assertEquals((await admin("revoke", ticket)).code, 16);
   }));
+
+Deno.test("a ticket made after the identity was replaced would be dead: it is refused until the file is exposed again", async () => {
+  await using folder = await TestFolder.make();
+  const { path } = await makeFile(folder.file("source"), 100_000, 3);
+  const stateDir = folder.file("state");
+  const permissions = [`--allow-read=${folder.path}`, `--allow-write=${folder.path}`];
+  const admin = (...args: string[]) => rgtp([...args, "--state-dir", stateDir], permissions);
+  const first = await startExposer(path, { host: HOST, stateDir });
+  await stopExposer(first.exposer);
+  assertEquals((await admin("ticket", "new", path)).code, 0);
+
+  const backup = folder.file("backup");
+  await rgtp(["id", "create", "--state-dir", folder.file("other")], permissions);
+  await rgtp(["id", "backup", backup, "--state-dir", folder.file("other")], permissions);
+  const restored = await admin("id", "restore", backup, "--force");
+  assertEquals(restored.code, 0, restored.err);
+  const refused = await admin("ticket", "new", path);
+  assertEquals([refused.code, refused.out], [16, ""]);
+  assertMatch(refused.err, /under another identity.*Expose it again/);
+
+  const { exposer, ready } = await startExposer(path, { host: HOST, stateDir });
+  await using _exposer = exposer;
+  assert(ready.id !== first.ready.id);
+  const made = await admin("ticket", "new", path);
+  assertEquals(made.code, 0, made.err);
+  // The exposer looks once a second.
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  await using puller = startPuller(made.out, folder.file("out"));
+  assertEquals((await puller.done()).bytes, 100_000);
+});
 
 Deno.test("verify: the same, other bytes, shorter, longer, absent; nothing is pulled or written", () =>
   withExposer(async ({ folder, path, ticket }) => {

@@ -80,7 +80,7 @@ export async function lookAtOutput(options: LookOptions): Promise<Standing[]> {
 }
 
 /** Links are not followed: what they lead to is no part of the output. */
-function infoOf(path: string): Deno.FileInfo | undefined {
+export function infoOf(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.lstatSync(path);
   } catch (cause) {
@@ -89,14 +89,15 @@ function infoOf(path: string): Deno.FileInfo | undefined {
   }
 }
 
-function isLike(entry: CollectionEntry, info: Deno.FileInfo, place: string): boolean {
+/** Whether what stands there can be the entry, as far as it shows without reading it. */
+export function isLike(entry: CollectionEntry, info: Deno.FileInfo, place: string): boolean {
   if (entry.kind === EntryKind.FOLDER) return info.isDirectory;
   if (entry.kind === EntryKind.LINK) return info.isSymlink && Deno.readLinkSync(place) === entry.target;
   return info.isFile && info.size === entry.size;
 }
 
 /** Reads a file in slices, and gives their sizes, then whether it is the right one. */
-function* compare(
+export function* compare(
   place: string,
   { size, sha256 }: FileEntry,
   slice: Uint8Array,

@@ -1,7 +1,7 @@
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { fingerprint } from "../../crypto/identity.ts";
-import { isUsableX25519Key } from "../../crypto/mod.ts";
+import { isUsableX25519Key, normalPassphrase } from "../../crypto/mod.ts";
 import type { TicketBook } from "./ticket_book.ts";
 
 /** Who asks, as far as the handshake has proved it. */
@@ -19,10 +19,15 @@ export interface AccessOptions {
   /** Nodes, each by its X25519 key (base64url) or that key's fingerprint; `rgtp id` shows both. The ticket holds no secret. */
   readonly allow?: readonly string[];
   /**
-   * Decides for each handshake, and so again every few minutes of a long pull. It is not asked about what is not here, so how long it takes
+   * Decides for each handshake, and so again every few minutes of a long pull, and after `recheck()`. It is not asked about what is not here, so how long it takes
    * shows that something is. One that throws has refused.
    */
   readonly access?: (request: AccessRequest) => boolean;
+  /**
+   * Whoever knows this passphrase, of 8 characters at least. It is kept nowhere, and goes over no wire: nobody who listens, and no exposer
+   * that pretends to be this one, can try guesses without asking each time. The ticket holds no secret.
+   */
+  readonly passphrase?: string;
 }
 
 /** Who may pull one exposure. */
@@ -30,7 +35,7 @@ export interface AccessPolicy {
   /** Tells audiences apart in the catalog: what one may pull shares no key with what another may. Empty for tickets. */
   readonly name: string;
   /** Which of the policies it is. */
-  readonly kind: "tickets" | "open" | "allow" | "callback";
+  readonly kind: "tickets" | "open" | "allow" | "callback" | "passphrase";
   /** What a handshake by the holder of that key gets: the psk of its ticket, `"open"` when none is needed, or `"denied"`. */
   decide(
     book: TicketBook,
@@ -54,18 +59,27 @@ export function isByTicket(policy: string): boolean {
  * The policy that options ask for.
  *
  * @throws {RangeError} when there are two
- * @throws {RgtpError} INVALID_ARG when an allowed one is neither a key nor a fingerprint
+ * @throws {RgtpError} INVALID_ARG when an allowed one is neither a key nor a fingerprint, or for a passphrase that is too short or too long
  */
-export function accessPolicy({ open, allow, access }: AccessOptions): AccessPolicy {
-  const given = [open === true, allow !== undefined, access !== undefined].filter(Boolean).length;
-  if (given > 1) throw new RangeError("open, allow and access are three policies: give one of them");
+export function accessPolicy({ open, allow, access, passphrase }: AccessOptions): AccessPolicy {
+  const given = [open || undefined, allow, access, passphrase].filter((one) => one !== undefined).length;
+  if (given > 1) {
+    throw new RangeError("open, allow, access and passphrase are four policies: give one of them");
+  }
   if (open) return withoutTickets("open", "open", () => true);
   if (allow) return allowList(allow);
   // What a function allows has no name: the catalog takes all functions for one audience, and `rekey` parts them.
   if (access) return withoutTickets("callback", "callback", (key) => access(requestOf(key)));
+  if (passphrase === undefined) return withTickets("tickets", "");
+  normalPassphrase(passphrase);
+  // A passphrase leads to a ticket. All of them are one audience: to tell them apart, something would have to be kept that shows guesses.
+  return withTickets("passphrase", "passphrase");
+}
+
+function withTickets(kind: AccessPolicy["kind"], name: string): AccessPolicy {
   return {
-    name: "",
-    kind: "tickets",
+    name,
+    kind,
     decide: (book, ticketId) => book.find(ticketId) ?? "denied",
     stillGood: (book, ticketId) => book.find(ticketId) !== undefined,
   };
@@ -115,7 +129,7 @@ function withoutTickets(
         return "denied";
       }
     },
-    // A token is good for minutes, and its next handshake is asked about again.
+    // A token is good for minutes, or until the policy is rechecked; its next handshake is asked about again.
     stillGood: () => true,
   };
 }

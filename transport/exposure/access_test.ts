@@ -65,7 +65,7 @@ Deno.test("access: one audience has one name, in whichever way and order its mem
 });
 
 Deno.test("access: two policies, an empty list, and what is no key are refused", () => {
-  assertThrows(() => accessPolicy({ open: true, allow: [text(bob)] }), RangeError, "three policies");
+  assertThrows(() => accessPolicy({ open: true, allow: [text(bob)] }), RangeError, "four policies");
   assertThrows(() => accessPolicy({ access: () => true, allow: [text(bob)] }), RangeError);
   assertThrows(() => accessPolicy({ allow: [] }), RgtpError, "nobody is allowed");
   const spelled = text(bob).slice(0, -1) + String.fromCharCode(text(bob).charCodeAt(42) + 1);

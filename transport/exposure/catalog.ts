@@ -24,6 +24,10 @@ export interface CatalogRow {
   readonly id: Uint8Array;
   /** All leaf hashes after each other. */
   readonly leaves: Uint8Array;
+  /** Of a collection its index, with the hashes that come of reading all of its files; at most `limits.indexBytesMax`. */
+  readonly index?: Uint8Array;
+  /** The X25519 key of the identity that sealed it, 32 bytes: a ticket with another one opens nothing. Absent: not known. */
+  readonly exposerKey?: Uint8Array;
 }
 
 /** A row that was found. */
@@ -71,6 +75,24 @@ export interface CatalogEntry extends Required<CatalogParameters> {
   readonly sealedAtMs: number;
   /** Absent: never. */
   readonly served?: ServedAs;
+  /** See {@linkcode CatalogRow}. */
+  readonly exposerKey?: Uint8Array;
+  /** What shows that its process still runs, where it ends with that: it was made of a stream, and its path is `-`. */
+  readonly running?: string;
+}
+
+/** An exposure that nobody can make again. */
+export interface RunningRow extends CatalogParameters {
+  /** 32 bytes. */
+  readonly id: Uint8Array;
+  /** Plaintext bytes. */
+  readonly size: number;
+  /** When it was sealed, ms since 1970. */
+  readonly sealedAtMs: number;
+  /** What shows that its process runs; not empty. */
+  readonly running: string;
+  /** See {@linkcode CatalogRow}. */
+  readonly exposerKey: Uint8Array;
 }
 
 /** What an exposer remembers between runs. Not promised: that a row is right; it says what to try. */
@@ -89,14 +111,16 @@ export interface Catalog {
     row: CatalogRow,
     sealedAtMs: number,
   ): void;
+  /** Keeps an exposure that ends with its process, so that others see it while it runs. */
+  saveRunning(row: RunningRow): void;
   /** Notes how the exposure with that ID is served. */
   noteServed(id: Uint8Array, served: ServedAs): void;
   /** All exposures, the one that was sealed last first. */
   list(): CatalogEntry[];
   /** Whether another process, or another handle, has changed anything since this was asked last. */
   changedByOthers(): boolean;
-  /** Forgets the exposure with that ID, and its tickets. */
-  drop(id: Uint8Array): void;
+  /** Forgets the exposure with that ID, and its tickets unless these are to be kept. */
+  drop(id: Uint8Array, keepsTickets?: boolean): void;
   /** Keeps a ticket to the exposure with that ID. */
   addTicket(id: Uint8Array, ticket: CatalogTicket): void;
   /** The tickets to the exposure with that ID, without revoked ones; expired ones are among them. */
@@ -125,16 +149,16 @@ export function openCatalog(stateDir: string): Catalog {
   return new SqliteCatalog(path);
 }
 
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 
-// Numbers of devices and files may exceed 2^53: they are kept as text. Leaves come last, so that nobody reads past them.
+// Numbers of devices and files may exceed 2^53: they are kept as text. What is large comes last, so that nobody reads past it.
 const EXPOSURES = `
   CREATE TABLE exposures (
     path TEXT NOT NULL, device TEXT NOT NULL, inode TEXT NOT NULL, size INTEGER NOT NULL,
     mtime_ms INTEGER NOT NULL, ctime_ms INTEGER NOT NULL, chunk_size INTEGER NOT NULL, aead TEXT NOT NULL,
     policy TEXT NOT NULL, salt BLOB NOT NULL, id BLOB NOT NULL UNIQUE, sealed_at_ms INTEGER NOT NULL,
     name TEXT NOT NULL DEFAULT '', addresses TEXT NOT NULL DEFAULT '', served_at_ms INTEGER,
-    leaves BLOB NOT NULL, PRIMARY KEY (path, chunk_size, aead, policy)
+    exposer_key BLOB, running TEXT NOT NULL DEFAULT '', leaves BLOB NOT NULL, content_index BLOB, PRIMARY KEY (path, chunk_size, aead, policy)
   ) STRICT;`;
 
 const SCHEMA = `${EXPOSURES}
@@ -145,15 +169,31 @@ const SCHEMA = `${EXPOSURES}
   CREATE INDEX tickets_by_exposure ON tickets (exposure_id);
   PRAGMA user_version = ${SCHEMA_VERSION};`;
 
-/** From version 1, which knew neither policies nor how an exposure was served. */
-const FROM_1 = `
-  ALTER TABLE exposures RENAME TO exposures_1;
+const COLUMNS_1 =
+  "path, device, inode, size, mtime_ms, ctime_ms, chunk_size, aead, salt, id, sealed_at_ms, leaves";
+const COLUMNS_2 = `${COLUMNS_1}, policy, name, addresses, served_at_ms`;
+
+/** Makes the present table of an older one. */
+function rebuilt(columns: string, values = columns): string {
+  return `
+  ALTER TABLE exposures RENAME TO exposures_before;
   ${EXPOSURES}
-  INSERT INTO exposures (path, device, inode, size, mtime_ms, ctime_ms, chunk_size, aead, policy, salt, id, sealed_at_ms, leaves)
-    SELECT path, device, inode, size, mtime_ms, ctime_ms, chunk_size, aead, '', salt, id, sealed_at_ms, leaves FROM exposures_1;
-  DROP TABLE exposures_1;
-  ALTER TABLE tickets ADD COLUMN created_ms INTEGER;
+  INSERT INTO exposures (${columns}) SELECT ${values} FROM exposures_before;
+  DROP TABLE exposures_before;
   PRAGMA user_version = ${SCHEMA_VERSION};`;
+}
+
+/**
+ * From older versions, by their number: 1 knew neither policies nor how an exposure was served; 2 neither indexes, nor who sealed, nor
+ * exposures that end with their process.
+ */
+const MIGRATIONS: Readonly<Record<number, string>> = {
+  0: SCHEMA,
+  1: `${
+    rebuilt(`${COLUMNS_1}, policy`, `${COLUMNS_1}, ''`)
+  } ALTER TABLE tickets ADD COLUMN created_ms INTEGER;`,
+  2: rebuilt(COLUMNS_2),
+};
 
 /** Clocks of file systems tick in up to 2 s (FAT). Deno shows a ctime without its fraction, which is one more. */
 const MTIME_TICK_MS = 2000;
@@ -184,20 +224,28 @@ class SqliteCatalog implements Catalog {
   find(fingerprint: SourceFingerprint, parameters: CatalogParameters): FoundRow | undefined {
     const { path, device, inode, size, mtimeMs, ctimeMs } = fingerprint;
     const row = this.#get(
-      `SELECT salt, id, leaves, sealed_at_ms FROM exposures WHERE path = ? AND device = ? AND inode = ? AND size = ?
+      `SELECT salt, id, leaves, content_index, exposer_key, sealed_at_ms FROM exposures WHERE path = ? AND device = ? AND inode = ? AND size = ?
        AND mtime_ms = ? AND ctime_ms = ? AND chunk_size = ? AND aead = ? AND policy = ?`,
       [path, `${device}`, `${inode}`, size, mtimeMs, ctimeMs, ...keyOf(parameters)],
     );
     if (!row) return undefined;
     const sealedAtMs = Number(row.sealed_at_ms);
     const isRacy = sealedAtMs - mtimeMs < MTIME_TICK_MS || sealedAtMs - ctimeMs < CTIME_TICK_MS;
-    return { salt: blob(row.salt), id: blob(row.id), leaves: blob(row.leaves), isRacy };
+    const { salt, id, leaves, content_index: index, exposer_key: exposerKey } = row;
+    return {
+      salt: blob(salt),
+      id: blob(id),
+      leaves: blob(leaves),
+      ...(index instanceof Uint8Array && { index }),
+      ...(exposerKey instanceof Uint8Array && { exposerKey }),
+      isRacy,
+    };
   }
 
   save(
     fingerprint: SourceFingerprint,
     parameters: CatalogParameters,
-    { salt, id, leaves }: CatalogRow,
+    { salt, id, leaves, index, exposerKey }: CatalogRow,
     sealedAtMs: number,
   ): void {
     const { path, device, inode, size, mtimeMs, ctimeMs } = fingerprint;
@@ -210,8 +258,8 @@ class SqliteCatalog implements Catalog {
       if (older) this.#drop(blob(older.id));
       this.#run(
         `INSERT OR REPLACE INTO exposures
-         (path, device, inode, size, mtime_ms, ctime_ms, chunk_size, aead, policy, salt, id, sealed_at_ms, leaves)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         (path, device, inode, size, mtime_ms, ctime_ms, chunk_size, aead, policy, salt, id, sealed_at_ms, exposer_key, leaves, content_index)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         [
           path,
           `${device}`,
@@ -223,10 +271,23 @@ class SqliteCatalog implements Catalog {
           salt,
           id,
           Math.floor(sealedAtMs),
+          exposerKey ?? null,
           leaves,
+          index ?? null,
         ],
       );
     });
+  }
+
+  saveRunning({ id, size, sealedAtMs, running, exposerKey, ...parameters }: RunningRow): void {
+    // No file has this path, so that it is found by nobody's fingerprint, and one for each.
+    const path = `- ${id.toHex()}`;
+    this.#run(
+      `INSERT OR REPLACE INTO exposures
+       (path, device, inode, size, mtime_ms, ctime_ms, chunk_size, aead, policy, salt, id, sealed_at_ms, exposer_key, running, leaves)
+       VALUES (?, '', '', ?, -1, -1, ?, ?, ?, x'', ?, ?, ?, ?, x'')`,
+      [path, size, ...keyOf(parameters), id, Math.floor(sealedAtMs), exposerKey, running],
+    );
   }
 
   noteServed(id: Uint8Array, { name, addresses, sinceMs }: ServedAs): void {
@@ -241,7 +302,7 @@ class SqliteCatalog implements Catalog {
   list(): CatalogEntry[] {
     const rows = this.#attempt(() =>
       this.#database.prepare(
-        `SELECT id, path, size, chunk_size, aead, policy, sealed_at_ms, name, addresses, served_at_ms FROM exposures
+        `SELECT id, path, size, chunk_size, aead, policy, sealed_at_ms, name, addresses, served_at_ms, exposer_key, running FROM exposures
          ORDER BY sealed_at_ms DESC, path`,
       ).all()
     );
@@ -255,8 +316,8 @@ class SqliteCatalog implements Catalog {
     return changed;
   }
 
-  drop(id: Uint8Array): void {
-    this.#transaction(() => this.#drop(id));
+  drop(id: Uint8Array, keepsTickets = false): void {
+    this.#transaction(() => this.#drop(id, keepsTickets));
   }
 
   addTicket(id: Uint8Array, { ticketId, psk, label, expiresMs, createdMs }: CatalogTicket): void {
@@ -302,14 +363,13 @@ class SqliteCatalog implements Catalog {
     }
     if (version() === SCHEMA_VERSION) return;
     this.#transaction(() => {
-      // Another process may have been faster.
-      if (version() === 0) this.#database.exec(SCHEMA);
-      if (version() === 1) this.#database.exec(FROM_1);
+      // Another process may have been faster: then there is nothing left to do.
+      this.#database.exec(MIGRATIONS[version()] ?? "");
     });
   }
 
-  #drop(id: Uint8Array): void {
-    this.#run("DELETE FROM tickets WHERE exposure_id = ?", [id]);
+  #drop(id: Uint8Array, keepsTickets = false): void {
+    if (!keepsTickets) this.#run("DELETE FROM tickets WHERE exposure_id = ?", [id]);
     this.#run("DELETE FROM exposures WHERE id = ?", [id]);
   }
 
@@ -358,9 +418,12 @@ function keyOf({ chunkSize, aead, policy = "" }: CatalogParameters): [number, st
 
 function entryOf(row: Row): CatalogEntry {
   const addresses = String(row.addresses);
+  const running = String(row.running);
   return {
     id: blob(row.id),
-    path: String(row.path),
+    path: running === "" ? String(row.path) : "-",
+    ...(running !== "" && { running }),
+    ...(row.exposer_key instanceof Uint8Array && { exposerKey: row.exposer_key }),
     size: Number(row.size),
     chunkSize: Number(row.chunk_size),
     // Written by `save`: one of the names.

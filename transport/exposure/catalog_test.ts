@@ -181,6 +181,79 @@ Deno.test("a catalog of version 1 is taken over with all that is in it", () => {
   Deno.removeSync(folder, { recursive: true });
 });
 
+Deno.test("a catalog of version 2 is taken over with all that is in it, and takes indexes then", () => {
+  const folder = Deno.makeTempDirSync();
+  const old = new DatabaseSync(`${folder}/catalog.sqlite`);
+  old.exec(`
+    CREATE TABLE exposures (
+      path TEXT NOT NULL, device TEXT NOT NULL, inode TEXT NOT NULL, size INTEGER NOT NULL,
+      mtime_ms INTEGER NOT NULL, ctime_ms INTEGER NOT NULL, chunk_size INTEGER NOT NULL, aead TEXT NOT NULL,
+      policy TEXT NOT NULL, salt BLOB NOT NULL, id BLOB NOT NULL UNIQUE, sealed_at_ms INTEGER NOT NULL,
+      name TEXT NOT NULL DEFAULT '', addresses TEXT NOT NULL DEFAULT '', served_at_ms INTEGER,
+      leaves BLOB NOT NULL, PRIMARY KEY (path, chunk_size, aead, policy)
+    ) STRICT;
+    CREATE TABLE tickets (
+      ticket_id BLOB PRIMARY KEY, exposure_id BLOB NOT NULL, psk BLOB NOT NULL, label TEXT NOT NULL,
+      expires_ms INTEGER, revoked INTEGER NOT NULL DEFAULT 0, created_ms INTEGER
+    ) STRICT;
+    CREATE INDEX tickets_by_exposure ON tickets (exposure_id);
+    PRAGMA user_version = 2;`);
+  const { path, device, inode, size, mtimeMs, ctimeMs } = fingerprint;
+  const { salt, id, leaves } = row(1);
+  const file = [path, `${device}`, `${inode}`, size, mtimeMs, ctimeMs, 65_536, "chacha20-poly1305", "open"];
+  old.prepare("INSERT INTO exposures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    .run(...file, salt, id, 10_000_000, "film", "192.0.2.1:9000", 7, leaves);
+  old.prepare("INSERT INTO tickets VALUES (?, ?, ?, ?, NULL, 0, 9)").run(
+    filled(8, 1),
+    id,
+    filled(32, 2),
+    "Bob",
+  );
+  old.close();
+  for (let again = 0; again < 2; again++) {
+    const catalog = openCatalog(folder);
+    const open = { ...parameters, policy: "open" };
+    assertEquals(catalog.find(fingerprint, open), { ...row(1), isRacy: false });
+    const [entry] = catalog.list();
+    assertEquals(entry.served, { name: "film", addresses: ["192.0.2.1:9000"], sinceMs: 7 });
+    assertEquals([entry.running, entry.exposerKey], [undefined, undefined]);
+    assertEquals(catalog.tickets(id)[0], {
+      ticketId: filled(8, 1),
+      psk: filled(32, 2),
+      label: "Bob",
+      createdMs: 9,
+    });
+    const whole = { ...row(2), index: filled(3000, 4), exposerKey: filled(32, 5) };
+    catalog.save({ ...fingerprint, path: "/folder" }, parameters, whole, 2_000_000);
+    assertEquals(catalog.find({ ...fingerprint, path: "/folder" }, parameters), { ...whole, isRacy: false });
+    catalog.close();
+  }
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("an exposure that ends with its process is listed, and is no file's", () => {
+  withCatalog((catalog) => {
+    const running = (n: number) => {
+      const more = { size: 9, sealedAtMs: 5 + n, running: `running-${n}`, exposerKey: filled(32, 8) };
+      return { id: filled(32, n), ...parameters, ...more };
+    };
+    for (const n of [1, 2, 1]) catalog.saveRunning(running(n));
+    assertEquals(catalog.list().map(({ path, running, size }) => [path, running, size]), [
+      ["-", "running-2", 9],
+      ["-", "running-1", 9],
+    ]);
+    for (const path of ["-", `- ${filled(32, 1).toHex()}`]) {
+      assertEquals(catalog.find({ ...fingerprint, path, size: 9 }, parameters), undefined);
+    }
+    const ticket = { ticketId: filled(8, 1), psk: filled(32, 2), label: "" };
+    catalog.addTicket(filled(32, 1), ticket);
+    catalog.drop(filled(32, 1), true);
+    assertEquals([catalog.list().length, catalog.tickets(filled(32, 1))], [1, [ticket]]);
+    catalog.drop(filled(32, 1));
+    assertEquals(catalog.tickets(filled(32, 1)), []);
+  });
+});
+
 Deno.test("two processes' handles use one catalog", () => {
   withCatalog((catalog, folder) => {
     const other = openCatalog(folder);
@@ -235,7 +308,7 @@ Deno.test("a catalog of a newer version is left alone", () => {
     const path = `${folder}/catalog.sqlite`;
     const bytes = Deno.readFileSync(path);
     // SQLite file format §1.3: user_version is the big-endian number at offset 60.
-    bytes[63] = 3;
+    bytes[63] = 4;
     Deno.writeFileSync(path, bytes);
     const error = assertThrows(() => openCatalog(folder), RgtpError);
     assertEquals(error.condition, "NOT_SUPPORTED");

@@ -87,7 +87,7 @@ class CollectionSource implements ByteSource {
       );
     }
     const lateBytes = paddedIndexBytes(indexSize, chunkSize);
-    this.collection = { indexSize, lateBytes };
+    this.collection = { indexSize, lateBytes, believe: (index) => this.#believe(index) };
     this.size = lateBytes + collectionDataBytes({ chunkSize, entries });
     this.fingerprint = { ...fingerprint, size: this.size };
     this.#chunkSize = chunkSize;
@@ -127,6 +127,13 @@ class CollectionSource implements ByteSource {
     this.#index ??= this.#makeIndex();
     into.fill(0);
     into.set(this.#index.subarray(offset, offset + into.length));
+  }
+
+  #believe(index: Uint8Array | undefined): void {
+    this.#index = index;
+    this.#hashAnew();
+    // What is read from now on needs no hash.
+    if (index) this.#hashing = this.#map.files.length;
   }
 
   #makeIndex(): Uint8Array {

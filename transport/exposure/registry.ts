@@ -1,5 +1,6 @@
 import { parseAddress } from "../../codec/address.ts";
 import { formatTicket, parseTicket } from "../../codec/ticket.ts";
+import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
 import type { Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
@@ -9,6 +10,7 @@ import { isByTicket } from "./access.ts";
 import { openCatalog } from "./catalog.ts";
 import type { Catalog, CatalogEntry, CatalogTicket } from "./catalog.ts";
 import { loadIdentitySeed } from "./identity_file.ts";
+import { forgetEnded } from "./running.ts";
 import { shelfOf, TicketBook } from "./ticket_book.ts";
 
 /** A ticket, for people: without what it needs to be one. */
@@ -24,9 +26,11 @@ export interface KnownTicket {
 }
 
 /** An exposure that this node has made, and the tickets to it that are not revoked. */
-export interface KnownExposure extends Omit<CatalogEntry, "id"> {
+export interface KnownExposure extends Omit<CatalogEntry, "id" | "exposerKey" | "running"> {
   /** base64url of 32 bytes. */
   readonly id: string;
+  /** Whether it is of a stream, or of bytes in memory: it runs, and is forgotten when it ends. Its path is `-`. */
+  readonly isStream: boolean;
   /** Oldest first. */
   readonly tickets: readonly KnownTicket[];
 }
@@ -47,24 +51,26 @@ export class Registry {
     this.#random = random;
     this.#stateDir = stateDir;
     this.#catalog = openCatalog(stateDir);
+    forgetEnded(this.#catalog, stateDir);
   }
 
   /** All exposures, the one that was sealed last first. */
   list(): KnownExposure[] {
-    return this.#catalog.list().map((entry) => ({
+    return this.#catalog.list().map(({ id, running, exposerKey: _, ...entry }) => ({
       ...entry,
-      id: base64url(entry.id),
-      tickets: this.#catalog.tickets(entry.id).map(knownTicket),
+      id: base64url(id),
+      isStream: running !== undefined,
+      tickets: this.#catalog.tickets(id).map(knownTicket),
     }));
   }
 
   /**
    * A new ticket to the exposure of a path, or with an ID or the beginning of one. A running exposer takes it within seconds.
    *
-   * @throws {RgtpError} NOT_FOUND; INVALID_ARG when several are meant
+   * @throws {RgtpError} NOT_FOUND, also for what was exposed under another identity; INVALID_ARG when several are meant
    */
   newTicket(pathOrId: string, options: { label?: string; expiresMs?: number } = {}): string {
-    const { id, served, path, policy } = this.#exposure(pathOrId);
+    const { id, served, path, policy, exposerKey } = this.#exposure(pathOrId);
     const addresses = (served?.addresses ?? []).flatMap((text) => parseAddress(text) ?? []);
     if (!served || addresses.length === 0) {
       throw new RgtpError(
@@ -80,6 +86,13 @@ export class Registry {
       );
     }
     const identity = createIdentity(this.#engine, loadIdentitySeed(this.#stateDir, this.#random).seed);
+    if (exposerKey && !equalBytes(exposerKey, identity.staticKey)) {
+      throw new RgtpError(
+        "NOT_FOUND",
+        `'${path}' was exposed under another identity than this machine has now: a ticket would open nothing. Expose it again (an exposer ` +
+          "that still runs keeps the old one: stop it first); or restore the old identity, 'rgtp id restore'",
+      );
+    }
     const book = new TicketBook(this.#engine, this.#random, Date.now, shelfOf(this.#catalog, id));
     return formatTicket({
       addresses,
@@ -131,6 +144,10 @@ export class Registry {
 
   #exposure(pathOrId: string): CatalogEntry {
     const entries = this.#catalog.list();
+    // Of streams, which have no path, one alone can be meant by it.
+    const streams = pathOrId === "-" ? entries.filter(({ running }) => running !== undefined) : [];
+    if (streams.length > 1) throw ambiguous(pathOrId);
+    if (streams.length === 1) return streams[0];
     const path = realPath(pathOrId);
     const ofPath = entries.filter((entry) => entry.path === path)
       .sort((a, b) => (b.served?.sinceMs ?? 0) - (a.served?.sinceMs ?? 0));

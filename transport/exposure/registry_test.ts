@@ -1,18 +1,29 @@
 import { parseTicket } from "../../codec/ticket.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { systemRandom } from "../../core/machine.ts";
+import { createIdentity } from "../../crypto/identity.ts";
 import { ticketId, ticketPsk } from "../../crypto/key_schedule.ts";
 import { nativeEngine } from "../../crypto/native_engine.ts";
-import { assert, assertEquals, assertThrows } from "../../tests/_assert.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../tests/_assert.ts";
 import { openCatalog } from "./catalog.ts";
+import type { Catalog } from "./catalog.ts";
+import { loadIdentitySeed } from "./identity_file.ts";
 import { Registry } from "./registry.ts";
+import { keepWhileRunning } from "./running.ts";
 import { shelfOf, TicketBook } from "./ticket_book.ts";
 
 const served = { name: "film", addresses: ["192.0.2.1:9000", "[2001:db8::1]:9000"], sinceMs: 5000 };
 
 /** Two exposures; one of them is served, by an exposer with a book of its tickets. */
 function withScene(
-  use: (scene: { registry: Registry; book: TicketBook; changed: () => boolean; ids: Uint8Array[] }) => void,
+  use: (scene: {
+    registry: Registry;
+    book: TicketBook;
+    changed: () => boolean;
+    ids: Uint8Array[];
+    catalog: Catalog;
+    folder: string;
+  }) => void,
 ): void {
   const folder = Deno.makeTempDirSync();
   const catalog = openCatalog(folder);
@@ -26,7 +37,7 @@ function withScene(
     });
     catalog.noteServed(ids[0], served);
     const book = new TicketBook(nativeEngine, systemRandom, Date.now, shelfOf(catalog, ids[0]));
-    use({ registry, book, changed: () => catalog.changedByOthers(), ids });
+    use({ registry, book, changed: () => catalog.changedByOthers(), ids, catalog, folder });
   } finally {
     registry.close();
     registry.close();
@@ -132,3 +143,58 @@ Deno.test("what is exposed without tickets gets tickets without a secret, label 
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("a ticket to what was exposed under another identity is refused, until it is exposed again", () => {
+  const folder = Deno.makeTempDirSync();
+  const catalog = openCatalog(folder);
+  const registry = new Registry(nativeEngine, systemRandom, folder);
+  try {
+    const fingerprint = { path: "/data/1", device: 1, inode: 1, size: 1, mtimeMs: 0, ctimeMs: 0 };
+    const parameters = { chunkSize: 4096, aead: "chacha20-poly1305" } as const;
+    const row = { salt: systemRandom(32), id: systemRandom(32), leaves: new Uint8Array(32) };
+    const identity = () =>
+      createIdentity(nativeEngine, loadIdentitySeed(folder, systemRandom).seed).staticKey;
+    catalog.save(fingerprint, parameters, { ...row, exposerKey: identity() }, 1000);
+    catalog.noteServed(row.id, served);
+    assertEquals(parseTicket(registry.newTicket("/data/1")).exposerKey, identity());
+    Deno.removeSync(`${folder}/identity`);
+    const error = assertThrows(() => registry.newTicket("/data/1"), RgtpError);
+    assertEquals(error.condition, "NOT_FOUND");
+    assertStringIncludes(error.message, "Expose it again");
+    catalog.save(fingerprint, parameters, { ...row, exposerKey: identity() }, 2000);
+    catalog.noteServed(row.id, served);
+    assertEquals(parseTicket(registry.newTicket("/data/1")).exposerKey, identity());
+  } finally {
+    registry.close();
+    catalog.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("a stream that is served now is meant by '-', while it is the only one", () =>
+  withScene(({ registry, catalog, folder }) => {
+    const common = {
+      size: 9,
+      sealedAtMs: 5,
+      chunkSize: 4096,
+      aead: "chacha20-poly1305",
+      policy: "",
+    } as const;
+    const { staticKey: exposerKey } = createIdentity(
+      nativeEngine,
+      loadIdentitySeed(folder, systemRandom).seed,
+    );
+    const streams = [systemRandom(32), systemRandom(32)].map((id) => ({
+      id,
+      end: keepWhileRunning(catalog, folder, { ...common, id, exposerKey }),
+    }));
+    catalog.noteServed(streams[1].id, served);
+    refused(() => registry.newTicket("-"), "INVALID_ARG");
+    streams[0].end();
+    const ticket = registry.newTicket("-", { label: "x" });
+    assertEquals(parseTicket(ticket).exposureId, streams[1].id);
+    assertEquals(registry.list().filter(({ isStream }) => isStream).map(({ path }) => path), ["-"]);
+    assertEquals(registry.revoke("x").length, 1);
+    streams[1].end();
+    refused(() => registry.newTicket("-"), "NOT_FOUND");
+  }));

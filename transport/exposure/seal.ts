@@ -39,6 +39,8 @@ export interface SealOptions {
   readonly symbolSize?: number;
   /** The leaf hashes that this salt gave before (a catalog row). */
   readonly expectedLeaves?: Uint8Array;
+  /** Of a collection, the index that was sealed with them. */
+  readonly expectedIndex?: Uint8Array;
   /**
    * What the store may take, in bytes; by default any amount. Of an exposure that is larger it holds a part, reads the rest from the
    * source again when it is asked for, and closes the source when it is closed itself.
@@ -109,8 +111,8 @@ export async function sealSource(
 
 /**
  * The exposure that a catalog row describes, without reading the source: its store starts empty, and what is sealed on demand is sent
- * only if it has the row's leaf hash. `undefined` when the row is not one of this secret and source, or the exposure would fit the memory
- * that its store may take: then it is as well sealed at once.
+ * only if it has the row's leaf hash. Of a collection the index is sealed and compared at once. `undefined` when the row is not one of
+ * this secret and source, or the exposure would fit the memory that its store may take: then it is as well sealed at once.
  *
  * @throws {RgtpError} NOMEM; NO_SPACE, IO when there is no room for the spill file
  * @throws {RangeError} when an option is out of its range
@@ -119,19 +121,37 @@ export function reopenSealed(
   source: ByteSource,
   options: SealOptions & { readonly expectedLeaves: Uint8Array; readonly expectedId: Uint8Array },
 ): SealedExposure | undefined {
-  // The hashes in an index come of reading everything.
-  if (source.collection) return undefined;
   const { engine, expectedLeaves, expectedId, aead = DEFAULT_AEAD } = options;
   const plan = planOf(source, options);
   if (expectedLeaves.length !== chunkCount(plan.facts) * HASH_BYTES || fitsMemory(options, plan)) {
     return undefined;
   }
   const sealer = new ChunkSealer(engine, aead, plan, source);
+  if (!indexIsRight(source, options, sealer)) return undefined;
   const filler = fillerOf(source, options, plan, sealer);
   const sealed = finished(engine, plan, Uint8Array.from(expectedLeaves), filler);
   if (equalBytes(sealed.id, expectedId)) return sealed;
   filler.close();
+  source.collection?.believe?.(undefined);
   return undefined;
+}
+
+/** The hashes in an index come of reading everything: one from an earlier reading must have the leaves that it had then. */
+function indexIsRight(
+  { collection }: ByteSource,
+  { chunkSize, expectedIndex, expectedLeaves }: SealOptions & { readonly expectedLeaves: Uint8Array },
+  sealer: ChunkSealer,
+): boolean {
+  if (!collection) return true;
+  if (!collection.believe || expectedIndex?.length !== collection.indexSize) return false;
+  collection.believe(expectedIndex);
+  for (let chunk = 0; chunk < collection.lateBytes / chunkSize; chunk++) {
+    const leaf = expectedLeaves.subarray(chunk * HASH_BYTES, (chunk + 1) * HASH_BYTES);
+    if (equalBytes(sealer.leaf(sealer.seal(chunk)), leaf)) continue;
+    collection.believe(undefined);
+    return false;
+  }
+  return true;
 }
 
 function fitsMemory(options: SealOptions, { facts }: SealPlan): boolean {

@@ -27,6 +27,11 @@ export interface CollectionFacts {
   readonly indexSize: number;
   /** The same with the zeros behind it: whole chunks. They are known only when all that follows has been read. */
   readonly lateBytes: number;
+  /**
+   * Takes the index that an earlier reading has made for that of this one, so that the files need not be read for their hashes; `undefined`
+   * takes that back. Absent: it is known anyway. Whether it is the right one shows by the leaves of its chunks.
+   */
+  believe?(index: Uint8Array | undefined): void;
 }
 
 /** A byte string of fixed size that can be read at any place: what is exposed. */

@@ -1,7 +1,11 @@
+import { DatabaseSync } from "node:sqlite";
 import type { RgtpError } from "../../core/errors.ts";
 import { systemRandom } from "../../core/machine.ts";
 import { nativeEngine } from "../../crypto/native_engine.ts";
 import { assert, assertEquals, assertNotEquals } from "../../tests/_assert.ts";
+import { makeTree, noise } from "./_trees.ts";
+import { openCatalog } from "./catalog.ts";
+import { openCollectionSource } from "./collection_source.ts";
 import { bytesSource } from "./source.ts";
 import type { ByteSource } from "./source.ts";
 import { openState } from "./state.ts";
@@ -39,7 +43,9 @@ class OldFile implements ByteSource {
   close(): void {}
 }
 
-async function withStates(use: (open: () => ExposerState) => Promise<void>): Promise<void> {
+async function withStates(
+  use: (open: () => ExposerState, stateDir: string) => Promise<void>,
+): Promise<void> {
   const folder = await Deno.makeTempDir();
   const states: ExposerState[] = [];
   try {
@@ -47,7 +53,7 @@ async function withStates(use: (open: () => ExposerState) => Promise<void>): Pro
       const state = openState(nativeEngine, systemRandom, folder);
       states.push(state);
       return state;
-    });
+    }, folder);
   } finally {
     for (const state of states) state.close();
     await Deno.remove(folder, { recursive: true });
@@ -118,6 +124,123 @@ Deno.test("rekey makes a new exposure, whose predecessor's tickets end; reproduc
     assertEquals((await state.seal(file, { ...options, reproducible: true })).id, own.id);
     assertEquals(file.reads, 0);
     assertEquals((await seal()).id, second.id);
+  }));
+
+/** A folder of 400 kB on a disk, which is gone in the end. */
+async function withFolder(use: (root: string) => Promise<void>): Promise<void> {
+  const root = await Deno.makeTempDir({ prefix: "rgtp-state-" });
+  try {
+    makeTree(root, {
+      "a/one": noise(250_000, 1),
+      "a/two": noise(5000, 2),
+      "three": noise(150_000, 3),
+      "none": "",
+    });
+    await use(root);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+const folderOf = (root: string) =>
+  openCollectionSource([root], { chunkSize: options.chunkSize, hash: nativeEngine.sha256 });
+
+/** As if all rows had been sealed when their files were long at rest. */
+function age(stateDir: string): void {
+  const database = new DatabaseSync(`${stateDir}/catalog.sqlite`);
+  database.exec("UPDATE exposures SET sealed_at_ms = sealed_at_ms + 100000");
+  database.close();
+}
+
+Deno.test("a large folder that is at rest is exposed again without a file of it being read, and is the same", () =>
+  withFolder((root) =>
+    withStates(async (open, stateDir) => {
+      const first = await open().seal(await folderOf(root), options);
+      age(stateDir);
+      const source = await folderOf(root);
+      // What is not there cannot be read.
+      await Deno.rename(`${root}/a`, `${root}-away`);
+      const again = await open().seal(source, options);
+      assertEquals([again.id, again.manifest], [first.id, first.manifest]);
+      assertEquals(again.store.counters.seals, 0);
+      assert(again.store.packets(0, 1428), "the index is at hand");
+      await Deno.rename(`${root}-away`, `${root}/a`);
+      for (let chunk = 0; chunk < again.chunkCount; chunk++) {
+        assertEquals(again.store.packets(chunk, 1428), first.store.packets(chunk, 1428), `chunk ${chunk}`);
+      }
+      again.store.close();
+      first.store.close();
+    })
+  ));
+
+Deno.test("a folder whose file changed behind its times just after it was sealed is read again, and is another exposure", () =>
+  withFolder((root) =>
+    withStates(async (open) => {
+      const path = `${root}/three`;
+      const { atime, mtime } = await Deno.stat(path);
+      const first = await open().seal(await folderOf(root), options);
+      await Deno.writeFile(path, noise(150_000, 4));
+      await Deno.utime(path, atime!, mtime!);
+      // The same size and time; ctime, in whole seconds, is the same or nearly so.
+      const again = await open().seal(await folderOf(root), options);
+      assertNotEquals(again.id, first.id);
+      assert(again.store.packets(again.chunkCount - 1, 1428));
+      again.store.close();
+    })
+  ));
+
+Deno.test("a folder that changed behind its times after it was at rest: found out when it is sent, and sealed anew the next time", () =>
+  withFolder((root) =>
+    withStates(async (open, stateDir) => {
+      const first = await open().seal(await folderOf(root), options);
+      age(stateDir);
+      const source = await folderOf(root);
+      const losses: RgtpError[] = [];
+      const again = await open().seal(source, { ...options, onLost: (reason) => losses.push(reason) });
+      assertEquals(again.id, first.id);
+      // "a/one" begins behind the index, which is one chunk.
+      assert(again.store.packets(1, 1428));
+      // Written through the handle that is open, so that nothing of its state is looked at again.
+      using file = await Deno.open(`${root}/a/one`, { write: true });
+      await file.seek(30 * 4096, Deno.SeekMode.Start);
+      await file.write(new Uint8Array(4096));
+      assertEquals(again.store.packets(31, 1428), undefined);
+      assertEquals(losses.map(({ condition }) => condition), ["SOURCE_CHANGED"]);
+      assertEquals(again.store.packets(1, 1428), undefined, "nothing of it is sent from then on");
+      const next = await open().seal(await folderOf(root), options);
+      assertNotEquals(next.id, first.id);
+      assert(next.store.packets(31, 1428));
+      for (const { store } of [again, next]) store.close();
+    })
+  ));
+
+Deno.test("an index that was damaged in the catalog is not believed: all is read, and the exposure is the same", () =>
+  withFolder((root) =>
+    withStates(async (open, stateDir) => {
+      const first = await open().seal(await folderOf(root), options);
+      age(stateDir);
+      const database = new DatabaseSync(`${stateDir}/catalog.sqlite`);
+      for (const value of ["zeroblob(length(content_index))", "x''", "NULL"]) {
+        database.exec(`UPDATE exposures SET content_index = ${value}`);
+        const again = await open().seal(await folderOf(root), options);
+        assertEquals(again.id, first.id);
+        assert(again.store.counters.seals >= again.chunkCount, "it was read");
+        again.store.close();
+        age(stateDir);
+      }
+      database.close();
+    })
+  ));
+
+Deno.test("a stream is known to others while its state is open; its tickets end with it", () =>
+  withStates(async (open, stateDir) => {
+    const [state, other] = [open(), openCatalog(stateDir)];
+    const { id } = await state.seal(bytesSource(sample()), options);
+    state.shelf(id)!.add({ ticketId: new Uint8Array(8), psk: new Uint8Array(32), label: "" });
+    assertEquals(other.list().map(({ path, size }) => [path, size]), [["-", 300_000]]);
+    state.close();
+    assertEquals([other.list(), other.tickets(id)], [[], []]);
+    other.close();
   }));
 
 Deno.test("a row of another identity is of no use, and is replaced", async () => {

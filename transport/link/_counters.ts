@@ -12,10 +12,10 @@ export class Counters implements LinkStats {
   lastSendError: string | undefined;
   lastReceiveError: string | undefined;
 
-  /** One datagram of `length` bytes went out. */
-  sent(length: number): void {
-    this.packetsSent++;
-    this.bytesSent += length;
+  /** `packets` datagrams of `bytes` bytes together went out. */
+  sent(packets: number, bytes: number): void {
+    this.packetsSent += packets;
+    this.bytesSent += bytes;
   }
 
   /** `packets` datagrams of `bytes` bytes together are handed to the reader. */
@@ -24,9 +24,9 @@ export class Counters implements LinkStats {
     this.bytesReceived += bytes;
   }
 
-  /** The network refused one datagram. */
-  sendFailed(cause: unknown): void {
-    this.sendErrors++;
+  /** The network refused so many datagrams. */
+  sendFailed(cause: unknown, packets = 1): void {
+    this.sendErrors += packets;
     this.lastSendError = textOf(cause);
   }
 

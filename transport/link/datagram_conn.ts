@@ -35,11 +35,6 @@ const receivesAtOnce = 16;
 /** Before a receive that failed is tried again, so that a socket that always fails does not spin. */
 const retryMs = 5;
 
-/** Whether this runtime has `Deno.listenDatagram`: Deno with `--unstable-net`, or `"unstable": ["net"]` in its configuration. */
-export function datagramConnAvailable(): boolean {
-  return listenDatagram() !== undefined;
-}
-
 /**
  * Binds a UDP socket. `::` takes IPv4 peers too, under their IPv4 addresses.
  *
@@ -116,7 +111,7 @@ class DatagramConnLink implements Link {
       }
       try {
         await this.#conn.send(segment, to);
-        this.#counters.sent(segment.length);
+        this.#counters.sent(1, segment.length);
       } catch (error) {
         this.#diedOf(error);
         this.#check();

@@ -4,12 +4,12 @@
  * @module
  */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
-import { lookup } from "node:dns/promises";
-import { type Address, canonicalHost, formatAddress, isIpAddress } from "../../codec/address.ts";
+import { type Address, canonicalHost } from "../../codec/address.ts";
 import { bindError, checkedOptions, closedError, deadError } from "./_bind.ts";
 import { Counters } from "./_counters.ts";
 import { HostNames } from "./_hosts.ts";
 import { Inbox } from "./_inbox.ts";
+import { askPermission, resolved } from "./_lookup.ts";
 import {
   type Datagrams,
   type Link,
@@ -38,8 +38,8 @@ const burstPacketsMax = 80;
  * @throws {RangeError} when the port is not one
  */
 export async function openNodeDgram(options: LinkOptions): Promise<Link> {
-  const asked = checkedOptions(options);
-  const found = { host: await resolved(asked), port: asked.port };
+  const found = await resolved(checkedOptions(options));
+  // Without the permission Deno's `bind` ends the program, by an exception that nobody can catch.
   await askPermission(found);
   const socket = createSocket({ type: found.host.includes(":") ? "udp6" : "udp4", ipv6Only: false });
   try {
@@ -88,7 +88,7 @@ class NodeDgramLink implements Link {
       }
       try {
         await this.#sendOne(segment, host, datagrams.peer.port);
-        this.#counters.sent(segment.length);
+        this.#counters.sent(1, segment.length);
       } catch (error) {
         this.#check();
         this.#counters.sendFailed(error);
@@ -141,16 +141,6 @@ class NodeDgramLink implements Link {
   }
 }
 
-/** An IP address for the host: the kind of socket must be known before the socket looks a name up. */
-async function resolved(options: LinkOptions): Promise<string> {
-  if (isIpAddress(options.host)) return options.host;
-  try {
-    return canonicalHost((await lookup(options.host)).address);
-  } catch (error) {
-    throw bindError(error, options);
-  }
-}
-
 function bound(socket: Socket, { host, port }: LinkOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once("error", reject);
@@ -159,21 +149,4 @@ function bound(socket: Socket, { host, port }: LinkOptions): Promise<void> {
       resolve();
     });
   });
-}
-
-/** What is used here of `Deno.permissions`; absent under Node. */
-interface Permissions {
-  request(descriptor: { readonly name: "net"; readonly host: string }): Promise<{ readonly state: string }>;
-}
-
-/** Asks for the permission first: without it Deno's `bind` ends the program, by an exception that nobody can catch. */
-async function askPermission(options: LinkOptions): Promise<void> {
-  const deno: unknown = Reflect.get(globalThis, "Deno");
-  const permissions = (deno as { readonly permissions?: Permissions } | undefined)?.permissions;
-  if (permissions === undefined) return;
-  const { state } = await permissions.request({ name: "net", host: formatAddress(options) });
-  if (state === "granted") return;
-  const refusal = new Error(`net access to ${formatAddress(options)} is ${state}`);
-  refusal.name = "NotCapable";
-  throw bindError(refusal, options);
 }

@@ -1,11 +1,13 @@
 import { RgtpError } from "../../core/errors.ts";
-import { datagramConnAvailable, openDatagramConn } from "./datagram_conn.ts";
+import { openDatagramConn } from "./datagram_conn.ts";
 import type { Link, LinkOptions } from "./link.ts";
+import { openLinuxUdp } from "./linux_udp.ts";
 import { openNodeDgram } from "./node_dgram.ts";
 
 /** The kinds of link that {@linkcode openLink} knows, the preferred one first. */
-export const linkKinds: readonly ["datagram_conn", "node_dgram"] = Object.freeze(
+export const linkKinds: readonly ["linux_udp", "datagram_conn", "node_dgram"] = Object.freeze(
   [
+    "linux_udp",
     "datagram_conn",
     "node_dgram",
   ] as const,
@@ -13,6 +15,12 @@ export const linkKinds: readonly ["datagram_conn", "node_dgram"] = Object.freeze
 
 /** The name of a kind of link. */
 export type LinkKind = (typeof linkKinds)[number];
+
+const openers: Readonly<Record<LinkKind, (options: LinkOptions) => Promise<Link>>> = {
+  linux_udp: openLinuxUdp,
+  datagram_conn: openDatagramConn,
+  node_dgram: openNodeDgram,
+};
 
 /** Where a link is to be bound, and of which kind it is to be. */
 export interface OpenLinkOptions extends LinkOptions {
@@ -34,20 +42,22 @@ export interface OpenLinkOptions extends LinkOptions {
  * if (link.local.port === 0) throw new Error("unexpected");
  * ```
  */
-export function openLink(options: OpenLinkOptions): Promise<Link> {
-  const kind = options.kind ?? (datagramConnAvailable() ? "datagram_conn" : "node_dgram");
-  switch (kind) {
-    case "datagram_conn":
-      return openDatagramConn(options);
-    case "node_dgram":
-      return openNodeDgram(options);
-    default:
-      // Kinds also come from command lines.
-      return Promise.reject(
-        new RgtpError(
-          "INVALID_ARG",
-          `there is no link kind "${kind}": choose one of ${linkKinds.join(", ")}`,
-        ),
-      );
+export async function openLink(options: OpenLinkOptions): Promise<Link> {
+  const { kind } = options;
+  if (kind !== undefined) {
+    // Kinds also come from command lines.
+    if (Object.hasOwn(openers, kind)) return await openers[kind](options);
+    throw new RgtpError(
+      "INVALID_ARG",
+      `there is no link kind "${kind}": choose one of ${linkKinds.join(", ")}`,
+    );
   }
+  for (const one of linkKinds) {
+    try {
+      return await openers[one](options);
+    } catch (error) {
+      if (!(error instanceof RgtpError && error.condition === "NOT_SUPPORTED")) throw error;
+    }
+  }
+  throw new RgtpError("NOT_SUPPORTED", "this runtime has no UDP sockets: run it with Deno or Node");
 }

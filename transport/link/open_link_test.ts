@@ -2,13 +2,29 @@ import { RgtpError } from "../../core/errors.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../tests/_assert.ts";
 import { type LinkKind, linkKinds, openLink } from "./open_link.ts";
 
-Deno.test("openLink: every kind opens by name, and the default is the first", async () => {
+/** The kinds that this machine and the permissions of this run have. */
+const here = await kindsHere();
+
+async function kindsHere(): Promise<LinkKind[]> {
+  const kinds: LinkKind[] = [];
   for (const kind of linkKinds) {
+    try {
+      (await openLink({ host: "127.0.0.1", port: 0, kind })).close();
+    } catch (error) {
+      if (error instanceof RgtpError && error.condition === "NOT_SUPPORTED") continue;
+    }
+    kinds.push(kind);
+  }
+  return kinds;
+}
+
+Deno.test("openLink: every kind opens by name, and the default is the first that is here", async () => {
+  for (const kind of here) {
     using link = await openLink({ host: "127.0.0.1", port: 0, kind });
     assertEquals(link.kind, kind);
   }
   using link = await openLink({ host: "localhost", port: 0 });
-  assertEquals(link.kind, linkKinds[0]);
+  assertEquals(link.kind, here[0]);
 });
 
 Deno.test("openLink: a kind that does not exist", async () => {
@@ -22,7 +38,7 @@ Deno.test("openLink: a kind that does not exist", async () => {
 });
 
 Deno.test("openLink: an address of another machine, and a name that nobody has", async () => {
-  for (const kind of linkKinds) {
+  for (const kind of here) {
     for (const host of ["203.0.113.77", "nosuch.invalid"]) {
       const error = await assertRejects(() => openLink({ host, port: 0, kind }), RgtpError, host);
       assertEquals(error.condition, "INVALID_ARG");
@@ -65,10 +81,18 @@ Deno.test("openLink: a program without unstable net gets node_dgram, and is told
 });
 
 Deno.test("openLink: without the permission it says which flag", async () => {
-  for (const kind of linkKinds) {
+  for (const kind of here) {
     assertStringIncludes(
-      await outputOf(kind, "--unstable-net"),
+      await outputOf(kind, "--unstable-net", "--allow-ffi"),
       "SOCKET not permitted to bind 127.0.0.1:0: run with --allow-net",
     );
   }
+});
+
+Deno.test("openLink: foreign functions are used where Deno permits them, and only there", async () => {
+  const whatItNeeds = "NOT_SUPPORTED the link kind linux_udp needs Linux and Deno's permission";
+  assertStringIncludes(await outputOf("linux_udp", "--allow-net"), whatItNeeds);
+  const expected = here.includes("linux_udp") ? "linux_udp" : "node_dgram";
+  // One folder is enough: of the two only one holds the C library.
+  assertEquals((await outputOf("", "--allow-net", "--allow-ffi=/lib,/lib64")).trim(), expected);
 });

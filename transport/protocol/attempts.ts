@@ -25,6 +25,8 @@ interface Attempt {
   tries: number;
   keyHints: number;
   retries: number;
+  /** Something has come that only an answer to our packet holds. */
+  heard: boolean;
 }
 
 /** Handshakes with all addresses of one exposer at once: the first good answer wins. */
@@ -44,6 +46,7 @@ export class Attempts {
       tries: 0,
       keyHints: 0,
       retries: 0,
+      heard: false,
     }));
   }
 
@@ -115,7 +118,20 @@ export class Attempts {
     return this.#versionHints > 0;
   }
 
+  /** The addresses from which an answer of any kind has come. */
+  get heard(): Address[] {
+    return this.#attempts.filter(({ heard }) => heard).map(({ address }) => address);
+  }
+
+  /** Of these, those that have hinted that they are not the exposer that we mean. */
+  get strangers(): Address[] {
+    return this.#attempts.filter(({ keyHints }) => keyHints > 0).map(({ address }) => address);
+  }
+
+  /** The attempt that a packet answers: it names our exchange, which nobody else has seen. */
   #find(exchange: Uint8Array): Attempt | undefined {
-    return this.#attempts.find((attempt) => equalBytes(attempt.initiator.exchange, exchange));
+    const attempt = this.#attempts.find(({ initiator }) => equalBytes(initiator.exchange, exchange));
+    if (attempt) attempt.heard = true;
+    return attempt;
   }
 }

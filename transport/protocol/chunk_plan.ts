@@ -46,6 +46,8 @@ export class ChunkPlan {
   readonly #pages: number;
   readonly #active = new Map<number, ActivePage>();
   #nextPage = 0;
+  /** The first wanted run that ends on the next page, or behind it. */
+  #nextRun = 0;
 
   /** Starts at the front. */
   constructor(options: ChunkPlanOptions) {
@@ -64,6 +66,7 @@ export class ChunkPlan {
   want(runs: readonly ChunkRun[]): void {
     this.#wanted = runs;
     this.#nextPage = 0;
+    this.#nextRun = 0;
   }
 
   /** A leaf page to pull, now busy. */
@@ -132,11 +135,21 @@ export class ChunkPlan {
   }
 
   #activate(enough: () => boolean): void {
-    while (this.#nextPage < this.#pages && this.#active.size < ACTIVE_PAGES_MAX && !enough()) {
+    while (this.#active.size < ACTIVE_PAGES_MAX && !enough()) {
+      this.#skipUnwanted();
+      if (this.#nextPage >= this.#pages) return;
       const page = this.#nextPage++;
       const active = this.#open(page);
       if (active.count[MISSING] + active.count[CANDIDATE] > 0) this.#active.set(page, active);
     }
+  }
+
+  /** A wish for little of a large exposure takes no look at the rest of it. */
+  #skipUnwanted(): void {
+    if (!this.#wanted) return;
+    while (this.#wanted[this.#nextRun]?.end <= this.#nextPage * PAGE_LEAVES) this.#nextRun++;
+    const next = this.#wanted[this.#nextRun];
+    this.#nextPage = next ? Math.max(this.#nextPage, Math.floor(next.first / PAGE_LEAVES)) : this.#pages;
   }
 
   #open(page: number): ActivePage {
@@ -145,7 +158,10 @@ export class ChunkPlan {
     const states = new Uint8Array(Math.min(PAGE_LEAVES, chunks - base));
     if (this.#wanted) {
       states.fill(SETTLED);
-      for (const { first, end } of this.#wanted) states.fill(MISSING, clamp(first - base), clamp(end - base));
+      for (let i = this.#nextRun; this.#wanted[i]?.first < base + PAGE_LEAVES; i++) {
+        const { first, end } = this.#wanted[i];
+        states.fill(MISSING, clamp(first - base), clamp(end - base));
+      }
     }
     const flags = candidates(page);
     const count: [number, number, number] = [0, 0, 0];

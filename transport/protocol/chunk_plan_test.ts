@@ -165,3 +165,24 @@ Deno.test("chunk plan: nothing exposed or nothing wanted is finished at once", (
   assertEquals(new ChunkPlan({ chunks: 9, wanted: [], ...rest }).finished, true);
   assertEquals(new ChunkPlan({ chunks: 9, wanted: [{ first: 8, end: 9 }], ...rest }).finished, false);
 });
+
+Deno.test("chunk plan: a wish for little of a large exposure looks at its pages alone", () => {
+  const looked: number[] = [];
+  const pages = 2_000_000;
+  const plan = new ChunkPlan({
+    chunks: pages * PAGE_LEAVES,
+    wanted: [{ first: 5, end: 6 }, { first: 1000 * PAGE_LEAVES - 1, end: 1000 * PAGE_LEAVES + 1 }],
+    hasLeaves: () => true,
+    candidates: (page) => void looked.push(page),
+  });
+  const takeAll = () => {
+    const taken: number[] = [];
+    for (let chunk = plan.takeChunk(); chunk !== undefined; chunk = plan.takeChunk()) taken.push(chunk);
+    for (const chunk of taken) plan.settleChunk(chunk, true);
+    return taken;
+  };
+  assertEquals(takeAll(), [5, 1000 * PAGE_LEAVES - 1, 1000 * PAGE_LEAVES]);
+  assertEquals([looked, plan.finished], [[0, 999, 1000], true]);
+  plan.want([{ first: pages * PAGE_LEAVES - 1, end: pages * PAGE_LEAVES }]);
+  assertEquals([takeAll().length, looked.at(-1), looked.length, plan.finished], [1, pages - 1, 4, true]);
+});

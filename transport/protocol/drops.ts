@@ -16,6 +16,7 @@ export type DropReason =
   | "handshake not for this key"
   | "handshake too short"
   | "bad cookie"
+  | "no proof of a passphrase"
   | "handshake queue full"
   | "duplicate symbol"
   | "late symbol"

@@ -19,12 +19,33 @@ export interface Exposed {
    * the psk of the ticket, `"open"` when none is needed, `"denied"` otherwise.
    */
   access(ticketId: Uint8Array, pullerKey: Uint8Array | undefined): Uint8Array | "open" | "denied";
-  /** Whether a token that was granted under this ticket (zeros: without one) is still good. */
+  /** Whether `access` has no effects: then it is asked about what is not here too, so that its time does not show what is. */
+  readonly isAccessPure?: boolean;
+  /** Whether a token that was granted under this ticket (zeros: without one) is still good. Asked for each request: it must be quick. */
   stillGood(ticketId: Uint8Array): boolean;
+  /** Which state of the policy is in force, 0 to 255: a token of another one is good no longer. Absent: always 0. */
+  epoch?(): number;
+  /** Of an exposure that a passphrase opens: what the exposer knows of it, and what it leads to. */
+  readonly passphrase?: ExposedPassphrase;
   /** Whether this is a list of what else there is, made for those whom it lets pull. */
   readonly isList?: boolean;
   /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand. Absent: always 0. */
   coldBytes?(piece: number, symbolSize: number): number;
+}
+
+/** A passphrase, as its exposer keeps it: in memory alone. */
+export interface ExposedPassphrase {
+  /** 32 bytes that the slow hash has made of it. */
+  readonly stretched: Uint8Array;
+  /** The secret, 16 bytes, of the ticket that it leads to; `access` knows that ticket. */
+  readonly ticketSecret: Uint8Array;
+  /** That ticket's ID, 8 bytes. */
+  readonly ticketId: Uint8Array;
+}
+
+/** Whether a token that was granted under a ticket, and in one state of the policy, holds what the policy says now. */
+export function holdsStill(exposed: Exposed, ticketId: Uint8Array, epoch: number): boolean {
+  return epoch === (exposed.epoch?.() ?? 0) && exposed.stillGood(ticketId);
 }
 
 /** What somebody may mean by a text: exposures with that name, then those with that label, which is the first half of an ID. */

@@ -23,7 +23,7 @@ import type { Engine } from "../../crypto/engine.ts";
 import { packetMac, packetMacIsRight, TokenMint } from "../../crypto/tokens.ts";
 import { answersOf, bitmapEntries, coldPieces, requestCeiling } from "./answers.ts";
 import { DropCounter } from "./drops.ts";
-import { meantBy } from "./exposed.ts";
+import { holdsStill, meantBy } from "./exposed.ts";
 import type { Exposed } from "./exposed.ts";
 import { LiveToken } from "./live_token.ts";
 import type { Answer } from "./live_token.ts";
@@ -150,6 +150,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       find: (id) => this.#exposures.get(id.toHex()),
       findNamed: (name) => meantBy(name, [...this.#exposures.values()]),
       findLists: () => [...this.#exposures.values()].filter((exposed) => exposed.isList),
+      decoy: () => this.#exposures.values().find((exposed) => exposed.isAccessPure),
     });
     this.#limiter = options.limitRate
       ? new TokenBucket(options.limitRate, Math.max(16_384, options.limitRate / 50), now)
@@ -193,9 +194,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   /** Ends the pulls of a ticket that is valid no longer. */
   revoke(now: number, ticketId: Uint8Array): void {
     this.#now = now;
-    for (const [key, live] of this.#live) {
-      if (equalBytes(live.ticketId, ticketId)) this.#forget(key, live);
-    }
+    for (const [key, live] of this.#live) if (equalBytes(live.ticketId, ticketId)) this.#forget(key, live);
   }
 
   /** Who pulls now. */
@@ -381,11 +380,9 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   #liveToken(from: Address, token: Uint8Array, echo: Uint8Array): LiveToken | undefined {
     const key = token.toHex();
     const known = this.#live.get(key);
-    if (
-      known && known.expiresAt > this.#now && known.address.host === from.host &&
-      known.address.port === from.port
-    ) {
-      return known;
+    if (known?.isFrom(from) && known.expiresAt > this.#now) {
+      if (holdsStill(known.exposed, known.ticketId, known.epoch)) return known;
+      this.#forget(key, known);
     }
     const body = this.#mint.open(this.#now, token, addressBytes(from));
     const pullKey = body && this.#mint.pullKey(token);
@@ -395,7 +392,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       return undefined;
     }
     const exposed = this.#exposures.get(body.exposureId.toHex());
-    if (!exposed?.stillGood(body.ticketId)) {
+    if (!exposed || !holdsStill(exposed, body.ticketId, body.flags)) {
       this.drops.count("unknown exposure");
       this.#refuse(from, RefusalReason.TOKEN, echo);
       return undefined;
@@ -405,7 +402,15 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       return undefined;
     }
     const expiresAt = body.expirySeconds * 1000;
-    const facts = { address: from, exposed, token, pullKey, ticketId: body.ticketId, expiresAt };
+    const facts = {
+      address: from,
+      exposed,
+      token,
+      pullKey,
+      ticketId: body.ticketId,
+      epoch: body.flags,
+      expiresAt,
+    };
     const live = new LiveToken(this.#now, facts, this.#pullRateMax);
     this.#live.set(key, live);
     this.#sweepAt = Math.min(this.#sweepAt, this.#now + SWEEP_MS);
@@ -415,10 +420,10 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   /** A puller that has a newer token does not use the one before any more. */
   #supersede(live: LiveToken): void {
     live.proven = true;
-    const { address: { host, port }, exposed, expiresAt } = live;
+    const { address, exposed, expiresAt } = live;
     for (const [key, old] of this.#live) {
       const isOlder = old !== live && old.exposed === exposed && old.expiresAt <= expiresAt;
-      if (isOlder && old.address.host === host && old.address.port === port) this.#forget(key, old);
+      if (isOlder && old.isFrom(address)) this.#forget(key, old);
     }
   }
 

@@ -409,6 +409,36 @@ Deno.test("exposer: it says who came and who left, once", () => {
   assertLess(bench.served, leastWireBytes(exposure));
 });
 
+Deno.test("exposer: a token ends with its ticket, or with the state of the policy that granted it, in the middle of a pull", () => {
+  const bench = new Bench();
+  const policy = { isGood: true, epoch: 7 };
+  bench.machine.add({
+    ...exposedOf(exposure, () => psk),
+    stillGood: () => policy.isGood,
+    epoch: () => policy.epoch,
+  });
+  let number = 0;
+  const served = (grant: Parameters<typeof request>[0]) => {
+    const before = bench.served;
+    bench.hear(us, request(grant, ++number));
+    bench.serveAll();
+    return bench.served > before;
+  };
+  const grant = bench.grant();
+  assert(served(grant));
+  policy.epoch = 8;
+  const refused = bench.sent.length;
+  assert(!served(grant));
+  assertEquals(bench.machine.memory.liveTokens, 0);
+  assertEquals(refusal.decode(bench.sent[refused].bytes)?.field, RefusalReason.TOKEN);
+  const again = bench.grant();
+  assert(served(again));
+  // Its ticket has expired meanwhile: nobody has told the machine.
+  policy.isGood = false;
+  assert(!served(again));
+  assertEquals(bench.machine.memory.liveTokens, 0);
+});
+
 Deno.test("exposer: when nobody has come for as long as a token lives, nothing is left to do", () => {
   const bench = new Bench();
   bench.grant();

@@ -1,16 +1,20 @@
 import type { Address } from "../../codec/address.ts";
 import { refusal, RefusalReason, retry } from "../../codec/control.ts";
 import { DenialReason } from "../../codec/grant.ts";
-import type { Grant, ListAsk, NameAsk } from "../../codec/grant.ts";
+import type { Ask, Grant } from "../../codec/grant.ts";
 import { PacketType, PROTOCOL_VERSION, readWord } from "../../codec/packet.ts";
 import type { Machine, Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { Attempts } from "./attempts.ts";
+import { listed, silence, STALL_NOTICE_MS } from "./pull_failures.ts";
+import type { Silence } from "./pull_failures.ts";
 
 /** What a finder asks its shell to do. */
 export type FinderOutput =
   /** Send one packet. */
   | { readonly kind: "send"; readonly to: Address; readonly bytes: Uint8Array }
+  /** No answer of use has come for a while: {@linkcode FinderMachine.silence} says what is known of why. Once. */
+  | { readonly kind: "stalled" }
   /** It is there, and may be pulled; the exposer has proved this key. */
   | { readonly kind: "found"; readonly grant: Grant; readonly exposerKey: Uint8Array }
   /** It ends without an answer of use. */
@@ -29,24 +33,34 @@ export interface FinderOptions {
   readonly staticPrivate: Uint8Array;
   /** The exposer's key when it is known: then nobody else is asked. */
   readonly exposerKey?: Uint8Array;
-  /** What is asked for: a name, or the list. */
-  readonly ask: NameAsk | ListAsk;
+  /** What is asked for: a name, the list, or (by passphrase) an ID. */
+  readonly ask: Ask;
+  /** For what a passphrase opens: see `InitiatorOptions`. */
+  readonly passphrase?: (exposerKey: Uint8Array) => Uint8Array;
   /** Where to ask, 1 to 8. */
   readonly addresses: readonly Address[];
   /** How long to wait for an answer. */
   readonly timeoutMs: number;
+  /** See `PullerOptions.network`. */
+  readonly network?: () => string;
 }
 
 /** Asks what is called so: one handshake, sans-IO. Nothing is pulled. */
 export class FinderMachine implements Machine<FinderOutput> {
   readonly #attempts: Attempts;
   readonly #outputs: FinderOutput[] = [];
+  readonly #addresses: readonly Address[];
+  readonly #network: () => string;
   readonly #endsAt: number;
+  #stallsAt: number;
   #ended = false;
 
   /** Begins the handshake; the first packet is due at once. @throws {RangeError} when the name has no or too many bytes */
-  constructor(now: number, { addresses, timeoutMs, ...handshake }: FinderOptions) {
+  constructor(now: number, { addresses, timeoutMs, network = () => "", ...handshake }: FinderOptions) {
+    this.#addresses = addresses;
+    this.#network = network;
     this.#endsAt = now + timeoutMs;
+    this.#stallsAt = now + STALL_NOTICE_MS;
     this.#attempts = new Attempts(now, addresses, handshake);
     this.#send(now);
   }
@@ -64,12 +78,32 @@ export class FinderMachine implements Machine<FinderOutput> {
   handleTimeout(now: number): void {
     if (this.#ended) return;
     if (now >= this.#endsAt) return this.#fail(this.#attempts.otherVersion ? "version" : "silence");
+    if (now >= this.#stallsAt) {
+      this.#stallsAt = Infinity;
+      this.#outputs.push({ kind: "stalled" });
+    }
     this.#send(now);
   }
 
   /** See {@linkcode Machine.deadline}. */
   get deadline(): number {
-    return this.#ended ? Infinity : Math.min(this.#endsAt, this.#attempts.deadline);
+    return this.#ended ? Infinity : Math.min(this.#endsAt, this.#stallsAt, this.#attempts.deadline);
+  }
+
+  /** What is known of why no answer comes. */
+  get silence(): Silence {
+    const { heard, strangers, otherVersion, wrongExposer } = this.#attempts;
+    return silence({
+      isGranted: false,
+      hasAnswered: false,
+      isOtherVersion: otherVersion,
+      isWrongExposer: wrongExposer,
+      addresses: listed(this.#addresses),
+      heard: listed(heard),
+      strangers: listed(strangers),
+      network: this.#network(),
+      source: "",
+    });
   }
 
   /** See {@linkcode Machine.poll}. */

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertLessOrEqual } from "../../tests/_assert.ts";
+import { assert, assertEquals, assertLessOrEqual, assertMatch } from "../../tests/_assert.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
 import { exposedOf, exposerAddress, pullerAddress, simExposure } from "../../tests/sim/transfer.ts";
 import { refusal, RefusalReason } from "../../codec/control.ts";
@@ -41,8 +41,9 @@ function run(asks: FinderMachine, answers: ExposerMachine, loss = 0) {
     if (asks.deadline <= now) asks.handleTimeout(now);
     const questions: Uint8Array[] = [];
     drain(asks, (output) => {
-      if (output.kind !== "send") ended = output;
-      else questions.push(output.bytes);
+      if (output.kind === "send") questions.push(output.bytes);
+      else if (output.kind === "stalled") told.push(`stalled at ${now}`);
+      else ended = output;
     });
     sent += questions.length;
     for (const packet of questions) {
@@ -89,8 +90,11 @@ Deno.test("finder: finds over XX and IK, also where a quarter of all packets get
 Deno.test("finder: another key than the known one ends it as that, and silence as silence", () => {
   const other = engine.x25519.publicKey(random(32));
   assertEquals(run(finder({ exposerKey: other }), exposer()).ended, { kind: "failed", why: "wrong key" });
-  const { ended, sent } = run(finder(), exposer(), 1);
+  const asks = finder();
+  const { ended, sent, told } = run(asks, exposer(), 1);
   assertEquals(ended, { kind: "failed", why: "silence" });
+  assertEquals(told, ["stalled at 3000"]);
+  assertMatch(asks.silence.what, /no answer from .*'rgtp doctor/);
   assertLessOrEqual(sent, 20);
 });
 

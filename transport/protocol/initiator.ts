@@ -12,11 +12,16 @@ import {
 } from "../../codec/handshake.ts";
 import type { Handshake as HandshakePacket } from "../../codec/handshake.ts";
 import { PROTOCOL_VERSION } from "../../codec/packet.ts";
+import { decodeChallenge, encodePassphraseAsk } from "../../codec/passphrase.ts";
+import type { Challenge } from "../../codec/passphrase.ts";
 import type { Random } from "../../core/machine.ts";
+import { cpaceKey, cpaceShare } from "../../crypto/cpace.ts";
+import type { CPaceShare } from "../../crypto/cpace.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { AEAD_TAG_BYTES } from "../../crypto/engine.ts";
 import { openGrant } from "../../crypto/grant_seal.ts";
 import { Handshake } from "../../crypto/noise.ts";
+import { passphraseExchange, passphraseKeys } from "../../crypto/passphrase.ts";
 import { FIRST_MESSAGE_BYTES, GRANT_AAD_BYTES, NO_PSK } from "./responder.ts";
 
 /** What a puller brings to a handshake. */
@@ -31,6 +36,11 @@ export interface InitiatorOptions {
   readonly exposerKey?: Uint8Array;
   /** From the ticket's secret; only with `exposerKey`. */
   readonly psk?: Uint8Array;
+  /**
+   * For what a passphrase opens, and without a psk: what the slow hash makes of it for the exposer with that key. It is called once for each
+   * handshake, as soon as the key is known. Then nobody is believed who does not know the passphrase as well.
+   */
+  readonly passphrase?: (exposerKey: Uint8Array) => Uint8Array;
   /** What is asked for. */
   readonly ask: Ask;
 }
@@ -40,6 +50,12 @@ export interface HandshakeResult {
   /** Grant or denial. */
   readonly answer: Answer;
   /** The exposer's static key, proved. */
+  readonly exposerKey: Uint8Array;
+}
+
+interface Proved {
+  readonly grantKey: Uint8Array;
+  readonly denialKey: Uint8Array;
   readonly exposerKey: Uint8Array;
 }
 
@@ -61,6 +77,10 @@ export class Initiator {
   readonly #pattern: "XX" | "IK" | "IKpsk2";
   readonly #noise: Handshake;
   #message: HandshakePacket;
+  /** Our share of CPace, from the ask on. */
+  #share: CPaceShare | undefined;
+  /** What the answer to our proof may be sealed under: known with the passphrase, or without. */
+  #proved: Proved | undefined;
 
   /** Makes the first message. */
   constructor(options: InitiatorOptions) {
@@ -77,9 +97,9 @@ export class Initiator {
     this.#message = this.#packet(MESSAGES[this.#pattern][0], { offers: OFFERS, body: this.#firstBody() });
   }
 
-  /** Whether {@linkcode packet} is the last message of XX, which holds a cookie of the exposer that dies. */
+  /** Whether {@linkcode packet} holds a cookie of the exposer, which dies: the last message of XX, or a proof. */
   get isLast(): boolean {
-    return this.#noise.isFinished;
+    return this.#noise.isFinished || this.#proved !== undefined;
   }
 
   /** The packet to send now, and again while no answer comes. */
@@ -96,6 +116,11 @@ export class Initiator {
   handle(packet: Uint8Array): HandshakeResult | "next" | undefined {
     const message = decodeHandshake(packet);
     if (!message) return undefined;
+    if (this.#proved) {
+      return message.message === HandshakeMessage.PASS_GRANT
+        ? this.#finishProof(this.#proved, packet, message.body)
+        : undefined;
+    }
     if (this.#noise.isFinished) {
       return message.message === HandshakeMessage.XX_GRANT
         ? this.#open(this.#noise, packet, message.body)
@@ -106,24 +131,29 @@ export class Initiator {
   }
 
   #firstBody(): Uint8Array {
-    const { ask, random } = this.#options;
-    const noiseBytes = this.#pattern === "XX" ? 32 : 32 + 32 + AEAD_TAG_BYTES + AEAD_TAG_BYTES;
+    const { exposerKey, random } = this.#options;
+    const noiseBytes = exposerKey ? 32 + 32 + AEAD_TAG_BYTES + AEAD_TAG_BYTES : 32;
     const room = FIRST_MESSAGE_BYTES - HANDSHAKE_HEAD_BYTES - OFFERS.length - RETRY_COOKIE_BYTES - noiseBytes;
-    return this.#noise.writeMessage(
-      this.#pattern === "XX" ? new Uint8Array(room) : encodeAsk(ask, room),
-      random,
-    );
+    return this.#noise.writeMessage(exposerKey ? this.#ask(exposerKey, room) : new Uint8Array(room), random);
+  }
+
+  #ask(exposerKey: Uint8Array, paddedBytes = 0): Uint8Array {
+    const { engine, random, ask, passphrase } = this.#options;
+    if (!passphrase) return encodeAsk(ask, paddedBytes);
+    const inputs = passphraseExchange(passphrase(exposerKey), exposerKey, this.exchange);
+    this.#share = cpaceShare(engine, inputs, random);
+    return encodePassphraseAsk(this.#share.share, ask, paddedBytes);
   }
 
   #continueXX(message: HandshakePacket): "next" | undefined {
     const choice = this.#noise.readMessage(message.body);
     if (!choice || choice[0] !== Offer.X25519) return undefined;
-    const body = this.#noise.writeMessage(encodeAsk(this.#options.ask), this.#options.random);
+    const body = this.#noise.writeMessage(this.#ask(this.#noise.remoteStatic!), this.#options.random);
     this.#message = this.#packet(HandshakeMessage.XX3, { stateCookie: message.stateCookie.slice(), body });
     return "next";
   }
 
-  #finishIK(packet: Uint8Array, message: HandshakePacket): HandshakeResult | undefined {
+  #finishIK(packet: Uint8Array, message: HandshakePacket): HandshakeResult | "next" | undefined {
     // A denial is made without the ticket's psk: the exposer may not know the ticket.
     const psks = this.#options.psk ? [this.#options.psk, NO_PSK] : [undefined];
     for (const psk of psks) {
@@ -133,17 +163,48 @@ export class Initiator {
       if (!choice || choice[0] !== Offer.X25519) continue;
       const result = this.#open(noise, packet, message.body.subarray(IK2_NOISE_BYTES));
       // Whoever answers without our psk can deny, never grant.
-      if (result && psk === NO_PSK && result.answer.granted) return undefined;
-      return result;
+      const isGrant = result !== undefined && result !== "next" && result.answer.granted;
+      return isGrant && psk === NO_PSK ? undefined : result;
     }
     return undefined;
   }
 
-  #open(noise: Handshake, packet: Uint8Array, sealed: Uint8Array): HandshakeResult | undefined {
+  #open(noise: Handshake, packet: Uint8Array, sealed: Uint8Array): HandshakeResult | "next" | undefined {
     const key = noise.split().responderKey;
+    const exposerKey = noise.remoteStatic!;
     const plain = openGrant(this.#options.engine, key, packet.subarray(0, GRANT_AAD_BYTES), sealed);
+    const challenge = plain && this.#share && decodeChallenge(plain);
+    if (challenge) return this.#prove(noise, challenge, { denialKey: key, exposerKey });
     const answer = plain && decodeAnswer(plain);
-    return answer && { answer, exposerKey: noise.remoteStatic! };
+    // A passphrase works both ways: who has not shown that he knows it can deny, never grant.
+    return answer && !(this.#share && answer.granted) ? { answer, exposerKey } : undefined;
+  }
+
+  #prove(
+    noise: Handshake,
+    challenge: Challenge,
+    known: Omit<Proved, "grantKey">,
+  ): "next" | undefined {
+    const { engine } = this.#options;
+    const key = cpaceKey(engine, this.exchange, this.#share!, challenge, "initiator");
+    if (!key) return undefined;
+    const { proof, grantKey } = passphraseKeys(engine, key, noise.handshakeHash);
+    this.#proved = { grantKey, ...known };
+    this.#message = this.#packet(HandshakeMessage.PASS_PROOF, { stateCookie: challenge.cookie, body: proof });
+    return "next";
+  }
+
+  #finishProof(
+    { grantKey, denialKey, exposerKey }: Proved,
+    packet: Uint8Array,
+    sealed: Uint8Array,
+  ): HandshakeResult | undefined {
+    const { engine } = this.#options;
+    const aad = packet.subarray(0, GRANT_AAD_BYTES);
+    const granted = openGrant(engine, grantKey, aad, sealed);
+    const plain = granted ?? openGrant(engine, denialKey, aad, sealed);
+    const answer = plain && decodeAnswer(plain);
+    return answer && (granted || !answer.granted) ? { answer, exposerKey } : undefined;
   }
 
   #packet(message: number, parts: Partial<HandshakePacket>): HandshakePacket {

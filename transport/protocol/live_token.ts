@@ -85,6 +85,8 @@ export class LiveToken {
   readonly pullKey: Uint8Array;
   /** Which ticket it holds; zeros for none. */
   readonly ticketId: Uint8Array;
+  /** Under which state of the policy it was granted. */
+  readonly epoch: number;
   /** When it ends, on the exposer's clock. */
   readonly expiresAt: number;
   /** The flow tag of its newest request. */
@@ -116,7 +118,7 @@ export class LiveToken {
   /** `now` is the time of the first request. */
   constructor(
     now: number,
-    facts: Pick<LiveToken, "address" | "exposed" | "token" | "pullKey" | "ticketId" | "expiresAt">,
+    facts: Pick<LiveToken, "address" | "exposed" | "token" | "pullKey" | "ticketId" | "epoch" | "expiresAt">,
     pullRateMax: number,
   ) {
     this.address = facts.address;
@@ -124,6 +126,7 @@ export class LiveToken {
     this.token = facts.token;
     this.pullKey = facts.pullKey;
     this.ticketId = facts.ticketId;
+    this.epoch = facts.epoch;
     this.expiresAt = facts.expiresAt;
     this.lastSeen = now;
     this.work = new WorkMeter(limits.coldBytesPerSecond, limits.coldBurstBytesMax, now);
@@ -131,6 +134,11 @@ export class LiveToken {
     this.#floor = new TokenBucket(limits.floorBytesPerSecond, limits.floorBytesPerSecond / 4, now);
     this.#ceiling = pullRateMax > 0 ? new TokenBucket(pullRateMax, limits.requestBytesMax, now) : undefined;
     this.#rate.at = now;
+  }
+
+  /** Whether an address is the puller's. */
+  isFrom({ host, port }: Address): boolean {
+    return this.address.host === host && this.address.port === port;
   }
 
   /** Whether a request number is new. */

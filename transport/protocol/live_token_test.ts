@@ -13,6 +13,7 @@ function liveToken(pullRateMax = 0, now = 0): LiveToken {
     token: new Uint8Array(104),
     pullKey: new Uint8Array(32),
     ticketId: new Uint8Array(8),
+    epoch: 0,
     expiresAt: 600_000,
   }, pullRateMax);
 }

@@ -1,6 +1,8 @@
 /*
  * Why a pull cannot go on, in words: what was wrong, where, and what to do about it. Pure functions; the puller knows the facts.
  */
+import { formatAddress } from "../../codec/address.ts";
+import type { Address } from "../../codec/address.ts";
 import type { ErrorName } from "../../core/errors.ts";
 import { RgtpError } from "../../core/errors.ts";
 
@@ -16,6 +18,12 @@ export interface SilenceFacts {
   readonly isWrongExposer: boolean;
   /** The addresses that were tried, as text. */
   readonly addresses: string;
+  /** Of these, those from which anything at all has come, as text; empty for none. */
+  readonly heard: string;
+  /** And those of which what came says that our packets are for another exposer. */
+  readonly strangers: string;
+  /** What this machine's own network says of our packets; empty when it takes them and says nothing. */
+  readonly network: string;
   /** The one that granted, as text. */
   readonly source: string;
 }
@@ -24,17 +32,32 @@ export interface SilenceFacts {
 export interface Silence {
   /** The error that it is when it is too late. */
   readonly condition: ErrorName;
-  /** What is wrong, and where. */
+  /** What is wrong, and where; of a silence from the beginning also what tells more. */
   readonly what: string;
   /** What to do when it is too late. */
   readonly advice: string;
+  /** What this machine's own network says of our packets; absent: nothing. */
+  readonly network?: string;
 }
+
+/** After so long without anything, people are told why, as far as it is known. */
+export const STALL_NOTICE_MS = 3000;
 
 const RUN_AGAIN = "what is here is kept: run the same pull again to go on";
 
 /** What is known of why nothing comes. */
 export function silence(facts: SilenceFacts): Silence {
-  const { isGranted, hasAnswered, isOtherVersion, isWrongExposer, addresses, source } = facts;
+  const {
+    isGranted,
+    hasAnswered,
+    isOtherVersion,
+    isWrongExposer,
+    addresses,
+    heard,
+    strangers,
+    network,
+    source,
+  } = facts;
   if (isGranted && hasAnswered) {
     const what =
       `${source} answers, but its data does not arrive: something on the way drops large packets (a firewall, a ` +
@@ -55,9 +78,27 @@ export function silence(facts: SilenceFacts): Silence {
       "someone pretends to be it";
     return { condition: "AUTH_FAIL", what, advice: "ask for a new ticket" };
   }
+  if (strangers !== "") {
+    const what =
+      `at ${strangers} another exposer answers, and nobody with the key that the ticket names at any of ${addresses}`;
+    return { condition: "TIMEOUT", what, advice: "ask for a new ticket" };
+  }
+  if (heard !== "") {
+    const what =
+      `${heard} answers, but the handshake does not come to its end: packets get lost on the way, or it has too much to do`;
+    return { condition: "TIMEOUT", what, advice: "try again later" };
+  }
+  const system = network === "" ? "" : ` (${network})`;
   const what =
-    `no answer from ${addresses}: nothing is exposed there, or UDP is blocked on the way (firewall, NAT)`;
-  return { condition: "TIMEOUT", what, advice: "check the address and that the exposer runs" };
+    `no answer from ${addresses}${system}: nothing is exposed there, it cannot be reached, or UDP is blocked on the way (firewall, ` +
+    `NAT); 'rgtp doctor ${addresses.split(", ")[0]}' looks which`;
+  const advice = "check the address and that the exposer runs";
+  return { condition: "TIMEOUT", what, advice, ...(network !== "" && { network }) };
+}
+
+/** Addresses as text; empty for none. */
+export function listed(addresses: readonly Address[] = []): string {
+  return addresses.map(formatAddress).join(", ");
 }
 
 /** A silence that has lasted too long. */
@@ -77,8 +118,8 @@ export function forgedGrant(what: string): RgtpError {
 export function denied(source: string, hasTicket: boolean): RgtpError {
   const why = hasTicket
     ? "the ticket was revoked or has expired, or it no longer exposes this content; ask for a new ticket"
-    : "the ticket lacks its secret, this node, whose key 'rgtp id' shows, is not allowed, or it no longer exposes this content; " +
-      "ask for a new ticket, or to be allowed";
+    : "the ticket lacks its secret or needs a passphrase (--password-file), this node, whose key 'rgtp id' shows, is not allowed, or it no " +
+      "longer exposes this content; ask for a new ticket, or to be allowed";
   return new RgtpError("ACCESS_DENIED", `the exposer at ${source} does not give this: ${why}`);
 }
 

@@ -43,9 +43,11 @@ import { PiecesInHand } from "./pieces_in_hand.ts";
 import {
   denied,
   forgedGrant,
+  listed,
   silence,
   silenceError,
   sourceChanged,
+  STALL_NOTICE_MS,
   withdrawn,
   wrongPiece,
 } from "./pull_failures.ts";
@@ -107,6 +109,8 @@ export interface PullerOptions {
   readonly timeoutMs: number;
   /** The same for the first contact. */
   readonly handshakeTimeoutMs: number;
+  /** What this machine's network says of our packets, for people; empty when it takes them. Absent: nothing is known. */
+  readonly network?: () => string;
 }
 
 /** What a pull begins with. */
@@ -166,7 +170,6 @@ const SYMBOL_SIZE = 1428;
 const SYMBOL_SIZE_SAFE = 1200;
 /** After this without a symbol of full size the path may not carry them. */
 const BLACK_HOLE_MS = 500;
-const STALL_NOTICE_MS = 3000;
 const HANDSHAKE_EVERY_MS = 1000;
 const SILENT_TIMEOUTS_MAX = 3;
 const RENEW_AT_SHARE = 0.8;
@@ -609,7 +612,10 @@ export class PullerMachine implements Machine<PullerOutput> {
       hasAnswered: this.#answeredAt > this.#lastProgress,
       isOtherVersion: this.#attempts?.otherVersion ?? false,
       isWrongExposer: this.#attempts?.wrongExposer ?? false,
-      addresses: this.#options.addresses.map(formatAddress).join(", "),
+      addresses: listed(this.#options.addresses),
+      heard: listed(this.#attempts?.heard),
+      strangers: listed(this.#attempts?.strangers),
+      network: this.#options.network?.() ?? "",
       source: this.#source,
     });
   }

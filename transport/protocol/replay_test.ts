@@ -66,8 +66,9 @@ const { bytes: random } = seededRandom(1, "replay");
 const from = { host: "198.51.100.2", port: 4000 };
 const ticket = ticketId(nativeEngine, exposure.psk);
 
-function initiator(pattern: "XX" | "IK" | "IKpsk2"): Initiator {
+function initiator(pattern: "XX" | "IK" | "IKpsk2", passphrase?: Uint8Array): Initiator {
   return new Initiator({
+    ...(passphrase && { passphrase: () => passphrase }),
     engine: nativeEngine,
     random,
     staticPrivate: random(32),
@@ -79,8 +80,21 @@ function initiator(pattern: "XX" | "IK" | "IKpsk2"): Initiator {
 
 function exposer(engine: Engine): ExposerMachine {
   const machine = new ExposerMachine(0, { engine, random, staticPrivate: exposure.staticPrivate });
-  machine.add(exposedOf(exposure, (id) => id.toHex() === ticket.toHex() ? exposure.psk : "open"));
+  const exposed = exposedOf(exposure, (id) => id.toHex() === ticket.toHex() ? exposure.psk : "open");
+  const passphrase = { stretched: PASSPHRASE, ticketSecret: random(16), ticketId: ticket };
+  machine.add({ ...exposed, passphrase });
   return machine;
+}
+
+const PASSPHRASE = random(32).slice();
+const WRONG = random(32).slice();
+
+/** What the puller sends after so many answers. */
+function after(rounds: number, machine: ExposerMachine, now: number, puller: Initiator): Uint8Array {
+  for (let i = 0; i < rounds; i++) {
+    assertEquals(puller.handle(ask(machine, now, from, puller.packet)[0]), "next");
+  }
+  return puller.packet;
 }
 
 /** What the machine sends in answer. */
@@ -98,11 +112,12 @@ const messages: Readonly<Record<string, (machine: ExposerMachine, now: number) =
   XX1: () => initiator("XX").packet,
   IK1: () => initiator("IK").packet,
   IK_PSK1: () => initiator("IKpsk2").packet,
-  XX3: (machine, now) => {
-    const puller = initiator("XX");
-    assertEquals(puller.handle(ask(machine, now, from, puller.packet)[0]), "next");
-    return puller.packet;
-  },
+  XX3: (machine, now) => after(1, machine, now, initiator("XX")),
+  "IK1 by passphrase": () => initiator("IK", PASSPHRASE).packet,
+  "XX3 by passphrase": (machine, now) => after(1, machine, now, initiator("XX", PASSPHRASE)),
+  "PASS_PROOF after XX": (machine, now) => after(2, machine, now, initiator("XX", PASSPHRASE)),
+  "PASS_PROOF after IK": (machine, now) => after(1, machine, now, initiator("IK", PASSPHRASE)),
+  "PASS_PROOF, a wrong one": (machine, now) => after(1, machine, now, initiator("IK", WRONG)),
 };
 
 const ways: Readonly<Record<string, (i: number) => { now: number; address: typeof from }>> = {

@@ -7,7 +7,7 @@ import { addressBytes } from "../../codec/address.ts";
 import type { Address } from "../../codec/address.ts";
 import { RefusalReason, retry } from "../../codec/control.ts";
 import { decodeAsk, DenialReason, encodeAnswer } from "../../codec/grant.ts";
-import type { Answer } from "../../codec/grant.ts";
+import type { Answer, Ask } from "../../codec/grant.ts";
 import {
   decodeHandshake,
   encodeHandshake,
@@ -18,6 +18,7 @@ import {
 } from "../../codec/handshake.ts";
 import type { Handshake as HandshakePacket } from "../../codec/handshake.ts";
 import { PacketType, PROTOCOL_VERSION } from "../../codec/packet.ts";
+import { decodePassphraseAsk } from "../../codec/passphrase.ts";
 import { concatBytes } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
 import type { Random } from "../../core/machine.ts";
@@ -30,6 +31,7 @@ import type { TokenMint } from "../../crypto/tokens.ts";
 import { requestCeiling } from "./answers.ts";
 import type { DropReason } from "./drops.ts";
 import type { Exposed } from "./exposed.ts";
+import { PassphraseGate } from "./passphrase_gate.ts";
 
 /** First messages are padded to this, less room for a RETRY cookie: an answer is never larger than what it answers. */
 export const FIRST_MESSAGE_BYTES = limits.controlPacketBytesMax;
@@ -68,6 +70,8 @@ export interface ResponderOptions {
   readonly findNamed?: (name: string) => readonly Exposed[];
   /** The lists that there are, each for others; absent: none. */
   readonly findLists?: () => readonly Exposed[];
+  /** An exposure whose `access` is asked, for the time that it takes, where there is nothing to ask; absent: none. */
+  readonly decoy?: () => Exposed | undefined;
 }
 
 interface FirstMessage {
@@ -86,6 +90,7 @@ export class Responder {
   readonly #options: ResponderOptions;
   readonly #cookies: CookieJar;
   readonly #retries: RetryCookies;
+  readonly #gate: PassphraseGate;
   #second = { at: -Infinity, handshakes: 0 };
 
   /** Fresh cookie keys, in memory only. */
@@ -93,6 +98,7 @@ export class Responder {
     this.#options = options;
     this.#cookies = new CookieJar(options.engine, options.random);
     this.#retries = new RetryCookies(options.engine, options.random);
+    this.#gate = new PassphraseGate({ ...options, cookies: this.#cookies });
   }
 
   /** The answer to one HANDSHAKE packet. */
@@ -101,6 +107,7 @@ export class Responder {
     if (!message) return { drop: "malformed" };
     if (message.fragments !== 1) return { drop: "unexpected" };
     if (message.message === HandshakeMessage.XX3) return this.#answerLast(now, from, message);
+    if (message.message === HandshakeMessage.PASS_PROOF) return this.#answerProof(now, from, message);
     const first = FIRST[message.message];
     if (!first) return { drop: "unexpected" };
     if (packet.length < FIRST_MESSAGE_BYTES - RETRY_COOKIE_BYTES) return { drop: "handshake too short" };
@@ -151,30 +158,71 @@ export class Responder {
     const choice = Uint8Array.of(Offer.X25519);
     if (first.pattern === "XX") {
       const body = noise.writeMessage(choice, random);
-      const stateCookie = this.#cookies.seal(now, cookieAad(from), noise.exportState());
+      const aad = cookieAad(from, HandshakeMessage.XX3);
+      const stateCookie = this.#cookies.seal(now, aad, noise.exportState());
       return { bytes: encodeHandshake({ ...reply(message, first.answer), stateCookie, body }) };
     }
     const decision = this.#decide(payload, noise.remoteStatic, first.pattern);
     if (first.pattern === "IKpsk2") noise.usePsk(decision.psk ?? NO_PSK);
-    const head = encodeHandshake(reply(message, first.answer));
-    const body = noise.writeMessage(choice, random);
-    const sealed = this.#sealAnswer(now, from, decision, noise.split().responderKey, head);
-    return this.#outcome(
-      decision,
-      encodeHandshake({ ...reply(message, first.answer), body: concatBytes(body, sealed) }),
-    );
+    const head = noise.writeMessage(choice, random);
+    return this.#conclude(now, from, { message, noise, payload, decision, head }, first.answer);
   }
 
   #answerLast(now: number, from: Address, message: HandshakePacket): HandshakeReply {
     const { engine, staticPrivate } = this.#options;
-    const state = this.#cookies.open(now, cookieAad(from), message.stateCookie);
+    const state = this.#cookies.open(now, cookieAad(from, HandshakeMessage.XX3), message.stateCookie);
     const noise = state && Handshake.importState(engine, state, { staticPrivate });
     const payload = noise?.readMessage(message.body);
     if (!noise || !payload) return { drop: "bad cookie" };
     const decision = this.#decide(payload, noise.remoteStatic, "XX");
-    const head = encodeHandshake(reply(message, HandshakeMessage.XX_GRANT));
-    const body = this.#sealAnswer(now, from, decision, noise.split().responderKey, head);
-    return this.#outcome(decision, encodeHandshake({ ...reply(message, HandshakeMessage.XX_GRANT), body }));
+    const concluded = { message, noise, payload, decision, head: NONE };
+    return this.#conclude(now, from, concluded, HandshakeMessage.XX_GRANT);
+  }
+
+  /** The end of a Noise handshake: a grant, a denial, or a challenge to whoever says that it knows a passphrase. */
+  #conclude(
+    now: number,
+    from: Address,
+    { message, noise, payload, decision, head }: Concluded,
+    answer: number,
+  ): HandshakeReply {
+    const key = noise.split().responderKey;
+    const asked = noise.pattern === "IKpsk2" ? undefined : decodePassphraseAsk(payload);
+    if (!asked) return this.#reply(now, from, message, answer, { decision, key, head });
+    const handshake = {
+      hash: noise.handshakeHash,
+      transportKey: key,
+      exchange: message.exchange,
+      aad: cookieAad(from, HandshakeMessage.PASS_PROOF),
+    };
+    const challenge = this.#gate.challenge(now, handshake, asked.share, this.#secured(asked.ask));
+    if (!challenge) return { drop: "malformed" };
+    return { bytes: this.#sealed(message, answer, { plaintext: challenge, key, head }) };
+  }
+
+  #answerProof(now: number, from: Address, message: HandshakePacket): HandshakeReply {
+    const aad = cookieAad(from, HandshakeMessage.PASS_PROOF);
+    const verdict = this.#gate.judge(now, from, aad, message.stateCookie, message.body);
+    if (!verdict) return { drop: "bad cookie" };
+    const { exposed, key } = verdict;
+    const passphrase = exposed?.passphrase;
+    const decision = passphrase
+      ? { exposed, ticketId: passphrase.ticketId, secret: passphrase.ticketSecret, isQuestion: true }
+      : {};
+    const sealing = { decision, key, head: NONE };
+    const answered = this.#reply(now, from, message, HandshakeMessage.PASS_GRANT, sealing);
+    return passphrase ? answered : { ...answered, drop: "no proof of a passphrase" };
+  }
+
+  /** What somebody means who knows a passphrase. */
+  #secured(ask: Ask): Exposed | undefined {
+    const { find, findNamed, findLists } = this.#options;
+    const meant = "exposureId" in ask
+      ? [find(ask.exposureId)]
+      : "name" in ask
+      ? findNamed?.(ask.name)
+      : findLists?.();
+    return meant?.find((exposed) => exposed?.passphrase);
   }
 
   /**
@@ -190,8 +238,8 @@ export class Responder {
       return this.#decideQuestion(meant ?? [], pullerKey, pattern);
     }
     const exposed = this.#options.find(ask.exposureId);
-    const access = exposed?.access(ask.ticketId, pullerKey) ?? "denied";
-    if (!exposed || access === "denied") return {};
+    const access = (exposed ?? this.#options.decoy?.())?.access(ask.ticketId, pullerKey);
+    if (!exposed || access === undefined || access === "denied") return {};
     // A psk that nobody here knows protects nothing: its holder would not believe a grant, and waits for none.
     const isRight = (access === "open") === (pattern !== "IKpsk2");
     if (!isRight) return {};
@@ -204,26 +252,42 @@ export class Responder {
     pattern: NoisePattern,
   ): Decision {
     const exposed = meant.filter((one) => one.access(NO_TICKET, pullerKey) === "open")[0];
+    if (meant.length === 0) this.#options.decoy?.()?.access(NO_TICKET, pullerKey);
     if (!exposed || pattern === "IKpsk2") return {};
     return { exposed, ticketId: NO_TICKET, isQuestion: true };
   }
 
-  #sealAnswer(
+  #reply(
     now: number,
     from: Address,
-    decision: Decision,
-    transportKey: Uint8Array,
-    head: Uint8Array,
-  ): Uint8Array {
-    const { engine, random } = this.#options;
-    const answer = encodeAnswer(this.#answer(now, from, decision));
-    return sealGrant(engine, transportKey, random, head.subarray(0, GRANT_AAD_BYTES), answer);
+    to: HandshakePacket,
+    answer: number,
+    { decision, key, head }: { decision: Decision; key: Uint8Array; head: Uint8Array },
+  ): HandshakeReply {
+    const plaintext = encodeAnswer(this.#answer(now, from, decision));
+    const bytes = this.#sealed(to, answer, { plaintext, key, head });
+    const { exposed, ticketId, isQuestion } = decision;
+    return exposed && ticketId && !isQuestion ? { bytes, granted: { exposed, ticketId } } : { bytes };
   }
 
-  #answer(now: number, from: Address, { exposed, ticketId }: Decision): Answer {
+  /** `head` is what stands before the sealed part: a Noise message, or nothing. */
+  #sealed(
+    to: HandshakePacket,
+    answer: number,
+    { plaintext, key, head }: { plaintext: Uint8Array; key: Uint8Array; head: Uint8Array },
+  ): Uint8Array {
+    const { engine, random } = this.#options;
+    const packet = reply(to, answer);
+    const aad = encodeHandshake(packet).subarray(0, GRANT_AAD_BYTES);
+    const sealed = sealGrant(engine, key, random, aad, plaintext);
+    return encodeHandshake({ ...packet, body: concatBytes(head, sealed) });
+  }
+
+  #answer(now: number, from: Address, { exposed, ticketId, secret }: Decision): Answer {
     if (!exposed || !ticketId) return { granted: false, reason: DenialReason.DENIED };
     const { mint, pullRateMax } = this.#options;
-    const token = mint.mint(now, { exposureId: exposed.id, ticketId, address: addressBytes(from), flags: 0 });
+    const flags = exposed.epoch?.() ?? 0;
+    const token = mint.mint(now, { exposureId: exposed.id, ticketId, address: addressBytes(from), flags });
     const pullKey = mint.pullKey(token)!;
     const { expirySeconds } = mint.open(now, token, addressBytes(from))!;
     const leaves = exposed.leaves.length <= 32 * limits.grantLeavesMax ? exposed.leaves : new Uint8Array(0);
@@ -240,12 +304,9 @@ export class Responder {
         pullRateMax: Number.isFinite(pullRateMax) ? Math.floor(pullRateMax) : 0,
         name: exposed.name,
         leaves,
+        ...(secret && { secret }),
       },
     };
-  }
-
-  #outcome({ exposed, ticketId, isQuestion }: Decision, bytes: Uint8Array): HandshakeReply {
-    return exposed && ticketId && !isQuestion ? { bytes, granted: { exposed, ticketId } } : { bytes };
   }
 }
 
@@ -253,8 +314,19 @@ interface Decision {
   readonly exposed?: Exposed;
   readonly ticketId?: Uint8Array;
   readonly psk?: Uint8Array;
+  /** Of the ticket that a passphrase leads to. */
+  readonly secret?: Uint8Array;
   /** It was asked what something is: the pull comes with a handshake of its own. */
   readonly isQuestion?: boolean;
+}
+
+/** A Noise handshake whose last message was read, or is written in `head`. */
+interface Concluded {
+  readonly message: HandshakePacket;
+  readonly noise: Handshake;
+  readonly payload: Uint8Array;
+  readonly decision: Decision;
+  readonly head: Uint8Array;
 }
 
 const NO_TICKET = new Uint8Array(8);
@@ -273,6 +345,7 @@ function reply(to: HandshakePacket, message: number): HandshakePacket {
   };
 }
 
-function cookieAad(from: Address): Uint8Array {
-  return concatBytes(addressBytes(from), Uint8Array.of(PROTOCOL_VERSION, PacketType.HANDSHAKE));
+/** A cookie is good for one address and one message: what it holds for another is nothing for this one. */
+function cookieAad(from: Address, message: number): Uint8Array {
+  return concatBytes(addressBytes(from), Uint8Array.of(PROTOCOL_VERSION, PacketType.HANDSHAKE, message));
 }

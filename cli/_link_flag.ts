@@ -1,0 +1,19 @@
+import { linkKinds } from "../transport/link/open_link.ts";
+import type { FlagTable } from "./_args.ts";
+
+/** How the network is reached. */
+export const linkFlags = {
+  link: {
+    kind: "choice",
+    choices: linkKinds,
+    placeholder: "KIND",
+    help: `how to reach the network: ${linkKinds.join(", ")}`,
+    default: "the first of these that is possible here",
+  },
+} as const satisfies FlagTable;
+
+/** What the fastest kind takes, for the list of permissions. */
+export const linkPermission: [string, string] = [
+  "--allow-ffi=/lib",
+  "for speed, on Linux: sockets of the C library (/lib64 where that is in there); without it --link linux_udp is not possible",
+];

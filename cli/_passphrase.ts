@@ -1,0 +1,62 @@
+import { RgtpError } from "../core/errors.ts";
+import { normalPassphrase } from "../crypto/passphrase.ts";
+import { firstLine } from "./_io.ts";
+import type { Io } from "./_io.ts";
+import type { FlagTable } from "./_args.ts";
+import { demand, toRead } from "./_permissions.ts";
+import { visible } from "./_text.ts";
+
+/** For what a passphrase opens. */
+export const passphraseFlags = {
+  "password-file": {
+    kind: "string",
+    placeholder: "FILE",
+    isFile: true,
+    help:
+      "the passphrase that opens it is the first line of FILE, or of standard input for -; a terminal asks, and shows nothing",
+  },
+} as const satisfies FlagTable;
+
+/**
+ * The passphrase that `--password-file` names: the first line of a file or of standard input that is not blank, without the white space
+ * around it. A terminal asks for it, and shows nothing of it. `undefined` without the flag. It never stands among the arguments, which others
+ * on this machine can read.
+ *
+ * @throws {RgtpError} NOT_FOUND or IO when there is nothing to read; INVALID_ARG for what is no passphrase; CANCELLED after Ctrl-C
+ */
+export async function readPassphrase(
+  argument: string | undefined,
+  io: Io,
+  prompt = "passphrase: ",
+): Promise<string | undefined> {
+  if (argument === undefined) return undefined;
+  if (argument !== "-") return checked(await fromFile(argument), `'${visible(argument)}'`);
+  return io.readHidden
+    ? checked(await io.readHidden(prompt), "what was typed")
+    : checked(await io.readLine(), "standard input");
+}
+
+function checked(text: string, where: string): string {
+  if (text === "") throw new RgtpError("INVALID_ARG", `there is no passphrase in ${where}: it is empty`);
+  if (text.includes("\ufffd")) {
+    throw new RgtpError("INVALID_ARG", `the passphrase in ${where} is not UTF-8 text: save it as such`);
+  }
+  normalPassphrase(text);
+  return text;
+}
+
+async function fromFile(path: string): Promise<string> {
+  demand([toRead(path)]);
+  try {
+    using file = await Deno.open(path);
+    return await firstLine(file);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) {
+      throw new RgtpError("NOT_FOUND", `there is no file '${path}' with a passphrase in it; check the path`, {
+        cause,
+      });
+    }
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RgtpError("IO", `cannot read the passphrase in '${path}': ${why}`, { cause });
+  }
+}

@@ -1,0 +1,74 @@
+import type { Address } from "../../codec/address.ts";
+import type { Libc } from "./_libc.ts";
+import { SOL_UDP, UDP_GRO } from "./_mmsg.ts";
+import { checked } from "./_poller.ts";
+import { decodeSockaddr, encodeSockaddr, familyOf, SOCKADDR_BYTES } from "./_sockaddr.ts";
+
+// Linux, include/linux/net.h, include/uapi/asm-generic/socket.h, include/uapi/linux/in6.h and udp.h.
+const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
+const SOL_SOCKET = 1;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const buffers = {
+  send: { option: 7, force: 32 },
+  receive: { option: 8, force: 33 },
+} as const;
+
+/** Asked for; the kernel doubles it for its own bookkeeping. Without privileges `net.core.rmem_max` and `wmem_max` bound it. */
+const bufferBytes = 4 * 1024 * 1024;
+
+/** A bound UDP socket of the system. */
+export interface LinuxSocket {
+  /** Its descriptor. */
+  readonly descriptor: number;
+  /** `AF_INET` or `AF_INET6`. */
+  readonly family: number;
+  /** Where it is bound. */
+  readonly local: Address;
+  /** Memory that what arrives may take, bookkeeping included. */
+  readonly receiveBufferBytes: number;
+}
+
+/** Opens and binds one; `::` takes IPv4 peers too. @throws {Error} with a `code` */
+export function openSocket(libc: Libc, at: Address): LinuxSocket {
+  const { call } = libc;
+  const family = familyOf(at.host);
+  const descriptor = checked(libc, "socket", call.socket(family, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0));
+  try {
+    // A system may have this on by default; on an IPv4 socket it does not exist.
+    setOption(libc, descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    for (const { option, force } of Object.values(buffers)) {
+      if (!setOption(libc, descriptor, SOL_SOCKET, force, bufferBytes)) {
+        setOption(libc, descriptor, SOL_SOCKET, option, bufferBytes);
+      }
+    }
+    // Datagrams that follow each other may come as one message. Kernels before 5.0 have no such thing.
+    setOption(libc, descriptor, SOL_UDP, UDP_GRO, 1);
+    const address = encodeSockaddr(at, family);
+    checked(libc, "bind", call.bind(descriptor, address, address.length));
+    const name = new Uint8Array(SOCKADDR_BYTES);
+    checked(libc, "getsockname", call.getsockname(descriptor, name, Uint32Array.of(name.length)));
+    const receiveBufferBytes = getOption(libc, descriptor, SOL_SOCKET, buffers.receive.option);
+    return { descriptor, family, local: decodeSockaddr(name), receiveBufferBytes };
+  } catch (error) {
+    call.close(descriptor);
+    throw error;
+  }
+}
+
+/** Sets a number; false when the system does not have it, or not for us. */
+export function setOption(
+  libc: Libc,
+  descriptor: number,
+  level: number,
+  option: number,
+  value: number,
+): boolean {
+  return libc.call.setsockopt(descriptor, level, option, Int32Array.of(value), 4) === 0;
+}
+
+function getOption(libc: Libc, descriptor: number, level: number, option: number): number {
+  const value = new Int32Array(1);
+  checked(libc, "getsockopt", libc.call.getsockopt(descriptor, level, option, value, Uint32Array.of(4)));
+  return value[0];
+}
