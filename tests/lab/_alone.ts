@@ -34,7 +34,8 @@ const titles = Object.fromEntries(Object.entries(figures).map(([name, { title }]
 export async function runAlone(table: AloneTable, options: TableOptions): Promise<void> {
   const names = table.contestants.filter((name) => options.who.has(name));
   const columns = ["link", "who", ...table.figures.map((name) => titles[name]), "criterion, remarks"];
-  const widths = columns.map((title, i) => Math.max(title.length, [24, 10][i] ?? 18));
+  const longest = Math.max(...table.rows.map(({ name }) => name.length));
+  const widths = columns.map((title, i) => Math.max(title.length, [longest, 10][i] ?? 18));
   options.print(head(columns, widths));
   const firstRates = new Map<string, number>();
   for (const row of table.rows) {
@@ -57,7 +58,8 @@ function rowCells(table: AloneTable, name: string, runs: readonly Run[]): string
   ];
 }
 
-function remark({ outcome, seconds, bytes, said }: Fetched): string {
+function remark({ outcome, seconds: moving, handshakeSeconds, bytes, said }: Fetched): string {
+  const seconds = handshakeSeconds + moving;
   const moved = `${(bytes / 1e6).toFixed(1)} MB`;
   if (outcome === "whole") return "";
   if (outcome === "failed") return `gave up after ${seconds.toFixed(1)} s and ${moved}: ${said}`;
@@ -110,11 +112,18 @@ async function runRow(
       });
     }
   }
+  await doubtDevices(place, options);
   return runs;
 }
 
 function placeOf({ link }: AloneRow): Promise<Place> {
   return "loopbackLossPercent" in link ? loopbackPlace(link.loopbackLossPercent) : wanPlace(link);
+}
+
+/** Says so when packets got lost in front of the link: then they are in no column, and each figure is of some other link. */
+export async function doubtDevices(place: Place, { print }: Pick<TableOptions, "print">): Promise<void> {
+  const drops = await place.deviceDrops();
+  if (drops > 0) print(`a device dropped ${drops} packets in front of the link: doubt the lines above`);
 }
 
 /** What has happened up to now, when nothing is on its way any more. */

@@ -13,10 +13,12 @@ export interface Place extends AsyncDisposable {
   readonly address: string;
   /** What goes before a command that is to run at one side. */
   via(side: Side): string[];
-  /** From now on new TCP connections of the exposer's side keep to this congestion control. */
-  setCongestionControl(name: string): Promise<void>;
+  /** TCP connections to this port of the exposer's side keep to this congestion control of the kernel. */
+  setCongestionControl(port: number, name: string): Promise<void>;
   /** What has happened on the link up to now; nothing where there is no link. */
   report(): Promise<EmulatorReport | undefined>;
+  /** Packets that were dropped before they came to the link. */
+  deviceDrops(): Promise<number>;
 }
 
 /** Two machines and a link. */
@@ -25,8 +27,9 @@ export async function wanPlace(options: WanOptions): Promise<Place> {
   return {
     address: wanAddresses.exposer,
     via: (side) => wan.via(side),
-    setCongestionControl: (name) => wan.setCongestionControl("exposer", name),
+    setCongestionControl: (port, name) => wan.setCongestionControl("exposer", port, name),
     report: () => wan.report(),
+    deviceDrops: () => wan.deviceDrops(),
     [Symbol.asyncDispose]: () => wan[Symbol.asyncDispose](),
   };
 }
@@ -48,6 +51,7 @@ export async function loopbackPlace(lossPercent: number): Promise<Place> {
     via,
     setCongestionControl: () => Promise.reject(new Error("a loopback has no route to set it by")),
     report: () => Promise.resolve(undefined),
+    deviceDrops: () => Promise.resolve(0),
     [Symbol.asyncDispose]: () => removeNamespace(name),
   };
 }

@@ -29,14 +29,11 @@ export function tcp(name: string, congestionControl: string): Contestant {
     },
     serve: async (place, file, folder) => {
       const nginx = new Nginx(place, file, await Deno.makeTempDir({ dir: folder }), port++);
+      await place.setCongestionControl(nginx.port, congestionControl);
       await nginx.serves();
       return {
         port: nginx.port,
-        fetch: async (out, secondsMax) => {
-          // Of the connections that are accepted from now on: others share the server's side, each with its own.
-          await place.setCongestionControl(congestionControl);
-          return await curl(place, file, nginx.url, out, secondsMax);
-        },
+        fetch: (out, secondsMax) => curl(place, file, nginx.url, out, secondsMax),
         [Symbol.asyncDispose]: () => nginx[Symbol.asyncDispose](),
       };
     },

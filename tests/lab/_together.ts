@@ -1,7 +1,7 @@
 /** Contests of several at once on one link: who gets how much of it, second by second, as the link itself has counted. */
 import { spread } from "../../bench/_processes.ts";
 import { makeFile } from "../real/_files.ts";
-import { doubt, type TableOptions } from "./_alone.ts";
+import { doubt, doubtDevices, type TableOptions } from "./_alone.ts";
 import type { Service } from "./_contest.ts";
 import { contestant } from "./_contestants.ts";
 import { type Place, wanPlace } from "./_place.ts";
@@ -112,6 +112,7 @@ async function runCase(table: TogetherTable, row: TogetherRow, options: TableOpt
   const from = Math.max(...row.cast.map(({ atSecond }) => atSecond)) + table.settleSeconds;
   const counted = reports.filter(({ at }) => at >= reports[0].at + from * 1000);
   doubt(counted[0], counted.at(-1), options);
+  await doubtDevices(place, options);
   return partsOf(counted, services.map(({ port }) => port));
 }
 

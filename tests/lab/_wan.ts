@@ -73,18 +73,30 @@ export class Wan implements AsyncDisposable {
   }
 
   /**
-   * From now on new TCP connections of one side keep to this congestion control, such as `bbr`. By its route: to set it for a whole
-   * namespace, it would have to be allowed for the whole machine first.
+   * TCP connections to this port of one side keep to this congestion control of the kernel, such as `bbr`. By a route of their own: to set
+   * it for a whole namespace it would have to be allowed for the whole machine, and others on this link may want another one.
    */
-  async setCongestionControl(side: Side, name: string): Promise<void> {
-    const at = ["ip", "route", "replace", NETWORK, "dev", "wan", "src", wanAddresses[side]];
-    await run(...this.via(side), ...at, "congctl", name);
+  async setCongestionControl(side: Side, port: number, name: string): Promise<void> {
+    const ip = (...args: string[]) => run(...this.via(side), "ip", ...args);
+    const route = [NETWORK, "dev", "wan", "src", wanAddresses[side], "congctl", name];
+    await ip("route", "replace", ...route, "table", `${port}`);
+    await ip("rule", "add", "ipproto", "tcp", "sport", `${port}`, "lookup", `${port}`);
   }
 
   /** What has happened up to now. */
   async report(): Promise<EmulatorReport> {
     await this.#asks.write(new Uint8Array(1));
     return await this.#next(REPORT_MS) as unknown as EmulatorReport;
+  }
+
+  /** Packets that the kernels dropped before the emulator could read them. Other than 0, no figure counts. */
+  async deviceDrops(): Promise<number> {
+    let drops = 0;
+    for (const side of sides) {
+      const json = await run(...this.via(side), "ip", "-json", "-stats", "link", "show", "wan");
+      drops += (JSON.parse(json) as [{ stats64: { tx: { dropped: number } } }])[0].stats64.tx.dropped;
+    }
+    return drops;
   }
 
   /** See {@linkcode AsyncDisposable}. */

@@ -89,13 +89,14 @@ test("polices without a queue", async () => {
   assertEquals(quantile(met.queueing, 1), 1);
 });
 
-test("gives TCP the congestion control that was asked for", async () => {
+test("gives each port of TCP the congestion control that was asked for", async () => {
   await using wan = await Wan.make({ delayMs: 1 });
-  for (
-    const name of (await run("cat", "/proc/sys/net/ipv4/tcp_available_congestion_control")).trim().split(" ")
-  ) {
-    await wan.setCongestionControl("exposer", name);
-    const route = await run(...wan.via("exposer"), "ip", "route", "get", wanAddresses.puller);
+  const available = await run("cat", "/proc/sys/net/ipv4/tcp_available_congestion_control");
+  const names = available.trim().split(" ");
+  for (const [i, name] of names.entries()) await wan.setCongestionControl("exposer", PORT + i, name);
+  for (const [i, name] of names.entries()) {
+    const to = [wanAddresses.puller, "ipproto", "tcp", "sport", `${PORT + i}`];
+    const route = await run(...wan.via("exposer"), "ip", "route", "get", ...to);
     assert(route.includes(`congctl ${name}`), route);
   }
 });
@@ -173,7 +174,7 @@ async function send(options: WanOptions & Partial<PathOptions>, sending: Sending
   let text = "";
   for (let { value, done } = await output.read(); !done; { value, done } = await output.read()) text += value;
   assert((await receiver.status).success);
-  assertEquals([now.faults, now.there.inFlight], [0, 0]);
+  assertEquals([now.faults, now.there.inFlight, await wan.deviceDrops()], [0, 0, 0]);
   const met = crossing(
     before.there,
     now.there,

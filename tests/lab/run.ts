@@ -47,6 +47,13 @@ for (const { name, whyNot } of contestants.filter(({ name }) => flags.contestant
 }
 
 const folder = await fastTempDir();
+// Links end by themselves when this program does; files in memory do not.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, () => {
+    Deno.removeSync(folder, { recursive: true });
+    Deno.exit(1);
+  });
+}
 const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 3));
 try {
   for (const table of chosen) await runTable(table, { folder, rounds, who, print, record });
