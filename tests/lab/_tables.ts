@@ -246,3 +246,13 @@ export function quick(table: Table): Table {
   }));
   return { ...table, rows };
 }
+
+/** A table with those rows alone whose names hold a text, and with the first one where others are compared with it. */
+export function onlyRows(table: Table, text: string): Table {
+  const isMeant = ({ name }: { name: string }) => name.includes(text);
+  if (table.kind === "together") {
+    return { ...table, rows: table.rows.filter((row, i) => i === 0 || isMeant(row)) };
+  }
+  const comparesWithFirst = table.figures.includes("ofFirst");
+  return { ...table, rows: table.rows.filter((row, i) => (i === 0 && comparesWithFirst) || isMeant(row)) };
+}

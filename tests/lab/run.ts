@@ -2,13 +2,12 @@
  * `deno task lab`: RGTP beside TCP and QUIC over links that are far, lossy, slow or shared, in real namespaces of this machine, as
  * root. Prints Markdown tables with what is asked beside what is reached; docs/performance.md says what they mean.
  *
- *   deno task lab [--table NAME]… [--contestant NAME]… [--rounds 3] [--quick] [--json]
+ *   deno task lab [--table NAME]… [--row TEXT] [--contestant NAME]… [--rounds 3] [--quick] [--json]
  */
 import { parseArgs } from "node:util";
-import { fastTempDir } from "../../bench/_processes.ts";
 import { runAlone, type TableOptions } from "./_alone.ts";
 import { contestants } from "./_contestants.ts";
-import { quick, type Table, tables } from "./_tables.ts";
+import { onlyRows, quick, type Table, tables } from "./_tables.ts";
 import { runTogether } from "./_together.ts";
 import { whyNoWan } from "./_wan.ts";
 
@@ -17,6 +16,7 @@ const { values: flags } = parseArgs({
   options: {
     table: { type: "string", multiple: true, default: tables.map(({ name }) => name) },
     contestant: { type: "string", multiple: true, default: contestants.map(({ name }) => name) },
+    row: { type: "string", default: "" },
     rounds: { type: "string" },
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
@@ -32,7 +32,8 @@ const chosen = flags.table.map((name) => {
   if (!table) {
     throw new RangeError(`no table is called ${name}: there are ${tables.map((t) => t.name).join(", ")}`);
   }
-  return flags.quick ? quick(table) : table;
+  const some = onlyRows(table, flags.row);
+  return flags.quick ? quick(some) : some;
 });
 const why = await whyNoWan();
 if (why !== "") {
@@ -46,7 +47,7 @@ for (const { name, whyNot } of contestants.filter(({ name }) => flags.contestant
   else print(`${name} is left out: ${reason}`);
 }
 
-const folder = await fastTempDir();
+const folder = await Deno.makeTempDir({ dir: "/dev/shm", prefix: "rgtp-lab-" });
 // Links end by themselves when this program does; files in memory do not.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.addSignalListener(signal, () => {

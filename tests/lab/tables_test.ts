@@ -6,7 +6,7 @@ import { contestant } from "./_contestants.ts";
 import { bestRate, figures, type Run } from "./_figures.ts";
 import { noTally } from "./_path.ts";
 import { spreadText, verdicts } from "./_print.ts";
-import { quick, tables } from "./_tables.ts";
+import { onlyRows, quick, tables } from "./_tables.ts";
 import { partsOf } from "./_together.ts";
 import type { DirectionReport, EmulatorReport } from "./emulator.ts";
 
@@ -42,6 +42,15 @@ Deno.test("a quick table asks the same of less", () => {
       );
     } else assert(less.kind === "together" && table.kind === "together" && less.seconds < table.seconds);
   }
+});
+
+Deno.test("some rows of a table come with the one that they are compared with", () => {
+  const rowsOf = (name: string, text: string) =>
+    onlyRows(tables.find((table) => table.name === name)!, text).rows.map((row) => row.name);
+  assertEquals(rowsOf("loss", "loss 5"), ["loss 5 %", "loss 50 %"]);
+  assertEquals(rowsOf("loopback", "loss 1"), ["loss 0 %", "loss 1 %"]);
+  assertEquals(rowsOf("fairness", "two RGTP"), ["two TCP cubic", "two RGTP"]);
+  for (const table of tables) assertEquals(onlyRows(table, ""), table);
 });
 
 Deno.test("what a link has to give is its rate or its policer's, without losses and headers", () => {
