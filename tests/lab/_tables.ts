@@ -247,9 +247,9 @@ export function quick(table: Table): Table {
   return { ...table, rows };
 }
 
-/** A table with those rows alone whose names hold a text, and with the first one where others are compared with it. */
-export function onlyRows(table: Table, text: string): Table {
-  const isMeant = ({ name }: { name: string }) => name.includes(text);
+/** A table with those rows alone whose names hold one of some texts, and with the first one where others are compared with it. */
+export function onlyRows(table: Table, texts: readonly string[]): Table {
+  const isMeant = ({ name }: { name: string }) => texts.some((text) => name.includes(text));
   if (table.kind === "together") {
     return { ...table, rows: table.rows.filter((row, i) => i === 0 || isMeant(row)) };
   }

@@ -36,10 +36,15 @@ const columns = [
   ["in 5 s", 12],
   ["Mbit/s", 18],
   ["Jain", 20],
-  ["drops ÷ those of the first case", 12],
+  ["drops a second", 12],
+  ["÷ first case", 18],
   ["criterion", 12],
 ] as const;
-const titles: Readonly<Record<string, string>> = { share: "share", jain: "Jain", drops: "drops" };
+const titles: Readonly<Record<string, string>> = {
+  share: "share",
+  jain: "Jain",
+  drops: "drops ÷ first case",
+};
 
 /** Runs a table and prints it, row by row. */
 export async function runTogether(table: TogetherTable, options: TableOptions): Promise<void> {
@@ -82,9 +87,8 @@ function cells(row: TogetherRow, index: number, parts: readonly Part[], firstDro
     `${least.toFixed(2)}-${most.toFixed(2)}`,
     spreadText(parts.map(({ rate }) => rate), 1),
     spreadText(values.jain, 3),
-    ratios.length > 0
-      ? spreadText(ratios, 2)
-      : `(${spread(parts.map((p) => p.dropsPerSecond)).median.toFixed(1)} a second)`,
+    spreadText(parts.map(({ dropsPerSecond }) => dropsPerSecond), 1),
+    spreadText(ratios, 2),
     verdicts(criteria, titles, (figure) => values[figure]),
   ];
 }

@@ -11,6 +11,7 @@ const libc = Deno.dlopen("libc.so.6", {
   write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   ppoll: { parameters: ["buffer", "u32", "buffer", "pointer"], result: "i32" },
+  nanosleep: { parameters: ["buffer", "pointer"], result: "i32" },
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
   sched_setscheduler: { parameters: ["i32", "i32", "buffer"], result: "i32" },
 }).symbols;
@@ -94,6 +95,15 @@ export class Poller {
   isReady(index: number): boolean {
     return this.#view.getInt16(8 * index + 6, true) !== 0;
   }
+}
+
+const sleepTime = new BigInt64Array(2);
+const sleepTimeBytes = new Uint8Array(sleepTime.buffer);
+
+/** Sleeps so many ms (less than 1000), whatever there is to read. */
+export function sleep(ms: number): void {
+  sleepTime[1] = BigInt(Math.ceil(ms * 1e6));
+  libc.nanosleep(sleepTimeBytes, null);
 }
 
 /** Reads what there is of standard input; how many bytes that is, 0 at its end. */

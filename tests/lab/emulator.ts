@@ -13,7 +13,7 @@ import { addNamespace, removeNamespace, run, sides } from "./_namespaces.ts";
 import type { Side } from "./_namespaces.ts";
 import { Path, perfectPath } from "./_path.ts";
 import type { PathOptions, Tally } from "./_path.ts";
-import { becomePunctual, Poller, readStdin, Tun } from "./_tun.ts";
+import { becomePunctual, Poller, readStdin, sleep, Tun } from "./_tun.ts";
 
 /** What an emulator is told. */
 export interface EmulatorOptions {
@@ -66,8 +66,10 @@ const MTU = 1500;
 const SLOTS = 32_768;
 /** Packets that are read of one direction before the other has its turn. */
 const TURN = 64;
-/** The longest sleep, ms. */
+/** The longest sleep while nothing is under way, ms: a packet ends it. */
 const SLEEP_MS = 100;
+/** The sleep while something is, ms, which nothing ends: to wake up for each of 20,000 packets a second costs twice the processor time. */
+const GRAIN_MS = 0.1;
 /** Kernels send whole bursts at once; they shall wait in the emulated queue, and not be dropped in front of it. */
 const DEVICE_QUEUE = 20_000;
 
@@ -96,7 +98,9 @@ class Emulator {
       const more = this.#take(0) | this.#take(1);
       this.#handOut();
       if (more) continue;
-      poller.wait(Math.min(SLEEP_MS, this.#flight.nextAt - performance.now()));
+      const isIdle = this.#flight.count === 0;
+      if (!isIdle) sleep(GRAIN_MS);
+      poller.wait(isIdle ? SLEEP_MS : 0);
       if (!poller.isReady(2)) continue;
       const asked = readStdin();
       if (asked <= 0) return;

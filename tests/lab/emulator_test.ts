@@ -75,9 +75,11 @@ test("lets packets overtake others", async () => {
   const sending = { packets: 2000, packetBytes: 200, mbitPerSecond: 4 };
   const { received } = await send({ reorderRate: 0.1, reorderMs: 10 }, sending);
   assertEquals(received.numbers.length, 2000);
+  // 200 with a standard deviation of 13: 6 of those. A machine that stalls makes more of them late.
+  assertGreater(received.delays.filter((ms) => ms >= 10).length, 120);
+  // What is sent in one go is held back, and comes, in one go too: how many overtakings that makes is the sender's affair.
   const overtaken = received.numbers.filter((number, i) => number < received.numbers[i - 1]).length;
-  assertGreater(overtaken, 100);
-  assertLess(overtaken, 300);
+  assertGreater(overtaken, 10);
 });
 
 test("polices without a queue", async () => {

@@ -2,7 +2,7 @@
  * `deno task lab`: RGTP beside TCP and QUIC over links that are far, lossy, slow or shared, in real namespaces of this machine, as
  * root. Prints Markdown tables with what is asked beside what is reached; docs/performance.md says what they mean.
  *
- *   deno task lab [--table NAME]… [--row TEXT] [--contestant NAME]… [--rounds 3] [--quick] [--json]
+ *   deno task lab [--table NAME]… [--row TEXT]… [--contestant NAME]… [--rounds 3] [--quick] [--json]
  */
 import { parseArgs } from "node:util";
 import { runAlone, type TableOptions } from "./_alone.ts";
@@ -16,7 +16,7 @@ const { values: flags } = parseArgs({
   options: {
     table: { type: "string", multiple: true, default: tables.map(({ name }) => name) },
     contestant: { type: "string", multiple: true, default: contestants.map(({ name }) => name) },
-    row: { type: "string", default: "" },
+    row: { type: "string", multiple: true, default: [""] },
     rounds: { type: "string" },
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },

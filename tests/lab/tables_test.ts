@@ -45,12 +45,13 @@ Deno.test("a quick table asks the same of less", () => {
 });
 
 Deno.test("some rows of a table come with the one that they are compared with", () => {
-  const rowsOf = (name: string, text: string) =>
-    onlyRows(tables.find((table) => table.name === name)!, text).rows.map((row) => row.name);
+  const rowsOf = (name: string, ...texts: string[]) =>
+    onlyRows(tables.find((table) => table.name === name)!, texts).rows.map((row) => row.name);
   assertEquals(rowsOf("loss", "loss 5"), ["loss 5 %", "loss 50 %"]);
+  assertEquals(rowsOf("loss", "loss 0", "loss 1 "), ["loss 0 %", "loss 1 %"]);
   assertEquals(rowsOf("loopback", "loss 1"), ["loss 0 %", "loss 1 %"]);
   assertEquals(rowsOf("fairness", "two RGTP"), ["two TCP cubic", "two RGTP"]);
-  for (const table of tables) assertEquals(onlyRows(table, ""), table);
+  for (const table of tables) assertEquals(onlyRows(table, [""]), table);
 });
 
 Deno.test("what a link has to give is its rate or its policer's, without losses and headers", () => {
