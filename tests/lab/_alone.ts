@@ -7,7 +7,7 @@ import { loopbackPlace, type Place, wanPlace } from "./_place.ts";
 import { head, line, spreadText, verdicts } from "./_print.ts";
 import { spread } from "../../bench/_processes.ts";
 import type { AloneRow, AloneTable } from "./_tables.ts";
-import { crossing, lateness } from "./_wan.ts";
+import { type Crossing, crossing, lateness } from "./_wan.ts";
 import type { EmulatorReport } from "./emulator.ts";
 
 /** How a table is run. */
@@ -91,30 +91,26 @@ async function runRow(
       const before = await settled(place);
       const fetched = await service.fetch(`${folder}/out`, row.secondsMax);
       const now = await place.report();
-      await Deno.remove(`${folder}/out`).catch(() => {});
-      await Deno.remove(`${folder}/out.part`).catch(() => {});
+      doubt(before, now, options);
       const firstRate = firstRates.get(name);
       const run = { row, fetched, ...seen(before, now), ...(firstRate !== undefined && { firstRate }) };
       earlier.push(run);
-      doubt(before, now, options);
-      const { there, back } = run;
-      const counts = there && back &&
-        { there: { ...there, queueing: undefined }, back: { ...back, queueing: undefined } };
-      const computed = Object.fromEntries(table.figures.map((figure) => [figure, figures[figure].of(run)]));
-      options.record({
-        table: table.name,
-        row: row.name,
-        who: name,
-        round,
-        ...fetched,
-        ...computed,
-        ...counts,
-      });
+      options.record({ table: table.name, row: row.name, who: name, round, ...recordOf(run) });
+      for (const path of [`${folder}/out`, `${folder}/out.part`]) await Deno.remove(path).catch(() => {});
     }
   }
   await doubtDevices(place, options);
   return runs;
 }
+
+/** All that is known of a run, for programs. */
+function recordOf(run: Run): Readonly<Record<string, unknown>> {
+  const { fetched, there, back } = run;
+  const computed = Object.entries(figures).map(([name, figure]) => [name, figure.of(run)]);
+  return { ...fetched, ...Object.fromEntries(computed), there: countsOf(there), back: countsOf(back) };
+}
+
+const countsOf = (crossed?: Crossing) => crossed && { ...crossed, queueing: undefined };
 
 function placeOf({ link }: AloneRow): Promise<Place> {
   return "loopbackLossPercent" in link ? loopbackPlace(link.loopbackLossPercent) : wanPlace(link);
