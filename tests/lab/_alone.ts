@@ -20,6 +20,8 @@ export interface TableOptions {
   readonly who: ReadonlySet<string>;
   /** A line for people. */
   readonly print: (text: string) => void;
+  /** A row could not be run: the others are. */
+  readonly fail: (row: string, error: unknown) => void;
   /** Something for programs. */
   readonly record: (fields: Readonly<Record<string, unknown>>) => void;
 }
@@ -39,8 +41,10 @@ export async function runAlone(table: AloneTable, options: TableOptions): Promis
   options.print(head(columns, widths));
   const firstRates = new Map<string, number>();
   for (const row of table.rows) {
-    const runs = await runRow(table, row, names, firstRates, options);
-    for (const [name, all] of runs) {
+    const runs = await runRow(table, row, names, firstRates, options).catch((error) =>
+      options.fail(`${table.name}, ${row.name}`, error)
+    );
+    for (const [name, all] of runs ?? []) {
       if (row === table.rows[0] && all.length > 0) firstRates.set(name, spread(all.map(rateOf)).median);
       options.print(line([row.name, name, ...rowCells(table, name, all)], widths));
     }

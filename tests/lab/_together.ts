@@ -55,12 +55,16 @@ export async function runTogether(table: TogetherTable, options: TableOptions): 
     if (row.cast.some((one) => !options.who.has(one.contestant))) continue;
     const rounds: Part[][] = [];
     for (let round = 0; round < options.rounds; round++) {
-      const parts = await runCase(table, row, options);
+      const parts = await runCase(table, row, options).catch((error) =>
+        options.fail(`${table.name}, ${row.name}`, error)
+      );
+      if (!parts) continue;
       rounds.push(parts);
       row.cast.forEach((one, i) =>
         options.record({ table: table.name, row: row.name, who: one.contestant, round, ...parts[i] })
       );
     }
+    if (rounds.length === 0) continue;
     const drops = spread(rounds.map((parts) => parts[0].dropsPerSecond)).median;
     if (row === table.rows[0]) firstDrops = drops;
     row.cast.forEach((one, i) => {

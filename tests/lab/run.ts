@@ -7,6 +7,7 @@
 import { parseArgs } from "node:util";
 import { runAlone, type TableOptions } from "./_alone.ts";
 import { contestants } from "./_contestants.ts";
+import { reason } from "./_namespaces.ts";
 import { onlyRows, quick, type Table, tables } from "./_tables.ts";
 import { runTogether } from "./_together.ts";
 import { whyNoWan } from "./_wan.ts";
@@ -26,6 +27,10 @@ const print = flags.json ? () => {} : (text: string) => console.log(text);
 const record = flags.json
   ? (fields: Readonly<Record<string, unknown>>) => console.log(JSON.stringify(fields))
   : () => {};
+const fail = (row: string, error: unknown) => {
+  console.error(`${row} could not be run: ${reason(error)}`);
+  Deno.exitCode = 1;
+};
 
 const chosen = flags.table.map((name) => {
   const table = tables.find((table) => table.name === name);
@@ -42,9 +47,9 @@ if (why !== "") {
 }
 const who = new Set<string>();
 for (const { name, whyNot } of contestants.filter(({ name }) => flags.contestant.includes(name))) {
-  const reason = await whyNot();
-  if (reason === "") who.add(name);
-  else print(`${name} is left out: ${reason}`);
+  const whyNotHere = await whyNot();
+  if (whyNotHere === "") who.add(name);
+  else print(`${name} is left out: ${whyNotHere}`);
 }
 
 const folder = await Deno.makeTempDir({ dir: "/dev/shm", prefix: "rgtp-lab-" });
@@ -57,7 +62,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 3));
 try {
-  for (const table of chosen) await runTable(table, { folder, rounds, who, print, record });
+  for (const table of chosen) await runTable(table, { folder, rounds, who, print, fail, record });
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
