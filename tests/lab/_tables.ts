@@ -204,7 +204,10 @@ export const tables: readonly Table[] = [
         { of: "RGTP", figure: "share", atLeast: 0.25 },
         { of: "TCP BBR", figure: "share", atLeast: 0.25 },
       ]),
-      together("two RGTP", ["RGTP", "RGTP"], [{ of: "RGTP", figure: "jain", atLeast: 0.95 }]),
+      together("two RGTP", ["RGTP", "RGTP"], [
+        { of: "RGTP", figure: "jain", atLeast: 0.95 },
+        { of: "RGTP", figure: "drops", atMost: 2 },
+      ]),
       together("RGTP batch, TCP cubic", ["RGTP batch", "TCP cubic"], [
         { of: "RGTP batch", figure: "share", atMost: 0.2 },
       ]),

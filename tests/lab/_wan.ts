@@ -44,7 +44,7 @@ export class Wan implements AsyncDisposable {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [
         ...["run", "-A", "--quiet", "--no-lock", "--config", fileOf("../../deno.json")],
-        ...[fileOf("emulator.ts"), JSON.stringify(options)],
+        ...[fileOf("emulator.ts"), JSON.stringify(options, withoutInfinity)],
       ],
       stdin: "piped",
       stdout: "piped",
@@ -150,6 +150,11 @@ export async function whyNoWan(): Promise<string> {
   } catch (error) {
     return reason(error);
   }
+}
+
+/** JSON has no infinity; where it is meant it is what holds without being said. */
+function withoutInfinity(_name: string, value: unknown): unknown {
+  return value === Infinity ? undefined : value;
 }
 
 function fileOf(name: string): string {

@@ -97,9 +97,8 @@ class Emulator {
       // After each turn packets that are due go out: however many come in, none waits for all of them.
       const more = this.#take(0) | this.#take(1);
       this.#handOut();
-      if (more) continue;
-      const isIdle = this.#flight.count === 0;
-      if (!isIdle) sleep(GRAIN_MS);
+      const isIdle = !more && this.#flight.count === 0;
+      if (!more && !isIdle) sleep(GRAIN_MS);
       poller.wait(isIdle ? SLEEP_MS : 0);
       if (!poller.isReady(2)) continue;
       const asked = readStdin();
