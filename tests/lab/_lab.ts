@@ -3,8 +3,15 @@
  * Where that is not allowed, tests are skipped and say why.
  */
 
-/** The two ends of the cable. */
-export type Side = "exposer" | "puller";
+import {
+  addNamespace,
+  namespaceNames,
+  reason,
+  removeNamespace,
+  run,
+  type Side,
+  sides,
+} from "./_namespaces.ts";
 
 /** Their addresses: private ones (RFC 1918, RFC 4193), which nobody else sees. */
 export const addresses = {
@@ -12,10 +19,8 @@ export const addresses = {
   IPv6: { exposer: "fd77::1", puller: "fd77::2" },
 } as const;
 
-const sides: readonly Side[] = ["exposer", "puller"];
 /** The same in both namespaces: names of interfaces are theirs alone. */
 const CABLE = "cable";
-let made = 0;
 
 /** Two namespaces with a cable between them, gone when it is disposed of. */
 export class Lab implements AsyncDisposable {
@@ -27,8 +32,7 @@ export class Lab implements AsyncDisposable {
 
   /** Makes them, with names that no other process uses, and brings the cable up. */
   static async make(): Promise<Lab> {
-    const stem = `rgtp-${Deno.pid}-${made++}`;
-    const lab = new Lab({ exposer: `${stem}-e`, puller: `${stem}-p` });
+    const lab = new Lab(namespaceNames());
     try {
       await lab.#build();
       return lab;
@@ -89,11 +93,11 @@ export class Lab implements AsyncDisposable {
   /** See {@linkcode AsyncDisposable}. */
   async [Symbol.asyncDispose](): Promise<void> {
     // With the namespaces goes the cable. Both are tried, whatever comes of the first.
-    await Promise.allSettled(sides.map((side) => run("ip", "netns", "delete", this.#names[side])));
+    await Promise.allSettled(sides.map((side) => removeNamespace(this.#names[side])));
   }
 
   async #build(): Promise<void> {
-    for (const side of sides) await run("ip", "netns", "add", this.#names[side]);
+    for (const side of sides) await addNamespace(this.#names[side]);
     const { exposer, puller } = this.#names;
     const end = ["name", CABLE, "netns"];
     await run("ip", "link", "add", ...end, exposer, "type", "veth", "peer", ...end, puller);
@@ -154,17 +158,4 @@ function lossProgram(percent: number): string {
     [0x06, 0, 0, pass],
   ];
   return [instructions.length, ...instructions.map((words) => words.join(" "))].join(",");
-}
-
-async function run(...words: string[]): Promise<string> {
-  const [command, ...args] = words;
-  const { success, stdout, stderr } = await new Deno.Command(command, { args, stdin: "null" }).output();
-  if (success) return new TextDecoder().decode(stdout);
-  throw new Error(`${words.join(" ")}: ${new TextDecoder().decode(stderr).trim()}`);
-}
-
-function reason(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  // Names of namespaces differ from run to run; the name of a test should not.
-  return text.split("\n")[0].replaceAll(/rgtp-\d+-\d+-[ep]/g, "…");
 }
