@@ -1,6 +1,7 @@
 import type { Ticket } from "../codec/ticket.ts";
 import { errorTable, RgtpError } from "../core/errors.ts";
 import { pathChooser } from "../transport/exposure/collection_globs.ts";
+import { trafficClassNames } from "../transport/protocol/congestion.ts";
 import { pull } from "../transport/pull.ts";
 import type { PullProgress, PullResult } from "../transport/pull.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
@@ -36,6 +37,13 @@ const flags = {
     default: "30s; 10s for the first contact",
   },
   "limit-rate": { kind: "rate", help: "ask for at most this, such as 10MB/s, 100Mbit/s" },
+  priority: {
+    kind: "choice",
+    choices: trafficClassNames,
+    help:
+      "how it behaves beside other traffic: batch yields to all, high takes more, realtime keeps queues short",
+    default: "normal",
+  },
   "state-dir": {
     kind: "string",
     placeholder: "FOLDER",
@@ -207,13 +215,14 @@ function tellInterrupted(io: Io, json: boolean, place: string | undefined, progr
 }
 
 function pullOptions(flags: Flags, ticket: Ticket): Parameters<typeof pull>[1] {
-  const { timeout: timeoutMs, link } = flags;
+  const { timeout: timeoutMs, link, priority } = flags;
   const limitRate = flags["limit-rate"];
   // A secret says enough: who has come with it is nobody's business.
   const stateDir = ticket.secret ? undefined : identityFolder(flags["state-dir"]);
   return {
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(limitRate !== undefined && { limitRate }),
+    ...(priority !== undefined && { priority }),
     ...(link !== undefined && { link }),
     ...(stateDir !== undefined && { stateDir }),
   };

@@ -35,6 +35,8 @@ export { linkKinds, openLink } from "./link/open_link.ts";
 export type { LinkKind, OpenLinkOptions } from "./link/open_link.ts";
 export { memoryNetwork } from "./link/memory.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./link/memory.ts";
+export { trafficClassNames } from "./protocol/congestion.ts";
+export type { TrafficClassName } from "./protocol/congestion.ts";
 export type { PullerStatus } from "./protocol/exposer.ts";
 export type { AeadName } from "../crypto/engine.ts";
 export type { PullerProgress } from "./protocol/puller.ts";

@@ -22,6 +22,7 @@ import type { PulledRange, SliceRun } from "./pull_slices.ts";
 import { grantedEvent, progressOf, statsOf } from "./pull_stats.ts";
 import type { PullEvent, PullProgress, PullState, PullStats } from "./pull_stats.ts";
 import type { LinkKind } from "./link/open_link.ts";
+import type { TrafficClassName } from "./protocol/congestion.ts";
 import type { PullerOptions, PullerTimes } from "./protocol/puller.ts";
 import { PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
@@ -35,6 +36,8 @@ export interface PullOptions {
   readonly timeoutMs?: number;
   /** Bytes a second to ask for at most. */
   readonly limitRate?: number;
+  /** How it behaves beside other traffic; absent: `normal`. */
+  readonly priority?: TrafficClassName;
   /**
    * Where this node's identity lives, made there if need be: for exposers that let some nodes pull and others not. Absent: a key made for
    * this pull alone, by which nobody is known.
@@ -377,7 +380,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
 
   #machineOptions(addresses: PullerOptions["addresses"], link: Link): PullerOptions {
     const { exposureId, exposerKey, secret } = this.ticket;
-    const { timeoutMs, limitRate, stateDir } = this.#options;
+    const { timeoutMs, limitRate, priority, stateDir } = this.#options;
     const engine = defaultEngine();
     const psk = secret && ticketPsk(engine, secret);
     return {
@@ -392,6 +395,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       addresses,
       burstPacketsMax: link.burstPacketsMax,
       ...(limitRate !== undefined && { limitRate }),
+      ...(priority && { trafficClass: priority }),
       timeoutMs: timeoutMs ?? TIMEOUT_MS,
       handshakeTimeoutMs: timeoutMs ?? FIRST_CONTACT_MS,
       network: () => networkWords(this.ticket.addresses, addresses, link.stats),

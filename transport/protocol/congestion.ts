@@ -26,15 +26,18 @@ export interface TrafficClass {
 }
 
 /** Kinds of transfer by name. */
-export const trafficClasses = {
+export const trafficClasses: Readonly<Record<TrafficClassName, TrafficClass>> = {
   realtime: { queueShare: 0.5, competes: true, growth: 1, margin: 2 },
   high: { queueShare: 1, competes: true, growth: 2, margin: 0.5 },
   normal: { queueShare: 1, competes: true, growth: 1, margin: 0.5 },
   batch: { queueShare: 0.5, competes: false, growth: 1, margin: 0.5 },
-} as const satisfies Record<string, TrafficClass>;
+};
 
-/** The name of a traffic class. */
-export type TrafficClassName = keyof typeof trafficClasses;
+/** The kinds of transfer. */
+export const trafficClassNames = ["realtime", "high", "normal", "batch"] as const;
+
+/** The name of a kind of transfer: how it behaves beside other traffic. */
+export type TrafficClassName = (typeof trafficClassNames)[number];
 
 /** What a {@linkcode Congestion} starts from. */
 export interface CongestionOptions {
