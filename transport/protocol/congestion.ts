@@ -62,6 +62,9 @@ const BURST_MS = 2;
 const BURST_MS_MAX = 6;
 const BURST_MIN = 4;
 const BURST_USUAL = 8;
+/** A window is at least so many bursts, and more while it is not known what a burst meets. */
+const BURSTS_MIN = 4;
+const BURSTS_MIN_START = 16;
 const BURST_MAX = 176;
 /** The standing queue of `normal`: never less than this, and on slow paths as long as some packets take. */
 const QUEUE_MS_MIN = 3;
@@ -482,7 +485,9 @@ export class Congestion {
     const hints = isForeign ? cut.hints + 1 : 0;
     if (this.#traffic.competes && hints >= FOREIGN_HINTS) return this.#enterCompeting(now, first);
     this.#cut = { window: this.#window, rate, queue, first, hints };
-    const pipe = Math.min(this.#pipe, rate * this.#empty.value / (1 - this.#loss.baseline) + this.burst);
+    // One round may have been slow because this machine was.
+    const lately = Math.max(...this.#rates.slice(-2), rate) / (1 - this.#loss.baseline);
+    const pipe = Math.min(this.#pipe, lately * this.#empty.value + this.burst);
     this.#setWindow(Math.max(this.#window / 2, Math.min(pipe, this.#window * DRAIN_SHARE)));
     this.#velocity = 1;
     this.#hold = 1;
@@ -500,10 +505,14 @@ export class Congestion {
     if (trial) {
       const isStill = this.#loss.last > (trial.loss + this.#loss.baseline) / 2;
       const isLess = rate < trial.rate * (1 + this.#window / trial.window) / 2;
-      if (isStill && isLess) this.#loss.accept(Math.min(trial.loss, this.#loss.last));
-      else this.#loss.lower();
-      const share = isStill && isLess ? 1 : 1 - trial.loss + this.#loss.baseline;
-      this.#setWindow(trial.window * share);
+      if (isStill && isLess) {
+        this.#loss.accept(Math.min(trial.loss, this.#loss.last));
+        this.#setWindow(trial.window);
+        return true;
+      }
+      this.#loss.lower();
+      this.#setWindow(trial.window * (1 - trial.loss + this.#loss.baseline));
+      this.#cautious = CAUTIOUS_ROUNDS;
       return true;
     }
     if (excess === 0) return false;
@@ -513,7 +522,6 @@ export class Congestion {
     this.#setWindow(Math.max(window * CUT_MOST, TRIAL_SHARE * Math.min(window * (1 - excess), this.#pipe)));
     this.#restart(round.next);
     this.#velocity = 1;
-    this.#cautious = CAUTIOUS_ROUNDS;
     return true;
   }
 

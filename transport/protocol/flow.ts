@@ -26,7 +26,7 @@ const ENTRIES_MAX = 32;
 /** Share of symbols that must have been lost of late for requests to be repeated. */
 const REPEAT_LOSS_MIN = 0.005;
 /** A request is sent as often as it takes to get through but once in so many times. */
-const REQUEST_LOSS_MAX = 0.01;
+const REQUEST_LOSS_MAX = 0.02;
 /** Each is in two later requests as well, as long as there are later ones. */
 const SECTIONS = 3;
 const COPIES_MAX = 6;
