@@ -355,9 +355,18 @@ export class Congestion {
 
   /** Start: symbols that each arrival adds to the window. */
   get #gain(): number {
-    const full = this.#trainRate * this.#empty.value;
-    if (this.#isNear || full === 0) return 1;
-    return this.#window < full * FAR_FROM_FULL ? GAIN_FAR : this.#window < full * NEARLY_FULL ? 1 : GAIN_NEAR;
+    if (this.#isNear || this.#trainRate === 0) return 1;
+    if (this.#isFarFromFull) return this.#delayed < DELAYED_ANSWERS ? GAIN_FAR : 1;
+    return this.#window < this.#full * NEARLY_FULL ? 1 : GAIN_NEAR;
+  }
+
+  /** What the path holds if it carries everything as fast as trains; 0 when that is not known. */
+  get #full(): number {
+    return this.#trainRate * this.#empty.value;
+  }
+
+  get #isFarFromFull(): boolean {
+    return this.#window < this.#full * FAR_FROM_FULL;
   }
 
   get #isNear(): boolean {
@@ -431,7 +440,8 @@ export class Congestion {
     const usual = Math.max(DELAY_MS_MIN, Math.min(DELAY_MS_MAX, this.#least.value / 8));
     const delay = Math.max(usual, this.#spread * DELAY_SPREADS);
     this.#delayed = sample - this.#least.value > delay ? this.#delayed + 1 : 0;
-    if (this.#delayed < DELAYED_ANSWERS) return;
+    // Trains have come much faster than all that is under way: it is not what delays them.
+    if (this.#delayed < DELAYED_ANSWERS || this.#isFarFromFull) return;
     this.#enterSteady(next);
     this.#setWindow(Math.min(this.#window, underWay * this.#empty.value / sample + this.burst));
   }
@@ -445,9 +455,10 @@ export class Congestion {
     // One request that got lost takes many symbols with it: that alone is no sign of a full path.
     this.#lossy = excess > 0 ? this.#lossy + 1 : 0;
     const isLossy = this.#lossy >= LOSSY_ROUNDS || this.#loss.last > this.#loss.baseline + LOSSY_SHARE;
-    if (queue <= this.#queueTarget && this.#plateau < PLATEAU_ROUNDS && !isLossy) return;
+    const isQueued = queue > this.#queueTarget && !this.#isFarFromFull;
+    if (!isQueued && this.#plateau < PLATEAU_ROUNDS && !isLossy) return;
     this.#enterSteady(round.next);
-    if (isLossy || queue > this.#queueTarget) this.#setWindow(Math.min(this.#window, this.#pipe));
+    if (isLossy || isQueued) this.#setWindow(Math.min(this.#window, this.#pipe));
     // Twice as much as the path bore, as with every window that doubles.
     if (isLossy) this.#setWindow(Math.min(this.#window, underWayOf(round) / 2));
     this.#isKnown = isLossy || this.#plateau >= PLATEAU_ROUNDS;
