@@ -123,7 +123,7 @@ export interface Exposure extends AsyncDisposable {
   /** The exposure's ID, base64url. */
   readonly id: string;
   /** Whom it lets pull: holders of tickets with a secret, all, nodes of a list, those that a function lets, or that know a passphrase. */
-  readonly access: AccessPolicy["kind"];
+  readonly access: "tickets" | "open" | "allow" | "callback" | "passphrase";
   /** Plaintext bytes. */
   readonly bytes: number;
   /** Chunks. */
