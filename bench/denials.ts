@@ -45,9 +45,7 @@ const policies: readonly AccessOptions[] = [
 /** An exposer with one exposure, and what it does not have beside. */
 function exposer(options: AccessOptions): Responder {
   const policy = accessPolicy(options);
-  const door = options.passphrase === undefined
-    ? undefined
-    : passphraseDoor(engine, random, identity, sealed.id, random(32));
+  const door = options.passphrase === undefined ? undefined : passphraseDoor(engine, random, random(32));
   const book = door?.book ?? new TicketBook(engine, random, Date.now);
   const exposed = {
     id: sealed.id,

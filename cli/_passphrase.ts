@@ -20,20 +20,23 @@ export const passphraseFlags = {
 /**
  * The passphrase that `--password-file` names: the first line of a file or of standard input that is not blank, without the white space
  * around it. A terminal asks for it, and shows nothing of it. `undefined` without the flag. It never stands among the arguments, which others
- * on this machine can read.
+ * on this machine can read. One that is `isNew` is asked for twice.
  *
  * @throws {RgtpError} NOT_FOUND or IO when there is nothing to read; INVALID_ARG for what is no passphrase; CANCELLED after Ctrl-C
  */
 export async function readPassphrase(
   argument: string | undefined,
   io: Io,
-  prompt = "passphrase: ",
+  isNew = false,
 ): Promise<string | undefined> {
   if (argument === undefined) return undefined;
   if (argument !== "-") return checked(await fromFile(argument), `'${visible(argument)}'`);
-  return io.readHidden
-    ? checked(await io.readHidden(prompt), "what was typed")
-    : checked(await io.readLine(), "standard input");
+  if (!io.readHidden) return checked(await io.readLine(), "standard input");
+  const typed = checked(await io.readHidden("passphrase: "), "what was typed");
+  if (isNew && await io.readHidden("the same again: ") !== typed) {
+    throw new RgtpError("INVALID_ARG", "the two passphrases differ: nothing was done");
+  }
+  return typed;
 }
 
 function checked(text: string, where: string): string {

@@ -18,13 +18,15 @@ type Rgb = readonly [number, number, number];
 const BLACK: Rgb = [0, 0, 0];
 const WHITE: Rgb = [255, 255, 255];
 const PIXELS = 3;
+const BLACK_ON_WHITE = "\x1b[38;5;16;48;5;231m";
+const PLAIN = "\x1b[0m";
 
 /** What a camera sees of printed lines: half blocks, in the colours that the lines or else the terminal say. */
 function photograph(lines: readonly string[], terminal: { ink: Rgb; paper: Rgb }): string | undefined {
   const rows = lines.flatMap((line) => {
-    const coloured = /^\x1b\[38;5;16;48;5;231m(.*)\x1b\[0m$/.exec(line);
-    const { ink, paper } = coloured ? { ink: BLACK, paper: WHITE } : terminal;
-    const chars = [...(coloured?.[1] ?? line)];
+    const isColoured = line.startsWith(BLACK_ON_WHITE) && line.endsWith(PLAIN);
+    const { ink, paper } = isColoured ? { ink: BLACK, paper: WHITE } : terminal;
+    const chars = [...(isColoured ? line.slice(BLACK_ON_WHITE.length, -PLAIN.length) : line)];
     return [["█", "▀"], ["█", "▄"]].map((inked) => chars.map((char) => inked.includes(char) ? ink : paper));
   });
   const width = rows[0].length * PIXELS;

@@ -32,6 +32,8 @@ export const exposerFlags = {
 export interface Wanted {
   /** What; without a secret when it was found by its name. */
   readonly ticket: Ticket;
+  /** The passphrase that gave it its secret. */
+  readonly passphrase?: string | undefined;
   /** OUT. */
   readonly out: string | undefined;
 }
@@ -70,7 +72,7 @@ export async function readWanted(
     if (flags.key !== undefined) {
       throw new RgtpError("INVALID_ARG", "--key belongs to HOST:PORT: a ticket holds its exposer's key");
     }
-    return { ticket: await readUnlocked(source, flags, io), out: others[0] };
+    return { ...await readUnlocked(source, flags, io), out: others[0] };
   }
   const [name, out] = others;
   if (name === undefined) {
@@ -83,13 +85,13 @@ export async function readWanted(
   demand(netNeeds({ addresses: [address] }));
   const options = findOptions(flags, io);
   const given = await readPassphrase(flags["password-file"], io);
-  const look = async (passphrase: string | undefined) => {
+  const look = async (passphrase: string | undefined): Promise<Wanted> => {
     using interrupt = new Interrupt();
     const { signal } = interrupt;
-    return await find(where, name, { ...options, signal, ...(passphrase !== undefined && { passphrase }) });
+    const by = { ...options, signal, ...(passphrase !== undefined && { passphrase }) };
+    return { ticket: await find(where, name, by), passphrase, out };
   };
-  const ticket = await look(given).catch(async (denied) => look(await askAfter(denied, flags, io)));
-  return { ticket, out };
+  return await look(given).catch(async (denied) => look(await askAfter(denied, flags, io)));
 }
 
 /**
@@ -97,7 +99,7 @@ export async function readWanted(
  *
  * @throws {RgtpError} what `readTicket`, `readPassphrase` and `unlock` throw
  */
-export async function readUnlocked(source: string, flags: UnlockFlags, io: Io): Promise<Ticket> {
+export async function readUnlocked(source: string, flags: UnlockFlags, io: Io): Promise<Omit<Wanted, "out">> {
   const file = flags["password-file"];
   if (source === "-" && file === "-") {
     throw new RgtpError("INVALID_ARG", "standard input holds the ticket: give the passphrase in a file");
@@ -110,18 +112,25 @@ export async function readUnlocked(source: string, flags: UnlockFlags, io: Io): 
     );
   }
   const passphrase = await readPassphrase(file, io);
-  return passphrase === undefined ? ticket : await unlockWith(ticket, passphrase, flags, io);
+  if (passphrase === undefined) return { ticket };
+  return { ticket: await unlockWith(ticket, passphrase, flags, io), passphrase };
 }
 
-/** The same for a ticket whose exposer has denied it: it may need a passphrase, which nobody can be told. @throws what was thrown, if nobody is there to ask */
+/**
+ * The same for what its exposer has denied. It may need a passphrase, which nobody can be told; or the exposer has started anew, and wants to
+ * be shown the passphrase again.
+ *
+ * @throws what was thrown, when there is no passphrase and nobody to ask; and what `unlock` throws
+ */
 export async function unlockAfter(
   denied: unknown,
-  ticket: Ticket,
-  flags: UnlockFlags,
+  { ticket, passphrase: known, out }: Wanted,
+  flags: UnlockFlags & Pick<WantedFlags, "json">,
   io: Io,
-): Promise<Ticket> {
-  if (ticket.secret) throw denied;
-  return await unlockWith(ticket, await askAfter(denied, flags, io), flags, io);
+): Promise<Wanted> {
+  if (!isDenial(denied) || (known === undefined && ticket.secret)) throw denied;
+  const passphrase = known ?? await askAfter(denied, flags, io);
+  return { ticket: await unlockWith(ticket, passphrase, flags, io), passphrase, out };
 }
 
 async function unlockWith(
@@ -140,13 +149,16 @@ async function unlockWith(
   });
 }
 
+function isDenial(error: unknown): boolean {
+  return error instanceof RgtpError && error.condition === "ACCESS_DENIED";
+}
+
 async function askAfter(
   denied: unknown,
   flags: Pick<WantedFlags, "password-file" | "json">,
   io: Io,
 ): Promise<string> {
-  const isDenied = denied instanceof RgtpError && denied.condition === "ACCESS_DENIED";
-  if (!isDenied || flags["password-file"] !== undefined || flags.json || !io.readHidden) throw denied;
+  if (!isDenial(denied) || flags["password-file"] !== undefined || flags.json || !io.readHidden) throw denied;
   io.err("there is no such thing here, it is not for this machine, or it needs a passphrase\n");
   const typed = await io.readHidden("passphrase (Enter: none): ");
   if (typed === "") throw denied;

@@ -143,7 +143,7 @@ async function runExpose(paths: readonly string[], flags: Flags, io: Io): Promis
   if (paths.includes("-") && flags["password-file"] === "-") {
     throw new RgtpError("INVALID_ARG", "standard input is what is exposed: give the passphrase in a file");
   }
-  const passphrase = await readPassphrase(flags["password-file"], io, "passphrase for those who may pull: ");
+  const passphrase = await readPassphrase(flags["password-file"], io, true);
   using interrupt = new Interrupt();
   const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io, flags.qr);
   const finished = Promise.withResolvers<void>();

@@ -57,6 +57,9 @@ const flags = {
 
 type Flags = Parsed<typeof flags>["flags"];
 
+/** So often may an exposer start anew in one pull by passphrase. */
+const UNLOCKS_MAX = 10;
+
 /** `rgtp pull TICKET [OUT]`, and `rgtp pull HOST:PORT NAME [OUT]`. */
 export const pullCommand: Command = defineCommand({
   summary: "pulls what a ticket names, verifies every byte, and goes on where an earlier pull was cut off",
@@ -69,7 +72,7 @@ export const pullCommand: Command = defineCommand({
     "--open, or with --allow for this machine, or the first 16 bytes of its ID in hexadecimal or base64url. The first contact with an " +
     "exposer prints its key's fingerprint and keeps the key in known_exposers in the state folder; another key there is refused from " +
     "then on. Without a terminal, and with --json, an exposer must be known already, or be named with --key.",
-    "What was exposed with --password-file there needs the same passphrase here, once for each pull; a terminal asks for it. It goes over " +
+    "What was exposed with --password-file there needs the same passphrase here; a terminal asks for it. It goes over " +
     "no wire: no exposer that pretends to be the right one, and nobody who listens, can try guesses at it without you. An exposer that knows " +
     "it is believed at the first contact, also without a terminal.",
     "OUT is a file or a folder (default: the exposed name, in the current folder). It appears whole and verified, or not at all: " +
@@ -118,13 +121,17 @@ export const pullCommand: Command = defineCommand({
 });
 
 async function runPull(operands: readonly string[], flags: Flags, io: Io): Promise<number> {
-  const { ticket, out } = await readWanted(operands, flags, io);
-  const run = flags.list ? runList : out === "-" ? runToStdout : runToFile;
-  return await run(ticket, flags, io, out).catch(async (error) => {
-    // What went to standard output cannot be taken back.
-    if (run === runToStdout) throw error;
-    return await run(await unlockAfter(error, ticket, flags, io), flags, io, out);
-  });
+  let wanted = await readWanted(operands, flags, io);
+  const run = flags.list ? runList : wanted.out === "-" ? runToStdout : runToFile;
+  for (let unlocks = 0;; unlocks++) {
+    try {
+      return await run(wanted.ticket, flags, io, wanted.out);
+    } catch (error) {
+      // What went to standard output cannot be taken back.
+      if (run === runToStdout || unlocks === UNLOCKS_MAX) throw error;
+      wanted = await unlockAfter(error, wanted, flags, io);
+    }
+  }
 }
 
 async function runToFile(ticket: Ticket, flags: Flags, io: Io, out: string | undefined): Promise<number> {

@@ -68,7 +68,7 @@ export const verifyCommand: Command = defineCommand({
 });
 
 async function runVerify([source, path]: readonly string[], flags: Flags, io: Io): Promise<number> {
-  const ticket = await readUnlocked(source, flags, io);
+  const { ticket } = await readUnlocked(source, flags, io);
   demand([...netNeeds(ticket), toRead(path)]);
   demand([toRead(linksFollowed(path))]);
   using interrupt = new Interrupt();

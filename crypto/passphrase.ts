@@ -7,16 +7,14 @@ import { concatBytes, limits, RgtpError, utf8 } from "../core/mod.ts";
 import { expectLength } from "./_checks.ts";
 import type { CPaceInputs } from "./cpace.ts";
 import { type Engine, KEY_BYTES } from "./engine.ts";
-import { TICKET_SECRET_BYTES } from "./key_schedule.ts";
 
-/** scrypt (RFC 7914): 64 MiB, about a third of a second on a laptop. A constant: nobody can make another side work more. */
-const COST = { N: 2 ** 16, r: 8, p: 2, dkLen: KEY_BYTES } as const;
+/** scrypt (RFC 7914): 64 MiB, some 150 ms on a laptop. A constant: nobody can make another side work more. */
+const COST = { N: 2 ** 16, r: 8, p: 1, dkLen: KEY_BYTES } as const;
 
 const SALT = utf8("rgtp2 passphrase");
 const CHANNEL = utf8("rgtp2 passphrase of exposer");
 const PROOF = utf8("rgtp2 passphrase proof");
 const GRANT = utf8("rgtp2 passphrase grant");
-const TICKET = utf8("rgtp2 passphrase ticket");
 
 /**
  * A passphrase in the one form that it is compared in, as RFC 8265 §4.2 has it (OpaqueString): NFC, and every space is a plain one.
@@ -86,21 +84,4 @@ export function passphraseKeys(
     proof: engine.hkdfExpand(key, PROOF, KEY_BYTES),
     grantKey: engine.hkdfExpand(key, GRANT, KEY_BYTES),
   };
-}
-
-/**
- * The secret of the ticket that a passphrase leads to: 16 bytes, the same as long as exposer, exposure and passphrase are. Nothing has to be
- * kept for it, and who does not have the exposer's secret cannot compare it with guesses.
- *
- * @throws {RangeError} when the exposer's secret is not 32 bytes
- */
-export function passphraseTicketSecret(
-  engine: Engine,
-  exposerSecret: Uint8Array,
-  exposureId: Uint8Array,
-  stretched: Uint8Array,
-): Uint8Array<ArrayBuffer> {
-  expectLength("exposer's secret", exposerSecret, KEY_BYTES);
-  const info = concatBytes(TICKET, exposureId, stretched);
-  return engine.hkdfExpand(engine.hkdfExtract(utf8("rgtp2"), exposerSecret), info, TICKET_SECRET_BYTES);
 }

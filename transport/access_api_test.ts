@@ -12,6 +12,7 @@ import { TokenMint } from "../crypto/tokens.ts";
 import { assert, assertEquals, assertLess, assertRejects, assertThrows } from "../tests/_assert.ts";
 import { expose } from "./expose.ts";
 import type { ExposeOptions } from "./expose.ts";
+import { unlock } from "./find.ts";
 import { accessPolicy, formatStaticKey } from "./exposure/access.ts";
 import type { AccessOptions } from "./exposure/access.ts";
 import { loadIdentitySeed } from "./exposure/identity_file.ts";
@@ -23,6 +24,7 @@ import { Responder } from "./protocol/responder.ts";
 import { pull } from "./pull.ts";
 
 const LOCAL = { host: "127.0.0.1", port: 0 } as const;
+const PASSPHRASE = "four quiet words here";
 const CONTENT = new Uint8Array(100_000).map((_, i) => i * 7);
 
 /** Bob and Eve, each with a node of their own. */
@@ -54,7 +56,7 @@ Deno.test("each policy refuses those whom it does not mean, and serves those who
       options: ExposeOptions;
       /** Who is refused, and who gets it: with what in place of the ticket's secret, and as which node. */
       refused: readonly [secret: Uint8Array | undefined, node: string | undefined][];
-      served: readonly [secret: "own" | undefined, node: string | undefined][];
+      served: readonly [secret: "own" | "passphrase" | undefined, node: string | undefined][];
     }[] = [
       {
         options: {},
@@ -72,6 +74,11 @@ Deno.test("each policy refuses those whom it does not mean, and serves those who
         refused: [[undefined, undefined], [undefined, eve]],
         served: [[undefined, bob]],
       },
+      {
+        options: { passphrase: PASSPHRASE },
+        refused: [[undefined, undefined], [undefined, bob], [foreign, bob]],
+        served: [["passphrase", undefined], ["passphrase", eve]],
+      },
     ];
     for (const { options, refused, served } of rows) {
       await using exposure = await expose(CONTENT, { ...LOCAL, ...options });
@@ -80,7 +87,8 @@ Deno.test("each policy refuses those whom it does not mean, and serves those who
       for (const [secret, node] of refused) await denied(secret ? { ...bare, secret } : bare, node);
       assertEquals(exposure.stats().bytesSent, 0);
       for (const [secret, node] of served) {
-        const task = pull(secret ? ticket : bare, { ...(node !== undefined && { stateDir: node }) });
+        const known = secret === "passphrase" ? await unlock(ticket, PASSPHRASE) : secret ? ticket : bare;
+        const task = pull(known, { ...(node !== undefined && { stateDir: node }) });
         assertEquals(await task.bytes(), CONTENT);
       }
       if (!options.open) await denied({ ...bare, exposureId: systemRandom(32) }, bob);
@@ -103,7 +111,7 @@ Deno.test("one file for several audiences: each has an ID and a key of its own, 
     await Deno.writeFile(path, CONTENT);
     const policies: readonly AccessOptions[] = [{}, { open: true }, { allow: [bobKey] }, {
       access: () => true,
-    }];
+    }, { passphrase: PASSPHRASE }];
     const ids = async (more: ExposeOptions) => {
       const found: string[] = [];
       for (const policy of policies) {

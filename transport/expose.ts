@@ -123,7 +123,7 @@ export interface Exposure extends AsyncDisposable {
   /** The exposure's ID, base64url. */
   readonly id: string;
   /** Whom it lets pull: holders of tickets with a secret, all, nodes of a list, those that a function lets, or that know a passphrase. */
-  readonly access: AccessPolicy["kind"];
+  readonly access: "tickets" | "open" | "allow" | "callback" | "passphrase";
   /** Plaintext bytes. */
   readonly bytes: number;
   /** Chunks. */
@@ -215,8 +215,20 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
     const book = new TicketBook(engine, systemRandom, Date.now, state.shelf(sealed.id));
     // What only tickets open is on no list.
     const listing = policy.kind === "tickets" ? undefined : await sealList(engine, state, sealed, name);
-    const doorTo = doors(engine, state, options.passphrase);
-    return serve({ options, policy, name, engine, state, sealed, listing, sealSeconds, book, doorTo, link });
+    const makeDoor = doors(engine, state, options.passphrase);
+    return serve({
+      options,
+      policy,
+      name,
+      engine,
+      state,
+      sealed,
+      listing,
+      sealSeconds,
+      book,
+      makeDoor,
+      link,
+    });
   } catch (error) {
     sealed?.store.close();
     state?.close();
@@ -243,16 +255,20 @@ interface Parts {
   readonly listing: SealedExposure | undefined;
   readonly sealSeconds: number;
   readonly book: TicketBook;
-  /** How those who know the passphrase come to an exposure; absent: there is none. */
-  readonly doorTo: ((exposureId: Uint8Array) => PassphraseDoor) | undefined;
+  /** Makes what lets in those who know the passphrase, for each exposure; absent: there is none. */
+  readonly makeDoor: (() => PassphraseDoor) | undefined;
   readonly link: Link;
 }
 
 /** The slow hash runs here, once. */
-function doors(engine: Engine, { identity }: ExposerState, passphrase: string | undefined): Parts["doorTo"] {
+function doors(
+  engine: Engine,
+  { identity }: ExposerState,
+  passphrase: string | undefined,
+): Parts["makeDoor"] {
   if (passphrase === undefined) return undefined;
   const stretched = stretchPassphrase(passphrase, identity.staticKey);
-  return (exposureId) => passphraseDoor(engine, systemRandom, identity, exposureId, stretched);
+  return () => passphraseDoor(engine, systemRandom, stretched);
 }
 
 /** The list of what is here without a ticket, for those who may pull it; as long as this process lives. */
@@ -293,10 +309,10 @@ class PolicyEpoch {
 function exposedOf(
   sealed: SealedExposure,
   name: string,
-  { policy, doorTo, ...parts }: Pick<Parts, "policy" | "book" | "doorTo">,
+  { policy, makeDoor, ...parts }: Pick<Parts, "policy" | "book" | "makeDoor">,
   epoch: PolicyEpoch,
 ): Exposed {
-  const door = doorTo?.(sealed.id);
+  const door = makeDoor?.();
   const book = door?.book ?? parts.book;
   return {
     ...(door && { passphrase: door.passphrase }),

@@ -84,8 +84,8 @@ export async function find(where: string, name: string, options: FindOptions = {
 }
 
 /**
- * A ticket without a secret, and the secret that its passphrase leads to. It is as good as one that was given as a ticket: the passphrase
- * is not needed again as long as the exposer has the same one.
+ * A ticket without a secret, and the secret that its passphrase leads to. It is as good as one that was given as a ticket, until the
+ * exposer starts anew: then the passphrase is needed again.
  *
  * @throws {RgtpError} ACCESS_DENIED when the passphrase is wrong, no passphrase opens it, or there were too many wrong ones; INVALID_ARG
  * for what is no passphrase; AUTH_FAIL, TIMEOUT, VERSION, SOURCE_CHANGED, SOCKET, CANCELLED

@@ -64,7 +64,7 @@ function exposer(options: AccessOptions, engine: Engine) {
   const policy = accessPolicy(options);
   const door = options.passphrase === undefined
     ? undefined
-    : passphraseDoor(nativeEngine, random, identity, sealed.id, random(32));
+    : passphraseDoor(nativeEngine, random, random(32));
   const book = door?.book ?? new TicketBook(nativeEngine, random, Date.now);
   const machine = new ExposerMachine(0, { engine, random, staticPrivate: identity.staticPrivate });
   let asked = 0;

@@ -1,7 +1,7 @@
 /*
  * Who may pull, as people say it: `rgtp id` on one side, `rgtp expose --allow` and `--open` on the other.
  */
-import { parseTicket } from "../../codec/ticket.ts";
+import { formatTicket, parseTicket } from "../../codec/ticket.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../_assert.ts";
 import { makeFile, TestFolder } from "./_files.ts";
 import { portOf, RgtpProcess, startExposer, startPuller } from "./_processes.ts";
@@ -104,12 +104,166 @@ Deno.test("by name: refused without --key where nobody looks, and with a wrong o
   assertStringIncludes(message, "known_exposers");
 });
 
-Deno.test("two policies at once, and what is no key, are wrong arguments", async () => {
+/** A file that holds a passphrase, as an editor leaves it. */
+async function passwordFile(folder: TestFolder, name: string, passphrase: string): Promise<string> {
+  await Deno.writeTextFile(folder.file(name), `${passphrase}\n`);
+  return folder.file(name);
+}
+
+Deno.test("--password-file: refused without it and with a wrong one; pulled with it, by ticket and at a first contact by name", async () => {
+  await using folder = await TestFolder.make();
+  const { path } = await makeFile(folder.file("source"), BYTES, 3);
+  const right = await passwordFile(folder, "right", "four quiet words here");
+  const wrong = await passwordFile(folder, "wrong", "four other words here");
+  const flags = ["--password-file", right, "--name", "photos"];
+  const { exposer, ready } = await startExposer(path, { host: HOST, stateDir: folder.file("state"), flags });
+  await using _exposer = exposer;
+  assertEquals([ready.access, parseTicket(ready.ticket).secret], ["passphrase", undefined]);
+  await using none = startPuller(ready.ticket, folder.file("out"));
+  const { code, message } = await none.failed();
+  assertEquals(code, -17);
+  assertStringIncludes(message, "--password-file");
+  await using guess = startPuller(ready.ticket, folder.file("out"), ["--password-file", wrong]);
+  assertEquals((await guess.failed()).code, -17);
+  const mine = folder.file("mine");
+  const where = `${HOST}:${portOf(ready.ticket)}`;
+  const byName = (
+    file: string,
+    out: string,
+  ) => ["pull", where, "photos", out, "--json", "--password-file", file, "--state-dir", mine];
+  await using stranger = new RgtpProcess(byName(wrong, folder.file("out")));
+  assertEquals((await stranger.failed()).code, -17);
+  assertEquals(await exists(`${mine}/known_exposers`), false);
+  await using byTicket = startPuller(ready.ticket, folder.file("one"), ["--password-file", right]);
+  assertEquals((await byTicket.done()).bytes, BYTES);
+  await using named = new RgtpProcess(byName(right, folder.file("two")));
+  assertEquals((await named.done()).bytes, BYTES);
+  const { key } = await nodeId(folder.file("state"));
+  assertEquals(await Deno.readTextFile(`${mine}/known_exposers`), `${where} ${key}\n`);
+  const { out } = await rgtp(
+    ["ls", where, "--json", "--password-file", "-", "--key", key],
+    ["-A"],
+    "four quiet words here",
+  );
+  assertEquals(JSON.parse(out).name, "photos");
+  // Nobody but who types it has it: not what is printed, not what is kept.
+  const said = [...exposer.events, ...named.events].map((event) => JSON.stringify(event)).join() +
+    exposer.stderr;
+  const kept = (await rgtp(["status", "--state-dir", folder.file("state")], ["-A"])).out;
+  assertEquals([said.includes("quiet"), kept.includes("quiet")], [false, false]);
+  assertStringIncludes(kept, "policy: passphrase");
+});
+
+Deno.test("--password-file: another exposer in the place of a known one is refused, though it knows the passphrase", async () => {
+  await using folder = await TestFolder.make();
+  const { path } = await makeFile(folder.file("source"), BYTES, 3);
+  const file = await passwordFile(folder, "right", "four quiet words here");
+  const options = {
+    host: HOST,
+    stateDir: folder.file("state"),
+    flags: ["--password-file", file, "--name", "photos"],
+  };
+  const { exposer, ready } = await startExposer(path, options);
+  await using _exposer = exposer;
+  const { key } = await nodeId(folder.file("other"));
+  const where = `${HOST}:${portOf(ready.ticket)}`;
+  const mine = folder.file("mine");
+  await Deno.mkdir(mine);
+  await Deno.writeTextFile(`${mine}/known_exposers`, `${where} ${key}\n`);
+  const pull = [
+    "pull",
+    where,
+    "photos",
+    folder.file("out"),
+    "--json",
+    "--password-file",
+    file,
+    "--state-dir",
+    mine,
+  ];
+  await using puller = new RgtpProcess(pull);
+  assertEquals((await puller.failed()).code, -7);
+  const { exposerKey: _, ...ticket } = parseTicket(ready.ticket);
+  const elsewhere = formatTicket({
+    ...ticket,
+    exposerKey: Uint8Array.fromBase64(key, { alphabet: "base64url" }),
+  });
+  await using byTicket = startPuller(elsewhere, folder.file("out"), ["--password-file", file]);
+  assertEquals((await byTicket.failed()).code, -7);
+  assertEquals(exposer.last("served")?.bytes ?? 0, 0);
+});
+
+Deno.test("--password-file: an exposer that is killed and starts anew is shown the passphrase again, and the pull goes on", async () => {
+  await using folder = await TestFolder.make();
+  const { path } = await makeFile(folder.file("source"), 8_000_000, 3);
+  const file = await passwordFile(folder, "right", "four quiet words here");
+  const options = { host: HOST, stateDir: folder.file("state"), flags: ["--password-file", file] };
+  const { exposer: first, ready } = await startExposer(path, {
+    ...options,
+    flags: [...options.flags, "--limit-rate", "2MB/s"],
+  });
+  await using _first = first;
+  await using puller = startPuller(ready.ticket, folder.file("out"), ["--password-file", file]);
+  await puller.until(() => puller.progress > 1_000_000, "its first megabyte");
+  await first.kill("SIGKILL");
+  const { exposer: second } = await startExposer(path, { ...options, port: portOf(ready.ticket) });
+  await using _second = second;
+  const { bytes, reused } = await puller.done();
+  assertEquals(bytes, 8_000_000);
+  assert(reused > 500_000, `${reused}`);
+});
+
+Deno.test("two policies at once, and what is no key and no passphrase, are wrong arguments", async () => {
   await using folder = await TestFolder.make();
   const { path } = await makeFile(folder.file("source"), 10, 3);
-  const cases = [["--open", "--allow", "x"], ["--allow", "nobody"], ["--allow", "A".repeat(43)]];
+  const short = await passwordFile(folder, "short", "1234");
+  const cases = [
+    ["--open", "--allow", "x"],
+    ["--allow", "nobody"],
+    ["--allow", "A".repeat(43)],
+    ["--open", "--password-file", short],
+    ["--password-file", short],
+    ["--password-file", path],
+    ["--password-file", "-"],
+    ["--qr", "--json"],
+  ];
   for (const flags of cases) {
     const { code, err } = await rgtp(["expose", path, ...flags, "--state-dir", folder.file("state")], ["-A"]);
     assertEquals(code, 2, err);
   }
+  const absent = [
+    "expose",
+    path,
+    "--password-file",
+    folder.file("absent"),
+    "--state-dir",
+    folder.file("state"),
+  ];
+  assertEquals((await rgtp(absent, ["-A"])).code, 16);
+  const twice = ["expose", "-", "--password-file", "-", "--state-dir", folder.file("state")];
+  assertEquals((await rgtp(twice, ["-A"], "four quiet words here")).code, 2);
 });
+
+Deno.test("a ticket as a QR code: on request, from a file; what is no ticket, and flags of another kind, are refused", async () => {
+  await using folder = await TestFolder.make();
+  const ticket = formatTicket({
+    addresses: [{ host: HOST, port: 9000 }],
+    exposureId: new Uint8Array(32),
+    exposerKey: new Uint8Array(32).fill(9),
+    name: "x",
+  });
+  await Deno.writeTextFile(folder.file("ticket"), ticket);
+  const none = await rgtp(["ticket", "qr", "nonsense"], []);
+  assertEquals([none.code, none.out], [2, ""]);
+  assertEquals((await rgtp(["ticket", "qr", ticket, "--label", "x"], [])).code, 2);
+  const { code, out, err } = await rgtp(["ticket", "qr", `@${folder.file("ticket")}`], [
+    `--allow-read=${folder.file("ticket")}`,
+  ]);
+  assertEquals(code, 0, err);
+  assertEquals((await rgtp(["ticket", "qr", "-"], [], ticket)).out, out);
+  assertMatch(out, /^█▀▀▀▀▀█ /);
+});
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}

@@ -29,7 +29,7 @@ export interface TrafficClass {
 export const trafficClasses: Readonly<Record<TrafficClassName, TrafficClass>> = {
   realtime: { queueShare: 0.5, competes: true, growth: 1, margin: 2 },
   high: { queueShare: 1, competes: true, growth: 2, margin: 0.5 },
-  normal: { queueShare: 1, competes: true, growth: 1, margin: 0.5 },
+  normal: { queueShare: 1, competes: true, growth: 1, margin: 1 },
   batch: { queueShare: 0.5, competes: false, growth: 1, margin: 0.5 },
 };
 

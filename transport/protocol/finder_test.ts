@@ -3,6 +3,8 @@ import { seededRandom } from "../../tests/sim/random.ts";
 import { exposedOf, exposerAddress, pullerAddress, simExposure } from "../../tests/sim/transfer.ts";
 import { refusal, RefusalReason } from "../../codec/control.ts";
 import { AskKind } from "../../codec/grant.ts";
+import { HandshakeMessage } from "../../codec/handshake.ts";
+import { readWord } from "../../codec/packet.ts";
 import { drain } from "../../core/machine.ts";
 import { ExposerMachine } from "./exposer.ts";
 import { FinderMachine } from "./finder.ts";
@@ -85,6 +87,65 @@ Deno.test("finder: finds over XX and IK, also where a quarter of all packets get
       assertEquals(told, []);
     }
   }
+});
+
+const PASSPHRASE = random(32).slice();
+
+/** With something that a passphrase opens. */
+function secured(): ExposerMachine {
+  const machine = new ExposerMachine(0, { engine, staticPrivate, random });
+  const passphrase = { stretched: PASSPHRASE, ticketSecret: SECRET, ticketId: random(8) };
+  machine.add({ ...exposedOf(exposure, () => "denied"), passphrase });
+  return machine;
+}
+
+const SECRET = random(16).slice();
+
+Deno.test("finder: by passphrase: a wrong one, and one for what needs none, are denied; the right one finds, through loss and packets of any kind", () => {
+  for (const exposerKey of [undefined, staticKey]) {
+    const key = exposerKey && { exposerKey };
+    const knows = { ...key, passphrase: () => PASSPHRASE };
+    const guesses = { ...key, passphrase: () => random(32) };
+    assertEquals(run(finder(guesses), secured()).ended, { kind: "failed", why: "denied" });
+    assertEquals(run(finder(knows), exposer()).ended, { kind: "failed", why: "denied" });
+    assertEquals(run(finder({ ...key }), secured()).ended, { kind: "failed", why: "denied" });
+    for (const loss of [0, 0.25]) {
+      const asks = finder(knows);
+      for (let i = 0; i < 200; i++) {
+        const noise = random(uint32() % 300).slice();
+        if (noise.length > 0) noise[0] = 0x27;
+        asks.handleDatagram(0, exposerAddress, noise);
+      }
+      const { ended, told } = run(asks, secured(), loss);
+      assert(ended?.kind === "found", JSON.stringify(ended));
+      assertEquals([ended.exposerKey, ended.grant.secret, told], [staticKey, SECRET, []]);
+    }
+  }
+});
+
+Deno.test("finder: an exposer that takes the proof and says nothing is asked anew, with another share, until the time is over", () => {
+  const asks = finder({ passphrase: () => PASSPHRASE });
+  const answers = secured();
+  const proofs = new Set<string>();
+  for (let now = 0; asks.deadline < Infinity; now += 10) {
+    if (asks.deadline <= now) asks.handleTimeout(now);
+    const questions: Uint8Array[] = [];
+    drain(asks, (output) => output.kind === "send" && questions.push(output.bytes));
+    for (const packet of questions) {
+      const word = readWord(packet)!;
+      if (word.field >> 8 === HandshakeMessage.PASS_PROOF) {
+        proofs.add(packet.slice(-32).toHex());
+        continue;
+      }
+      answers.handleDatagram(now, pullerAddress, packet);
+      drain(
+        answers,
+        (output) => output.kind === "send" && asks.handleDatagram(now, exposerAddress, output.bytes),
+      );
+    }
+  }
+  // Each is a guess that it might have made: few enough.
+  assert(proofs.size > 1 && proofs.size < 10, `${proofs.size}`);
 });
 
 Deno.test("finder: another key than the known one ends it as that, and silence as silence", () => {

@@ -19,7 +19,7 @@ import { cpaceKey, cpaceShare } from "../../crypto/cpace.ts";
 import type { CPaceShare } from "../../crypto/cpace.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { AEAD_TAG_BYTES } from "../../crypto/engine.ts";
-import { openGrant } from "../../crypto/grant_seal.ts";
+import { openGrant, sealGrant } from "../../crypto/grant_seal.ts";
 import { Handshake } from "../../crypto/noise.ts";
 import { passphraseExchange, passphraseKeys } from "../../crypto/passphrase.ts";
 import { FIRST_MESSAGE_BYTES, GRANT_AAD_BYTES, NO_PSK } from "./responder.ts";
@@ -170,27 +170,26 @@ export class Initiator {
   }
 
   #open(noise: Handshake, packet: Uint8Array, sealed: Uint8Array): HandshakeResult | "next" | undefined {
-    const key = noise.split().responderKey;
+    const { responderKey } = noise.split();
     const exposerKey = noise.remoteStatic!;
-    const plain = openGrant(this.#options.engine, key, packet.subarray(0, GRANT_AAD_BYTES), sealed);
+    const plain = openGrant(this.#options.engine, responderKey, packet.subarray(0, GRANT_AAD_BYTES), sealed);
     const challenge = plain && this.#share && decodeChallenge(plain);
-    if (challenge) return this.#prove(noise, challenge, { denialKey: key, exposerKey });
+    if (challenge) return this.#prove(noise, challenge);
     const answer = plain && decodeAnswer(plain);
     // A passphrase works both ways: who has not shown that he knows it can deny, never grant.
     return answer && !(this.#share && answer.granted) ? { answer, exposerKey } : undefined;
   }
 
-  #prove(
-    noise: Handshake,
-    challenge: Challenge,
-    known: Omit<Proved, "grantKey">,
-  ): "next" | undefined {
-    const { engine } = this.#options;
+  #prove(noise: Handshake, challenge: Challenge): "next" | undefined {
+    const { engine, random } = this.#options;
     const key = cpaceKey(engine, this.exchange, this.#share!, challenge, "initiator");
     if (!key) return undefined;
     const { proof, grantKey } = passphraseKeys(engine, key, noise.handshakeHash);
-    this.#proved = { grantKey, ...known };
-    this.#message = this.#packet(HandshakeMessage.PASS_PROOF, { stateCookie: challenge.cookie, body: proof });
+    const { initiatorKey, responderKey: denialKey } = noise.split();
+    this.#proved = { grantKey, denialKey, exposerKey: noise.remoteStatic! };
+    const message = this.#packet(HandshakeMessage.PASS_PROOF, { stateCookie: challenge.cookie });
+    const aad = encodeHandshake(message).subarray(0, GRANT_AAD_BYTES);
+    this.#message = { ...message, body: sealGrant(engine, initiatorKey, random, aad, proof) };
     return "next";
   }
 

@@ -11,6 +11,8 @@ import { equalBytes } from "../../core/bytes.ts";
 import type { Random } from "../../core/machine.ts";
 import { cpaceKey, cpaceShare } from "../../crypto/cpace.ts";
 import type { Engine } from "../../crypto/engine.ts";
+import { openGrant } from "../../crypto/grant_seal.ts";
+import type { TransportKeys } from "../../crypto/noise.ts";
 import { passphraseExchange, passphraseKeys } from "../../crypto/passphrase.ts";
 import type { PassphraseKeys } from "../../crypto/passphrase.ts";
 import type { CookieJar } from "../../crypto/sealed_box.ts";
@@ -35,12 +37,22 @@ export interface PassphraseGateOptions {
 export interface FinishedHandshake {
   /** Binds whatever comes of the passphrase to this handshake. */
   readonly hash: Uint8Array;
-  /** The responder's transport key, which its denials are sealed under. */
-  readonly transportKey: Uint8Array;
+  /** Its transport keys: proofs are sealed under the initiator's, denials under the responder's. */
+  readonly keys: TransportKeys;
   /** 8 bytes that name it. */
   readonly exchange: Uint8Array;
   /** Associated data of cookies: whose they are. */
   readonly aad: Uint8Array;
+}
+
+/** A proof, as a packet holds it. */
+export interface SealedProof {
+  /** Of the challenge. */
+  readonly cookie: Uint8Array;
+  /** The packet's first bytes, which are bound to it. */
+  readonly head: Uint8Array;
+  /** Sealed as a grant is, under the initiator's transport key. */
+  readonly sealed: Uint8Array;
 }
 
 /** What is to be answered to a proof. */
@@ -51,15 +63,18 @@ export interface Verdict {
   readonly key: Uint8Array;
 }
 
-interface GateState extends PassphraseKeys {
-  readonly transportKey: Uint8Array;
+interface GateState extends PassphraseKeys, TransportKeysRead {
   readonly exposureId: Uint8Array;
 }
+
+/** As they come out of a cookie. */
+type TransportKeysRead = { readonly [Name in keyof TransportKeys]: Uint8Array };
 
 const stateLayout: Layout<GateState> = layout<GateState>({
   proof: bytes(32),
   grantKey: bytes(32),
-  transportKey: bytes(32),
+  initiatorKey: bytes(32),
+  responderKey: bytes(32),
   exposureId: bytes(32),
 });
 
@@ -90,7 +105,7 @@ export class PassphraseGate {
     exposed: Exposed | undefined,
   ): Uint8Array | undefined {
     const { engine, random, cookies } = this.#options;
-    const { hash, transportKey, exchange, aad } = handshake;
+    const { hash, keys, exchange, aad } = handshake;
     const inputs = passphraseExchange(this.#stretched(exposed), this.#staticKey, exchange);
     // A scalar for each challenge, also for the same ask a second time.
     const own = cpaceShare(engine, inputs, random);
@@ -98,21 +113,25 @@ export class PassphraseGate {
     if (!key) return undefined;
     const state = new Uint8Array(stateLayout.size);
     const exposureId = exposed?.passphrase ? exposed.id : NOTHING;
-    stateLayout.write(state, 0, { ...passphraseKeys(engine, key, hash), transportKey, exposureId });
+    stateLayout.write(state, 0, { ...passphraseKeys(engine, key, hash), ...keys, exposureId });
     return encodeChallenge(own.share, cookies.seal(now, aad, state));
   }
 
-  /** What a proof is worth; `undefined` when its cookie is none of ours. */
+  /**
+   * What a proof is worth; `undefined` when its cookie is none of ours, or it does not come from whoever got that cookie: a guess that
+   * somebody forges in another's name is none.
+   */
   judge(
     now: number,
     from: Address,
     aad: Uint8Array,
-    cookie: Uint8Array,
-    proof: Uint8Array,
+    { cookie, head, sealed }: SealedProof,
   ): Verdict | undefined {
-    const opened = this.#options.cookies.open(now, aad, cookie);
+    const { engine, cookies } = this.#options;
+    const opened = cookies.open(now, aad, cookie);
     const state = opened && stateLayout.read(opened);
-    if (!state) return undefined;
+    const proof = state && openGrant(engine, state.initiatorKey, head, sealed);
+    if (!proof) return undefined;
     const exposed = this.#options.find(state.exposureId);
     const meter = this.#meter(now, this.#stretched(exposed));
     const isRight = equalBytes(proof, state.proof);
@@ -122,7 +141,7 @@ export class PassphraseGate {
     if (allows && !isRight) meter.note(now, from);
     return isRight && allows && exposed?.passphrase
       ? { exposed, key: state.grantKey }
-      : { key: state.transportKey };
+      : { key: state.responderKey };
   }
 
   #stretched(exposed: Exposed | undefined): Uint8Array {

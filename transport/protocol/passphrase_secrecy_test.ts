@@ -155,12 +155,16 @@ class Rogue {
       exchange: puller.exchange,
       handshakeHash: this.noise.handshakeHash,
       shares: [asked.share, theirs],
-      proof: decodeHandshake(puller.packet)!.body,
+      proof: openProof(puller.packet, this.noise.split().initiatorKey),
       scalars: [this.key, ...this.mine.given],
       points: [this.publicKey, this.noise.remoteStatic!],
     };
     return { loot, asked };
   }
+}
+
+function openProof(packet: Uint8Array, initiatorKey: Uint8Array): Uint8Array {
+  return openGrant(engine, initiatorKey, packet.subarray(0, GRANT_AAD_BYTES), decodeHandshake(packet)!.body)!;
 }
 
 /** A rogue exposer with one guess, against a puller that knows better. */
@@ -296,8 +300,13 @@ Deno.test("who passes both sides' shares and the proof on, in handshakes of his 
     fragments: 1,
     exchange: puller.exchange,
   };
-  const relayed = { ...proof, offers: [], retryCookie: none, stateCookie: cookie, body: loot.proof };
-  const { bytes, drop, granted } = machine.answer(0, from, encodeHandshake(relayed));
+  const relayed = { ...proof, offers: [], retryCookie: none, stateCookie: cookie, body: none };
+  // As it came it is of another handshake; so he opens it and seals it anew.
+  const asItCame = { ...relayed, body: decodeHandshake(puller.packet)!.body };
+  assertEquals(machine.answer(0, from, encodeHandshake(asItCame)), { drop: "bad cookie" });
+  const aad = encodeHandshake(relayed).subarray(0, GRANT_AAD_BYTES);
+  const body = sealGrant(engine, towards.split().initiatorKey, random, aad, loot.proof);
+  const { bytes, drop, granted } = machine.answer(0, from, encodeHandshake({ ...relayed, body }));
   assertEquals([drop, granted], ["no proof of a passphrase", undefined]);
   assertEquals(puller.handle(bytes!), undefined);
   for (const tried of DICTIONARY) assertEquals(hits(loot, tried), 0, tried);

@@ -107,7 +107,7 @@ export class Responder {
     if (!message) return { drop: "malformed" };
     if (message.fragments !== 1) return { drop: "unexpected" };
     if (message.message === HandshakeMessage.XX3) return this.#answerLast(now, from, message);
-    if (message.message === HandshakeMessage.PASS_PROOF) return this.#answerProof(now, from, message);
+    if (message.message === HandshakeMessage.PASS_PROOF) return this.#answerProof(now, from, message, packet);
     const first = FIRST[message.message];
     if (!first) return { drop: "unexpected" };
     if (packet.length < FIRST_MESSAGE_BYTES - RETRY_COOKIE_BYTES) return { drop: "handshake too short" };
@@ -186,12 +186,13 @@ export class Responder {
     { message, noise, payload, decision, head }: Concluded,
     answer: number,
   ): HandshakeReply {
-    const key = noise.split().responderKey;
+    const keys = noise.split();
+    const key = keys.responderKey;
     const asked = noise.pattern === "IKpsk2" ? undefined : decodePassphraseAsk(payload);
     if (!asked) return this.#reply(now, from, message, answer, { decision, key, head });
     const handshake = {
       hash: noise.handshakeHash,
-      transportKey: key,
+      keys,
       exchange: message.exchange,
       aad: cookieAad(from, HandshakeMessage.PASS_PROOF),
     };
@@ -200,9 +201,11 @@ export class Responder {
     return { bytes: this.#sealed(message, answer, { plaintext: challenge, key, head }) };
   }
 
-  #answerProof(now: number, from: Address, message: HandshakePacket): HandshakeReply {
+  #answerProof(now: number, from: Address, message: HandshakePacket, packet: Uint8Array): HandshakeReply {
     const aad = cookieAad(from, HandshakeMessage.PASS_PROOF);
-    const verdict = this.#gate.judge(now, from, aad, message.stateCookie, message.body);
+    const head = packet.subarray(0, GRANT_AAD_BYTES);
+    const proof = { cookie: message.stateCookie, head, sealed: message.body };
+    const verdict = this.#gate.judge(now, from, aad, proof);
     if (!verdict) return { drop: "bad cookie" };
     const { exposed, key } = verdict;
     const passphrase = exposed?.passphrase;
