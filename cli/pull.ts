@@ -1,7 +1,7 @@
 import type { Ticket } from "../codec/ticket.ts";
 import { errorTable, RgtpError } from "../core/errors.ts";
 import { pathChooser } from "../transport/exposure/collection_globs.ts";
-import { trafficClassNames } from "../transport/protocol/congestion.ts";
+import { trafficClassNames } from "../transport/protocol/traffic_class.ts";
 import { pull } from "../transport/pull.ts";
 import type { PullProgress, PullResult } from "../transport/pull.ts";
 import type { FlagTable, Parsed } from "./_args.ts";

@@ -22,7 +22,7 @@ import type { PulledRange, SliceRun } from "./pull_slices.ts";
 import { grantedEvent, progressOf, statsOf } from "./pull_stats.ts";
 import type { PullEvent, PullProgress, PullState, PullStats } from "./pull_stats.ts";
 import type { LinkKind } from "./link/open_link.ts";
-import type { TrafficClassName } from "./protocol/congestion.ts";
+import type { TrafficClassName } from "./protocol/traffic_class.ts";
 import type { PullerOptions, PullerTimes } from "./protocol/puller.ts";
 import { PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";

@@ -11,33 +11,11 @@
  *
  * Each constant has its reason in docs/decisions/0007.
  */
+import { Competition } from "./competition.ts";
 import { LossModel } from "./loss_model.ts";
-
-/** What a kind of transfer gives others, and expects of them. */
-export interface TrafficClass {
-  /** Length of the queue that it may keep, as a share of that of `normal`. */
-  readonly queueShare: number;
-  /** Whether it holds its own against those who fill queues. */
-  readonly competes: boolean;
-  /** How fast it takes what is free, as a multiple of `normal`. */
-  readonly growth: number;
-  /** Standard deviations of luck that repairs allow for. */
-  readonly margin: number;
-}
-
-/** Kinds of transfer by name. */
-export const trafficClasses: Readonly<Record<TrafficClassName, TrafficClass>> = {
-  realtime: { queueShare: 0.5, competes: true, growth: 1, margin: 2 },
-  high: { queueShare: 1, competes: true, growth: 2, margin: 0.5 },
-  normal: { queueShare: 1, competes: true, growth: 1, margin: 1 },
-  batch: { queueShare: 0.5, competes: false, growth: 1, margin: 0.5 },
-};
-
-/** The kinds of transfer. */
-export const trafficClassNames = ["realtime", "high", "normal", "batch"] as const;
-
-/** The name of a kind of transfer: how it behaves beside other traffic. */
-export type TrafficClassName = (typeof trafficClassNames)[number];
+import { RoundTrips } from "./round_trips.ts";
+import type { Trip } from "./round_trips.ts";
+import type { TrafficClass } from "./traffic_class.ts";
 
 /** What a {@linkcode Congestion} starts from. */
 export interface CongestionOptions {
@@ -95,32 +73,13 @@ const DELAYED_ANSWERS = 3;
 const DELAY_MS_MIN = 4;
 const DELAY_MS_MAX = 16;
 const DELAY_SPREADS = 2;
-/** Round trips that say how far they lie apart, and rounds over which that is averaged. */
-const MEAN_REQUESTS = 4;
-const SPREAD_MEMORY = 4;
 const LOSSY_ROUNDS = 2;
 const LOSSY_SHARE = 0.2;
 /** A cut for a queue leaves less than this share, so that it shows; and a queue of others keeps more than that. */
 const DRAIN_SHARE = 0.95;
 const FOREIGN_QUEUE_SHARE = 0.65;
 const FOREIGN_HINTS = 2;
-/** Who competes without knowing how much there is to have adds this share each round. */
-const SEARCH_SHARE = 0.125;
-/** How often a competitor looks whether it is alone. */
-const LOOK_EVERY_MS = 12_000;
-const LOOK_SHARE = 0.5;
-const LOOK_ROUNDS = 2;
-// RFC 9438 §4.1, §4.6
-const CUBIC_C = 0.4;
-const CUBIC_BETA = 0.7;
-/** The shortest round trip is that of the last one or two of these. */
-const LEAST_TRIP_MS = 15_000;
 const CAPACITY_ROUNDS = 6;
-const RTO_MS_MIN = 30;
-const RTO_MS_FIRST = 1000;
-const RTO_MS_MAX = 3000;
-const BACKOFF_MAX = 8;
-
 interface Round {
   readonly startedAt: number;
   /** The round is over when this request is answered, or a later one. */
@@ -130,11 +89,9 @@ interface Round {
   lost: number;
   /** Requests that lost something. */
   lossy: number;
-  leastTrip: number;
-  /** All round trips, in sum. */
-  trips: number;
-  /** Requests that were answered, and what was under way when they were sent, in sum. */
-  requests: number;
+  /** The round trips of its answers. */
+  readonly trips: { answers: number; sum: number; least: number };
+  /** What was under way when the requests were sent that were answered, in sum. */
   underWay: number;
   /** Whether the window held us back. Otherwise what came says little of what the path could carry. */
   limited: boolean;
@@ -156,16 +113,9 @@ export class Congestion {
   #window: number;
   #mode: "start" | "steady" | "competing" = "start";
   #round: Round;
-  #smoothed: number;
-  #variation: number;
-  #isMeasured = false;
-  /** The shortest round trip of all, and the shortest mean of a round: that of a path without a queue. */
-  #least: LeastTrip;
-  #empty: LeastTrip;
-  #backoff = 0;
+  readonly #trips: RoundTrips;
   /** Symbols a ms that trains have shown, smoothed; 0 before the first. */
   #trainRate = 0;
-  #spread = 0;
   /** Whether more than the path bears was asked for before: then there is no need to find out again. */
   #isKnown = false;
   #bestRate = 0;
@@ -191,19 +141,14 @@ export class Congestion {
   #trial: { readonly window: number; readonly rate: number; readonly loss: number } | undefined;
   /** Requests from this one on were sent under the present window. */
   #countFrom = 0;
-  #cubic = { peak: 0, since: 0 };
-  /** While a competitor has stepped back: its window, and when it looks again. */
-  #look: { readonly window: number; readonly queue: number } | undefined;
-  #nextLook = Infinity;
+  /** The law beside others. */
+  #competition: Competition | undefined;
 
   /** `now` is the time of the grant. */
   constructor(now: number, { roundTrip, burstPacketsMax, traffic }: CongestionOptions) {
     this.#traffic = traffic;
     this.#burstMax = burstPacketsMax;
-    this.#smoothed = roundTrip;
-    this.#variation = roundTrip / 2;
-    this.#least = new LeastTrip(now, roundTrip);
-    this.#empty = new LeastTrip(now, roundTrip);
+    this.#trips = new RoundTrips(now, roundTrip);
     this.#round = newRound(now, 1);
     this.#window = Math.min(WINDOW_START, this.#most);
   }
@@ -235,13 +180,13 @@ export class Congestion {
   get pace(): number {
     if (this.#isNear) return Infinity;
     // The handshake may have been slow for other reasons than the way.
-    const trip = this.#isMeasured ? this.#empty.value : Math.min(this.#empty.value, PACE_MS_FIRST);
+    const trip = this.#trips.isMeasured ? this.#trips.empty : Math.min(this.#trips.empty, PACE_MS_FIRST);
     return PACE * this.#window / trip;
   }
 
   /** Smoothed round trip. */
   get roundTrip(): number {
-    return this.#smoothed;
+    return this.#trips.smoothed;
   }
 
   /** Share of symbols that get lost, of late. */
@@ -254,11 +199,9 @@ export class Congestion {
     return this.#traffic.margin;
   }
 
-  /** How long nothing may arrive before what is under way counts as lost. RFC 6298 §2, with a shorter floor. */
+  /** How long nothing may arrive before what is under way counts as lost. */
   get timeout(): number {
-    const plain = Math.max(RTO_MS_MIN, this.#smoothed + 4 * this.#variation);
-    const first = this.#isMeasured ? plain : Math.min(plain, RTO_MS_FIRST);
-    return Math.min(RTO_MS_MAX, first * 2 ** this.#backoff);
+    return this.#trips.timeout;
   }
 
   /** Whether it has only begun to learn what the path is like. */
@@ -270,7 +213,7 @@ export class Congestion {
   get state(): { mode: string; leastTrip: number; capacity: number; baseline: number } {
     return {
       mode: this.#mode,
-      leastTrip: this.#least.value,
+      leastTrip: this.#trips.least,
       capacity: this.#capacity,
       baseline: this.#loss.baseline,
     };
@@ -278,7 +221,7 @@ export class Congestion {
 
   /** A symbol arrived. */
   handleArrival(): void {
-    this.#backoff = 0;
+    this.#trips.handleContact();
     this.#round.arrived++;
     if (this.#mode !== "start") return;
     this.#setWindow(this.#window + this.#gain);
@@ -292,33 +235,21 @@ export class Congestion {
   }
 
   /**
-   * The first symbol of request `number` arrived, which was sent when `underWay` symbols were under way. It was sent `longest` ms ago, and
-   * for the last time `shortest` ms ago. `next` is the number of the next request.
+   * The first symbol of request `number` arrived, which was sent when `underWay` symbols were under way. `next` is the number of the next
+   * request.
    */
   handleAnswer(
     now: number,
     number: number,
-    { longest, shortest }: { readonly longest: number; readonly shortest: number },
+    trip: Trip,
     underWay: number,
     next: number,
   ): void {
-    // What is too short for a round trip is no answer to the last sending. Else it may be one to any.
-    const sample = shortest < this.#least.value ? longest : shortest;
-    if (this.#isMeasured) {
-      this.#variation += (Math.abs(sample - this.#smoothed) - this.#variation) / 4;
-      this.#smoothed += (sample - this.#smoothed) / 8;
-    } else {
-      this.#isMeasured = true;
-      this.#smoothed = sample;
-      this.#variation = sample / 2;
-      this.#least = new LeastTrip(now, sample);
-      this.#empty = new LeastTrip(now, sample);
-    }
-    this.#least.note(now, sample);
+    const sample = this.#trips.note(now, trip);
     const round = this.#round;
-    round.leastTrip = Math.min(round.leastTrip, sample);
-    round.trips += sample;
-    round.requests++;
+    round.trips.least = Math.min(round.trips.least, sample);
+    round.trips.sum += sample;
+    round.trips.answers++;
     round.underWay += underWay;
     if (this.#mode === "start") this.#watchQueue(sample, underWay, next);
     if (number < round.until || now - round.startedAt < ROUND_MS_MIN) return;
@@ -342,12 +273,12 @@ export class Congestion {
 
   /** The other side is there again. */
   handleContact(): void {
-    this.#backoff = 0;
+    this.#trips.handleContact();
   }
 
   /** Nothing arrived for {@linkcode timeout}: what is known of the path may be true no longer. */
   handleSilence(now: number, next: number): void {
-    this.#backoff = Math.min(this.#backoff + 1, BACKOFF_MAX);
+    this.#trips.handleSilence();
     this.#setWindow(Math.min(this.#window, WINDOW_START));
     this.#enterStart();
     this.#round = newRound(now, next);
@@ -362,7 +293,7 @@ export class Congestion {
 
   /** What the path holds if it carries everything as fast as trains; 0 when that is not known. */
   get #full(): number {
-    return this.#trainRate * this.#empty.value;
+    return this.#trainRate * this.#trips.empty;
   }
 
   get #isFarFromFull(): boolean {
@@ -370,7 +301,7 @@ export class Congestion {
   }
 
   get #isNear(): boolean {
-    return this.#least.value < NEAR_MS;
+    return this.#trips.least < NEAR_MS;
   }
 
   get #most(): number {
@@ -384,7 +315,7 @@ export class Congestion {
 
   /** What the path holds without a queue. */
   get #pipe(): number {
-    return this.#capacity * this.#empty.value + this.burst;
+    return this.#capacity * this.#trips.empty + this.burst;
   }
 
   /** The queue that we may keep, ms: of a length that grows with the root of the rate, so that equal flows end up equal. */
@@ -403,24 +334,12 @@ export class Congestion {
     // A round in which we asked for less than we might have proves no lower rate.
     if (round.limited || rate > Math.max(...this.#rates)) this.#rates.push(rate);
     if (this.#rates.length > CAPACITY_ROUNDS) this.#rates.shift();
-    const queue = this.#queueOf(now, round);
+    const own = this.#capacity > 0 ? this.burst / this.#capacity : 0;
+    const queue = this.#trips.queueOf(now, round.trips, own);
     if (this.#mode === "start") this.#start(round, rate, queue);
     else if (this.#hold > 0) this.#hold--;
     else if (this.#mode === "steady") this.#steady(now, round, queue);
     else this.#compete(now, round, queue);
-  }
-
-  /** By how much round trips are longer than they were when there was no queue; ms. */
-  #queueOf(now: number, { requests, trips, leastTrip }: Round): number {
-    if (requests === 0) return 0;
-    const mean = trips / requests;
-    if (requests >= MEAN_REQUESTS || mean < this.#empty.value) {
-      // How far they lie apart that are of one time: no queue of ours does that, but for the bursts that we ask for.
-      const own = this.#capacity > 0 ? this.burst / this.#capacity : 0;
-      this.#spread += (Math.max(0, mean - leastTrip - own) - this.#spread) / SPREAD_MEMORY;
-      this.#empty.note(now, mean);
-    }
-    return Math.max(0, mean - this.#empty.value - this.#spread);
   }
 
   #enterStart(): void {
@@ -431,19 +350,19 @@ export class Congestion {
       this.#lossy =
         0;
     this.#rates.length = 0;
-    this.#cut = this.#trial = this.#look = undefined;
+    this.#cut = this.#trial = this.#competition = undefined;
     this.#hold = this.#cautious = 0;
   }
 
   /** A window that doubles must not wait for the end of a round: what was under way when the queue began is what the path holds. */
   #watchQueue(sample: number, underWay: number, next: number): void {
-    const usual = Math.max(DELAY_MS_MIN, Math.min(DELAY_MS_MAX, this.#least.value / 8));
-    const delay = Math.max(usual, this.#spread * DELAY_SPREADS);
-    this.#delayed = sample - this.#least.value > delay ? this.#delayed + 1 : 0;
+    const usual = Math.max(DELAY_MS_MIN, Math.min(DELAY_MS_MAX, this.#trips.least / 8));
+    const delay = Math.max(usual, this.#trips.spread * DELAY_SPREADS);
+    this.#delayed = sample - this.#trips.least > delay ? this.#delayed + 1 : 0;
     // Trains have come much faster than all that is under way: it is not what delays them.
     if (this.#delayed < DELAYED_ANSWERS || this.#isFarFromFull) return;
     this.#enterSteady(next);
-    this.#setWindow(Math.min(this.#window, underWay * this.#empty.value / sample + this.burst));
+    this.#setWindow(Math.min(this.#window, underWay * this.#trips.empty / sample + this.burst));
   }
 
   #start(round: EndedRound, rate: number, queue: number): void {
@@ -498,7 +417,7 @@ export class Congestion {
     this.#cut = { window: this.#window, rate, queue, first, hints };
     // One round may have been slow because this machine was.
     const lately = Math.max(...this.#rates.slice(-2), rate) / (1 - this.#loss.baseline);
-    const pipe = Math.min(this.#pipe, lately * this.#empty.value + this.burst);
+    const pipe = Math.min(this.#pipe, lately * this.#trips.empty + this.burst);
     this.#setWindow(Math.max(this.#window / 2, Math.min(pipe, this.#window * DRAIN_SHARE)));
     this.#velocity = 1;
     this.#hold = 1;
@@ -546,88 +465,36 @@ export class Congestion {
   #enterCompeting(now: number, window: number): void {
     this.#mode = "competing";
     this.#setWindow(window);
-    this.#cubic = { peak: this.#isKnown ? this.#window : 0, since: now };
+    this.#competition = new Competition(now, this.#isKnown ? this.#window : undefined);
     this.#cut = this.#trial = undefined;
-    this.#plateau = this.#bestRate = 0;
-    this.#nextLook = now + LOOK_EVERY_MS;
   }
 
   #compete(now: number, round: EndedRound, queue: number): void {
-    const look = this.#look;
-    if (look) {
-      this.#look = undefined;
-      this.#nextLook = now + LOOK_EVERY_MS;
-      if (queue <= this.#queueTarget) {
-        this.#mode = "steady";
-        this.#velocity = 1;
-        return this.#setWindow(this.#pipe);
-      }
-      this.#setWindow(look.window);
-      this.#cubic = { peak: look.window, since: now };
-      return;
+    const isLossy = this.#loss.takeExcess() > 0;
+    if (isLossy) this.#isKnown = true;
+    const move = this.#competition!.move({
+      now,
+      window: this.#window,
+      rate: round.arrived / round.duration,
+      pipe: this.#capacity * this.#trips.empty,
+      isLossy,
+      isQueueShort: queue <= this.#queueTarget,
+      isLimited: round.limited,
+      roundTrip: this.#trips.smoothed,
+    });
+    if (move !== "alone") {
+      this.#hold = move.hold;
+      return this.#setWindow(move.window);
     }
-    if (this.#loss.takeExcess() > 0) {
-      this.#isKnown = true;
-      this.#cubic = { peak: this.#window, since: now };
-      this.#setWindow(this.#window * CUBIC_BETA);
-      this.#hold = 1;
-      return;
-    }
-    if (now >= this.#nextLook) {
-      this.#look = { window: this.#window, queue };
-      this.#setWindow(this.#capacity * this.#empty.value * LOOK_SHARE);
-      this.#hold = LOOK_ROUNDS;
-      return;
-    }
-    if (!round.limited) return;
-    if (this.#cubic.peak > 0) return this.#setWindow(Math.max(this.#window, this.#cubicWindow(now)));
-    // Nobody knows yet how much there is to have: more and more, while more comes of it.
-    const rate = round.arrived / round.duration;
-    this.#plateau = rate > this.#bestRate * (1 + SEARCH_SHARE / 4) ? 0 : this.#plateau + 1;
-    this.#bestRate = Math.max(this.#bestRate, rate);
-    if (this.#plateau >= PLATEAU_ROUNDS) this.#cubic = { peak: this.#window, since: now };
-    else this.#setWindow(this.#window * (1 + SEARCH_SHARE));
-  }
-
-  /** RFC 9438 §4.2 and §4.3, figure 1 and 4. */
-  #cubicWindow(now: number): number {
-    const seconds = (now - this.#cubic.since) / 1000;
-    const { peak } = this.#cubic;
-    const k = Math.cbrt(peak * (1 - CUBIC_BETA) / CUBIC_C);
-    const cubic = CUBIC_C * (seconds - k) ** 3 + peak;
-    const reno = peak * CUBIC_BETA +
-      3 * (1 - CUBIC_BETA) / (1 + CUBIC_BETA) * (seconds * 1000 / this.#smoothed);
-    return Math.max(cubic, reno);
-  }
-}
-
-/** The shortest of the round trips of the last while; what is older is forgotten, as paths change. */
-class LeastTrip {
-  #present: number;
-  #before: number;
-  #since: number;
-
-  constructor(now: number, sample: number) {
-    this.#present = this.#before = sample;
-    this.#since = now;
-  }
-
-  get value(): number {
-    return Math.min(this.#present, this.#before);
-  }
-
-  note(now: number, sample: number): void {
-    if (now - this.#since > LEAST_TRIP_MS) {
-      this.#before = this.#present;
-      this.#present = sample;
-      this.#since = now;
-    } else this.#present = Math.min(this.#present, sample);
+    this.#mode = "steady";
+    this.#velocity = 1;
+    this.#setWindow(this.#pipe);
   }
 }
 
 /** What was under way when its requests were sent, on average. */
-function underWayOf({ underWay, requests }: Round): number {
-  return underWay / Math.max(1, requests);
+function underWayOf({ underWay, trips }: Round): number {
+  return underWay / Math.max(1, trips.answers);
 }
 
 function newRound(now: number, until: number): Round {
@@ -638,9 +505,7 @@ function newRound(now: number, until: number): Round {
     settled: 0,
     lost: 0,
     lossy: 0,
-    leastTrip: Infinity,
-    trips: 0,
-    requests: 0,
+    trips: { answers: 0, sum: 0, least: Infinity },
     underWay: 0,
     limited: false,
   };

@@ -14,7 +14,7 @@ import type { Engine } from "../../crypto/engine.ts";
 import { packetMac } from "../../crypto/tokens.ts";
 import type { Assembly } from "./assembly.ts";
 import { Congestion } from "./congestion.ts";
-import type { TrafficClass } from "./congestion.ts";
+import type { TrafficClass } from "./traffic_class.ts";
 import type { DropCounter } from "./drops.ts";
 import type { PiecesInHand } from "./pieces_in_hand.ts";
 import { RequestsUnderWay } from "./requests_under_way.ts";
