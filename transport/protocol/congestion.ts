@@ -15,6 +15,7 @@ import { Competition } from "./competition.ts";
 import { LossModel } from "./loss_model.ts";
 import { RoundTrips } from "./round_trips.ts";
 import type { Trip } from "./round_trips.ts";
+import { StartUp } from "./start_up.ts";
 import type { TrafficClass } from "./traffic_class.ts";
 
 /** What a {@linkcode Congestion} starts from. */
@@ -40,9 +41,8 @@ const BURST_MS = 2;
 const BURST_MS_MAX = 6;
 const BURST_MIN = 4;
 const BURST_USUAL = 8;
-/** A window is at least so many bursts, and more while it is not known what a burst meets. */
+/** A window is at least so many bursts. */
 const BURSTS_MIN = 4;
-const BURSTS_MIN_START = 16;
 const BURST_MAX = 176;
 /** The standing queue of `normal`: never less than this, and on slow paths as long as some packets take. */
 const QUEUE_MS_MIN = 3;
@@ -59,22 +59,6 @@ const TRIAL_SHARE = 0.85;
 const CUT_MOST = 0.5;
 /** Rounds until a change of the window shows in what arrives, and in nothing else. */
 const ROUNDS_TO_SHOW = 2;
-/** Start: how a path that is far from full is told, and when one that is full. */
-const TRAIN_MIN = 8;
-const TRAIN_RESOLUTION_MS = 0.25;
-const FAR_FROM_FULL = 0.4;
-const NEARLY_FULL = 0.75;
-const GAIN_FAR = 3;
-const GAIN_NEAR = 0.3;
-const PLATEAU_GROWTH = 1.25;
-const PLATEAU_ROUNDS = 3;
-const DELAYED_ANSWERS = 3;
-// RFC 9406 §4.3
-const DELAY_MS_MIN = 4;
-const DELAY_MS_MAX = 16;
-const DELAY_SPREADS = 2;
-const LOSSY_ROUNDS = 2;
-const LOSSY_SHARE = 0.2;
 /** A cut for a queue leaves less than this share, so that it shows; and a queue of others keeps more than that. */
 const DRAIN_SHARE = 0.95;
 const FOREIGN_QUEUE_SHARE = 0.65;
@@ -114,15 +98,10 @@ export class Congestion {
   #mode: "start" | "steady" | "competing" = "start";
   #round: Round;
   readonly #trips: RoundTrips;
-  /** Symbols a ms that trains have shown, smoothed; 0 before the first. */
-  #trainRate = 0;
+  /** The law of the start. */
+  #startUp: StartUp;
   /** Whether more than the path bears was asked for before: then there is no need to find out again. */
   #isKnown = false;
-  #bestRate = 0;
-  #plateau = 0;
-  /** Answers in a row that came late, and rounds in a row in which more was lost than before. */
-  #delayed = 0;
-  #lossy = 0;
   #velocity = 1;
   #cautious = 0;
   /** Rounds that pass before a change shows. */
@@ -149,6 +128,7 @@ export class Congestion {
     this.#traffic = traffic;
     this.#burstMax = burstPacketsMax;
     this.#trips = new RoundTrips(now, roundTrip);
+    this.#startUp = new StartUp(this.#trips);
     this.#round = newRound(now, 1);
     this.#window = Math.min(WINDOW_START, this.#most);
   }
@@ -163,14 +143,12 @@ export class Congestion {
     const most = Math.min(this.#burstMax, BURST_MAX);
     if (this.#isNear) return Math.max(1, Math.min(most, this.window >> 1));
     // At first what came in trains says more of the path than what came in a round.
-    const rate = this.#mode === "start" ? this.#trainRate || Infinity : this.#capacity;
-    const least = this.#mode === "start"
-      ? TRAIN_MIN
-      : Math.max(BURST_MIN, Math.min(BURST_USUAL, rate * BURST_MS_MAX));
-    return Math.max(
-      1,
-      Math.floor(Math.min(most, Math.max(least, Math.min(this.#window / 4, rate * BURST_MS)))),
-    );
+    if (this.#mode === "start") {
+      const { rate, trainMin } = this.#startUp;
+      return burstOf(most, trainMin, Math.min(this.#window / BURSTS_MIN, rate * BURST_MS));
+    }
+    const least = Math.max(BURST_MIN, Math.min(BURST_USUAL, this.#capacity * BURST_MS_MAX));
+    return burstOf(most, least, Math.min(this.#window / BURSTS_MIN, this.#capacity * BURST_MS));
   }
 
   /**
@@ -224,14 +202,12 @@ export class Congestion {
     this.#trips.handleContact();
     this.#round.arrived++;
     if (this.#mode !== "start") return;
-    this.#setWindow(this.#window + this.#gain);
+    this.#setWindow(this.#window + (this.#isNear ? 1 : this.#startUp.gain(this.#window)));
   }
 
   /** Nothing more comes of a request for `symbols`: the first and the last that came were `duration` ms apart. */
   handleTrain(symbols: number, duration: number): void {
-    if (symbols < TRAIN_MIN) return;
-    const rate = (symbols - 1) / (duration + TRAIN_RESOLUTION_MS);
-    this.#trainRate += this.#trainRate === 0 ? rate : (rate - this.#trainRate) / 4;
+    this.#startUp.handleTrain(symbols, duration);
   }
 
   /**
@@ -251,7 +227,11 @@ export class Congestion {
     round.trips.sum += sample;
     round.trips.answers++;
     round.underWay += underWay;
-    if (this.#mode === "start") this.#watchQueue(sample, underWay, next);
+    if (this.#mode === "start" && this.#startUp.handleAnswer(sample, this.#window)) {
+      this.#enterSteady(next);
+      // What was under way when the queue began is what the path holds.
+      this.#setWindow(Math.min(this.#window, underWay * this.#trips.empty / sample + this.burst));
+    }
     if (number < round.until || now - round.startedAt < ROUND_MS_MIN) return;
     this.#round = newRound(now, next);
     this.#endRound(now, { ...round, next, duration: now - round.startedAt });
@@ -282,22 +262,6 @@ export class Congestion {
     this.#setWindow(Math.min(this.#window, WINDOW_START));
     this.#enterStart();
     this.#round = newRound(now, next);
-  }
-
-  /** Start: symbols that each arrival adds to the window. */
-  get #gain(): number {
-    if (this.#isNear || this.#trainRate === 0) return 1;
-    if (this.#isFarFromFull) return this.#delayed < DELAYED_ANSWERS ? GAIN_FAR : 1;
-    return this.#window < this.#full * NEARLY_FULL ? 1 : GAIN_NEAR;
-  }
-
-  /** What the path holds if it carries everything as fast as trains; 0 when that is not known. */
-  get #full(): number {
-    return this.#trainRate * this.#trips.empty;
-  }
-
-  get #isFarFromFull(): boolean {
-    return this.#window < this.#full * FAR_FROM_FULL;
   }
 
   get #isNear(): boolean {
@@ -344,43 +308,28 @@ export class Congestion {
 
   #enterStart(): void {
     this.#mode = "start";
-    this.#bestRate =
-      this.#plateau =
-      this.#delayed =
-      this.#lossy =
-        0;
+    this.#startUp = new StartUp(this.#trips);
     this.#rates.length = 0;
     this.#cut = this.#trial = this.#competition = undefined;
     this.#hold = this.#cautious = 0;
   }
 
-  /** A window that doubles must not wait for the end of a round: what was under way when the queue began is what the path holds. */
-  #watchQueue(sample: number, underWay: number, next: number): void {
-    const usual = Math.max(DELAY_MS_MIN, Math.min(DELAY_MS_MAX, this.#trips.least / 8));
-    const delay = Math.max(usual, this.#trips.spread * DELAY_SPREADS);
-    this.#delayed = sample - this.#trips.least > delay ? this.#delayed + 1 : 0;
-    // Trains have come much faster than all that is under way: it is not what delays them.
-    if (this.#delayed < DELAYED_ANSWERS || this.#isFarFromFull) return;
-    this.#enterSteady(next);
-    this.#setWindow(Math.min(this.#window, underWay * this.#trips.empty / sample + this.burst));
-  }
-
   #start(round: EndedRound, rate: number, queue: number): void {
-    if (rate > this.#bestRate * PLATEAU_GROWTH) {
-      this.#bestRate = rate;
-      this.#plateau = 0;
-    } else if (round.limited) this.#plateau++;
-    const excess = this.#loss.takeExcess();
-    // One request that got lost takes many symbols with it: that alone is no sign of a full path.
-    this.#lossy = excess > 0 ? this.#lossy + 1 : 0;
-    const isLossy = this.#lossy >= LOSSY_ROUNDS || this.#loss.last > this.#loss.baseline + LOSSY_SHARE;
-    const isQueued = queue > this.#queueTarget && !this.#isFarFromFull;
-    if (!isQueued && this.#plateau < PLATEAU_ROUNDS && !isLossy) return;
+    const hasExcess = this.#loss.takeExcess() > 0;
+    const end = this.#startUp.handleRound({
+      rate,
+      window: this.#window,
+      isLimited: round.limited,
+      isQueued: queue > this.#queueTarget,
+      hasExcess,
+      excess: this.#loss.last - this.#loss.baseline,
+    });
+    if (!end) return;
     this.#enterSteady(round.next);
-    if (isLossy || isQueued) this.#setWindow(Math.min(this.#window, this.#pipe));
+    if (end.isLossy || end.isQueued) this.#setWindow(Math.min(this.#window, this.#pipe));
     // Twice as much as the path bore, as with every window that doubles.
-    if (isLossy) this.#setWindow(Math.min(this.#window, underWayOf(round) / 2));
-    this.#isKnown = isLossy || this.#plateau >= PLATEAU_ROUNDS;
+    if (end.isLossy) this.#setWindow(Math.min(this.#window, underWayOf(round) / 2));
+    this.#isKnown = end.isLossy || end.isPlateau;
   }
 
   #enterSteady(next: number): void {
@@ -490,6 +439,10 @@ export class Congestion {
     this.#velocity = 1;
     this.#setWindow(this.#pipe);
   }
+}
+
+function burstOf(most: number, least: number, wished: number): number {
+  return Math.max(1, Math.floor(Math.min(most, Math.max(least, wished))));
 }
 
 /** What was under way when its requests were sent, on average. */
