@@ -194,8 +194,10 @@ class LinuxUdpLink implements Link {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (!this.#isGone) this.#libc.call.close(this.#descriptor);
-    this.#poller.forget(this.#descriptor);
+    if (!this.#isGone) {
+      this.#libc.call.close(this.#descriptor);
+      this.#poller.forget(this.#descriptor);
+    }
     this.#poller.release();
   }
 
@@ -252,6 +254,7 @@ class LinuxUdpLink implements Link {
   /** Notes the end of the socket if that is what the error means. */
   #diedOf(call: string, errno: number): void {
     if (!isErrno(errno, "EBADF", "ENOTSOCK")) return;
+    if (!this.#isGone) this.#poller.forget(this.#descriptor);
     this.#isGone = true;
     this.#death ??= { cause: systemError(call, errno) };
   }
