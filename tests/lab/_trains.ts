@@ -25,7 +25,7 @@ export interface Sent {
 }
 
 /** Datagrams of one send: a default chunk's. */
-const TRAIN = 47;
+const TRAIN = 46;
 const SILENCE_MS = 5000;
 
 /** What a datagram holds: its number, from the first to the last of its bytes. */

@@ -22,6 +22,7 @@ interface Crossing {
 
 const crossings: Crossing[] = [
   { name: "MTU 1500", family: "IPv4", prepare: () => Promise.resolve() },
+  { name: "MTU 1500, packets in trains", family: "IPv4", prepare: (lab) => lab.carryTrains() },
   {
     name: "MTU 1500, over Deno's own sockets",
     family: "IPv4",
