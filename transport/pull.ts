@@ -106,6 +106,8 @@ export interface SaveOptions {
 const TIMEOUT_MS = 30_000;
 const FIRST_CONTACT_MS = 10_000;
 const PROGRESS_MS = 100;
+/** What may come in one burst, however large the receive buffer: more gains nothing, measured, and is lost when the pull is cut off. */
+const BURST_PACKETS_MAX = 1024;
 
 /**
  * A pull of one exposure. Nothing happens until it is iterated or saved; one pull does one of these, once.
@@ -393,7 +395,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       exposerKey,
       ...(psk && { ticket: { id: ticketId(engine, psk), psk } }),
       addresses,
-      burstPacketsMax: link.burstPacketsMax,
+      burstPacketsMax: Math.min(link.burstPacketsMax, BURST_PACKETS_MAX),
       ...(limitRate !== undefined && { limitRate }),
       ...(priority && { trafficClass: priority }),
       timeoutMs: timeoutMs ?? TIMEOUT_MS,

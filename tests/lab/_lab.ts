@@ -52,6 +52,11 @@ export class Lab implements AsyncDisposable {
     await run(...this.via(side), ...words);
   }
 
+  /** From now on the cable carries trains of packets whole, as between two containers of one machine. */
+  async carryTrains(): Promise<void> {
+    for (const side of sides) await this.run(side, "ip", "link", "set", CABLE, "gso_max_segs", "65535");
+  }
+
   /** Sets what one end of the cable carries: larger packets from there are cut, larger ones to there vanish. */
   async setMtu(side: Side, bytes: number): Promise<void> {
     await run(...this.via(side), "ip", "link", "set", CABLE, "mtu", `${bytes}`);
@@ -107,6 +112,8 @@ export class Lab implements AsyncDisposable {
       // Without duplicate address detection an address can be used at once.
       await at("address", "add", `${addresses.IPv6[side]}/64`, "dev", CABLE, "nodad");
       await at("link", "set", "lo", "up");
+      // Real cables carry packets, not trains of them, and each packet has a fate of its own.
+      await at("link", "set", CABLE, "gso_max_segs", "1");
       await at("link", "set", CABLE, "up");
     }
   }

@@ -16,10 +16,19 @@ interface Crossing {
   readonly family: keyof typeof addresses;
   readonly prepare: (lab: Lab) => Promise<void>;
   readonly check?: (lab: Lab) => Promise<void>;
+  /** For both sides. */
+  readonly flags?: readonly string[];
 }
 
 const crossings: Crossing[] = [
   { name: "MTU 1500", family: "IPv4", prepare: () => Promise.resolve() },
+  { name: "MTU 1500, packets in trains", family: "IPv4", prepare: (lab) => lab.carryTrains() },
+  {
+    name: "MTU 1500, over Deno's own sockets",
+    family: "IPv4",
+    prepare: () => Promise.resolve(),
+    flags: ["--link", "datagram_conn"],
+  },
   { name: "MTU 1500 and IPv6", family: "IPv6", prepare: () => Promise.resolve() },
   { name: "MTU 1300 at both ends", family: "IPv4", prepare: (lab) => bothMtus(lab, 1300) },
   { name: "MTU 1300 at both ends and IPv6", family: "IPv6", prepare: (lab) => bothMtus(lab, 1300) },
@@ -61,7 +70,7 @@ function test(crossing: Crossing, skipped: string): void {
   });
 }
 
-async function cross({ name, family, prepare, check }: Crossing): Promise<void> {
+async function cross({ name, family, prepare, check, flags = [] }: Crossing): Promise<void> {
   await using folder = await TestFolder.make();
   const made = await makeFile(folder.file("source"), BYTES, 11);
   await using lab = await Lab.make();
@@ -69,11 +78,12 @@ async function cross({ name, family, prepare, check }: Crossing): Promise<void> 
   const { exposer, ready } = await startExposer(made.path, {
     host: addresses[family].exposer,
     stateDir: folder.file("state"),
+    flags,
     via: lab.via("exposer"),
   });
   await using _exposer = exposer;
   const out = folder.file("out");
-  await using puller = startPuller(ready.ticket, out, [], { via: lab.via("puller") });
+  await using puller = startPuller(ready.ticket, out, flags, { via: lab.via("puller") });
   const { sha256, seconds, wireBytes } = await puller.done();
   assertEquals(sha256, made.sha256);
   assertEquals(await sha256Of(out), made.sha256);

@@ -11,7 +11,7 @@ import { defaultEngine } from "../../crypto/default_engine.ts";
 import { ticketId, ticketPsk } from "../../crypto/key_schedule.ts";
 import { expose } from "../../transport/expose.ts";
 import type { Exposure } from "../../transport/expose.ts";
-import type { Address, Datagrams, Link } from "../../transport/link/link.ts";
+import { type Address, type Datagrams, type Link, segmentAt } from "../../transport/link/link.ts";
 import { openLink } from "../../transport/link/open_link.ts";
 import { PullerShell } from "../../transport/puller_shell.ts";
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLessOrEqual } from "../_assert.ts";
@@ -287,10 +287,10 @@ class SeeingLink implements Link {
 
   async receive(): Promise<readonly Datagrams[]> {
     const batch = await this.#link.receive();
-    const symbol = batch.findLast(({ bytes }) =>
+    const symbol = batch.map((datagrams) => segmentAt(datagrams, 0)).findLast((bytes) =>
       bytes.length > 1000 && (bytes[0] & 15) === PacketType.CHUNK_DATA
     );
-    if (symbol) this.#seen = symbol.bytes.slice();
+    if (symbol) this.#seen = symbol.slice();
     return batch;
   }
 

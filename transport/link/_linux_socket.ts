@@ -57,7 +57,7 @@ export function openSocket(libc: Libc, at: Address): LinuxSocket {
 }
 
 /** Sets a number; false when the system does not have it, or not for us. */
-export function setOption(
+function setOption(
   libc: Libc,
   descriptor: number,
   level: number,

@@ -92,9 +92,13 @@ function bind(libc: Libc, options: LinkOptions): LinuxSocket {
   }
 }
 
-/** How many datagrams of a size fit one message: all of them together are no longer than the longest datagram. */
-function segmentsPerMessage(segmentSize: number): number {
-  return Math.max(1, Math.min(segmentsMax, Math.floor(udpPayloadBytesMax / segmentSize)));
+/**
+ * How many datagrams of a train go into each message: all of a message together are no longer than the longest datagram. The messages are
+ * as few as can be and about equal, since what gets lost is often a whole one.
+ */
+function segmentsPerMessage({ segmentSize, count }: Train): number {
+  const most = Math.max(1, Math.min(segmentsMax, Math.floor(udpPayloadBytesMax / segmentSize)));
+  return Math.ceil(count / Math.ceil(count / most));
 }
 
 class LinuxUdpLink implements Link {
@@ -140,7 +144,7 @@ class LinuxUdpLink implements Link {
     if (!this.#permission.allows(peer)) {
       return this.#counters.sendFailed(`Deno does not permit to send to ${formatAddress(peer)}`, train.count);
     }
-    let perMessage = segmentSize < destination.offloadBelow ? segmentsPerMessage(segmentSize) : 1;
+    let perMessage = segmentSize < destination.offloadBelow ? segmentsPerMessage(train) : 1;
     for (let first = this.#skipOversize(train), waits = 0; first < train.count;) {
       const { sockaddr } = destination;
       const sent = this.#outgoing.send(this.#descriptor, sockaddr, peer.port, train, first, perMessage);
@@ -194,8 +198,10 @@ class LinuxUdpLink implements Link {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (!this.#isGone) this.#libc.call.close(this.#descriptor);
-    this.#poller.forget(this.#descriptor);
+    if (!this.#isGone) {
+      this.#libc.call.close(this.#descriptor);
+      this.#poller.forget(this.#descriptor);
+    }
     this.#poller.release();
   }
 
@@ -252,6 +258,7 @@ class LinuxUdpLink implements Link {
   /** Notes the end of the socket if that is what the error means. */
   #diedOf(call: string, errno: number): void {
     if (!isErrno(errno, "EBADF", "ENOTSOCK")) return;
+    if (!this.#isGone) this.#poller.forget(this.#descriptor);
     this.#isGone = true;
     this.#death ??= { cause: systemError(call, errno) };
   }
