@@ -92,7 +92,8 @@ export class RoundTrips {
       this.#spread += (Math.max(0, mean - trips.least - own) - this.#spread) / SPREAD_MEMORY;
       this.#empty.note(now, mean);
     }
-    return Math.max(0, mean - this.#empty.value - this.#spread);
+    // A machine that pauses makes many answers late, but not all of a round; a queue does.
+    return Math.max(0, Math.min(mean - this.#empty.value - this.#spread, trips.least - this.#least.value));
   }
 
   /** The other side is there. */
