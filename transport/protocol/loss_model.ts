@@ -95,7 +95,7 @@ export class LossModel {
     // Page's cumulative sum: many samples that are a little too high say as much as one that is far too high.
     this.#evidence = Math.max(0, this.#evidence + (share - this.#baseline) / usual - SLACK);
     if (this.#evidence > EVIDENCE) {
-      this.#excess = share - this.#baseline;
+      this.#excess = Math.max(0, share - this.#baseline);
       return;
     }
     this.#excess = 0;
