@@ -37,7 +37,7 @@ export class LossModel {
 
   /** Share that the path loses by itself. */
   get baseline(): number {
-    return this.#baseline ?? 0;
+    return Math.min(this.#baseline ?? 0, RATE_MAX);
   }
 
   /** Share lost in the latest sample. */
