@@ -181,7 +181,7 @@ Deno.test("loss model: whatever happens, all of it is a share", () => {
       for (const share of [rate, baseline, last, excess]) {
         assert(Number.isFinite(share) && share <= 1, `seed ${seed}: ${share}`);
       }
-      assert(rate >= 0 && rate <= 0.75 && baseline >= 0 && last >= 0 && excess >= 0);
+      assert(rate >= 0 && rate <= 0.75 && baseline >= 0 && baseline <= 0.75 && last >= 0 && excess >= 0);
     }
   }
 });
