@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "../../tests/_assert.ts";
-import { exposedOf, simExposure } from "../../tests/sim/transfer.ts";
+import { simExposure } from "../../tests/sim/exposure.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
 import { blockPlan, blockStart, blockSymbols, symbolSizes } from "../../codec/geometry.ts";
 import {
