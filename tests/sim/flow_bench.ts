@@ -50,8 +50,11 @@ export function grantOf(random: SeededRandom, { sealed }: SimExposure, changes: 
 class WatchedHand extends PiecesInHand {
   readonly released = new Set<number>();
   readonly assemblies = new Set<Assembly>();
+  /** The luck that was allowed for, before all that is left was in hand, and then. */
+  readonly margins = { before: new Set<number>(), tail: new Set<number>() };
 
   override takeRun(max: number, request: number, weather: Weather): AskedRun | undefined {
+    this.margins[this.isTail ? "tail" : "before"].add(weather.margin);
     const run = super.takeRun(max, request, weather);
     if (run && !this.assemblies.has(run.assembly)) this.#watch(run.assembly);
     return run;
@@ -92,6 +95,8 @@ export class FlowBench {
   /** By request, how many of its symbols have not come; until it has given back what it asked for. */
   readonly underWay = new Map<number, number>();
   readonly settled = new Set<number>();
+  /** Requests of which a symbol has come. */
+  readonly #answered = new Set<number>();
   parityAsked = 0;
   grant: Grant;
   readonly #random: SeededRandom;
@@ -135,6 +140,10 @@ export class FlowBench {
       if (this.copies.get(number)! > 1) continue;
       assertEquals(request.token, this.grant.token);
       assertEquals(request.symbolSize, this.symbolSize);
+      for (const [age, entries] of request.sections.entries()) {
+        const isRepeat = age > 0 && entries.length > 0;
+        assert(!isRepeat || !this.#answered.has(number - age), "it repeats what was answered");
+      }
       this.requests.push(request);
       this.sentAt.push(this.now);
       const answers = this.answersTo(number, request.sections[0]);
@@ -171,6 +180,7 @@ export class FlowBench {
 
   deliver(packet: Uint8Array): void {
     const number = chunkDataRequest(packet);
+    this.#answered.add(number);
     const left = this.underWay.get(number);
     if (left !== undefined) this.underWay.set(number, left - 1);
     const whole = this.flow.handleSymbol(this.now, packet);
