@@ -10,6 +10,7 @@ import { ticketId } from "../../crypto/key_schedule.ts";
 import type { LiveToken } from "../../transport/protocol/live_token.ts";
 import { ExposerMachine } from "../../transport/protocol/exposer.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
+import { packetsFor } from "../../transport/exposer_shell.ts";
 import { ChunkOpener } from "../../transport/puller_shell.ts";
 import { CHUNK_HEADER_BYTES, PAGE_BIT, stampChunkHeader } from "../../codec/packet.ts";
 import { exposedOf, exposerAddress, pullerAddress, simExposure } from "../sim/transfer.ts";
@@ -22,6 +23,8 @@ const STEPS = 600;
 /** Outputs of one drain. A request has at most 256 KiB, the queue 4096 answers. */
 const OUTPUTS_MAX = 10_000;
 const PACKETS_KEPT = 200;
+/** The largest window that there is. */
+const SYMBOLS_UNDER_WAY_MAX = 32_768;
 
 const exposures = [
   await simExposure(1, 300_000, { chunkSize: 4096 }),
@@ -43,6 +46,8 @@ class Chaos {
   readonly #checking: number[] = [];
   #opener: ChunkOpener | undefined;
   #mustBegin = false;
+  /** Parity symbols that went out. */
+  parityServed = 0;
   /** Whether the present puller has all that it wants. */
   isDone = false;
 
@@ -194,11 +199,14 @@ class Chaos {
       assert(++outputs < OUTPUTS_MAX, "the exposer spins");
       if (output.kind === "send") this.#send("puller", output.bytes);
       if (output.kind !== "serve") return;
-      const { piece, symbolSize, first, count, puller, request, receipt } = output;
-      const packets = this.#exposure.sealed.store.packets(piece, symbolSize)!;
+      const { symbolSize, puller, request, receipt } = output;
+      const packets = packetsFor(this.#exposure.sealed.store, output);
+      assert(packets, "the exposer serves what is not there");
+      assertEquals(packets.length, output.bytes);
+      if (output.parityOf !== undefined) this.parityServed += output.count;
       const stride = CHUNK_HEADER_BYTES + symbolSize;
-      for (let i = first; i < first + count; i++) {
-        const packet = packets.slice(i * stride, (i + 1) * stride);
+      for (let at = 0; at < packets.length; at += stride) {
+        const packet = packets.slice(at, at + stride);
         stampChunkHeader(packet, 0, puller.tag, request, receipt);
         this.#send("puller", packet);
       }
@@ -224,7 +232,7 @@ class Chaos {
     const { pieces, symbolsUnderWay, awaitingLeaves } = this.puller.memory;
     assertLessOrEqual(pieces, 513);
     assertLessOrEqual(awaitingLeaves, pieces);
-    assert(symbolsUnderWay >= 0 && symbolsUnderWay <= 1024);
+    assert(symbolsUnderWay >= 0 && symbolsUnderWay <= SYMBOLS_UNDER_WAY_MAX);
     const { liveTokens, answers, answerBytes, handshakes, refusals } = this.exposer.memory;
     assert(liveTokens <= 100 && refusals <= 1000 && handshakes <= limits.handshakeQueueMax);
     assert(answers >= 0 && answers <= limits.answerQueueEntriesMax);
@@ -257,17 +265,19 @@ class Chaos {
 }
 
 Deno.test("fuzz: both machines under damaged packets and calls in any order never throw, never spin, keep their bounds, and end", () => {
-  let done = 0;
+  let [done, parity] = [0, 0];
   for (let seed = 1; seed <= SEEDS; seed++) {
     const chaos = new Chaos(seed);
     try {
       for (let i = 0; i < STEPS; i++) chaos.step();
       chaos.settle();
       if (chaos.isDone) done++;
+      parity += chaos.parityServed;
     } catch (error) {
       throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : error}`, { cause: error });
     }
     assertEquals(chaos.puller.deadline, Infinity);
   }
+  assert(parity > 10 * SEEDS, `only ${parity} symbols of parity were served`);
   assert(done > SEEDS / 5, `only ${done} of ${SEEDS} came to a good end: the rest tests little`);
 });

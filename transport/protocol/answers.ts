@@ -29,6 +29,7 @@ export function answersOf(
   request: number,
 ): Answer[] | undefined {
   const answers: Answer[] = [];
+  const parities: ParityRange[] = [];
   for (const { piece, first, count, parityFirst, parityCount } of entries) {
     const bytes = pieceBytes(manifest, piece);
     if (bytes === undefined) return undefined;
@@ -43,12 +44,27 @@ export function answersOf(
     if (parityOf < 0) return undefined;
     const symbols = blockSymbols(plan, parityOf);
     if (parityCount > symbols || symbols + parityFirst + parityCount > BLOCK_INDEXES) return undefined;
+    const range = { piece, block: parityOf, first: parityFirst, end: parityFirst + parityCount };
+    if (parities.some((other) => overlap(other, range))) return undefined;
+    parities.push(range);
     for (const run of runs(parityFirst, parityCount)) {
       const bytes = run.count * (CHUNK_HEADER_BYTES + symbolSize);
       answers.push({ ...common, ...run, parityOf, bytes });
     }
   }
   return answers;
+}
+
+/** Parity symbols of a block, from `first` to before `end`. */
+interface ParityRange {
+  readonly piece: number;
+  readonly block: number;
+  readonly first: number;
+  readonly end: number;
+}
+
+function overlap(a: ParityRange, b: ParityRange): boolean {
+  return a.piece === b.piece && a.block === b.block && a.first < b.end && b.first < a.end;
 }
 
 function* runs(first: number, count: number): Generator<{ first: number; count: number }> {

@@ -192,7 +192,8 @@ class Block {
     // All parity that there is was asked for: what got lost of either is asked for again.
     const again = this.#takeLost(0, this.symbols, count, request);
     if (again.count > 0) return this.#run(request, again, { first: 0, count: 0 });
-    const parityAgain = this.#takeLost(this.symbols, this.#owners.length, count, request);
+    const most = Math.min(count, this.symbols);
+    const parityAgain = this.#takeLost(this.symbols, this.#owners.length, most, request);
     parityAgain.first -= this.symbols;
     return parityAgain.count > 0 ? this.#run(request, { first: 0, count: 0 }, parityAgain) : undefined;
   }

@@ -62,9 +62,7 @@ export class Competition {
       const before = this.#before;
       this.#before = undefined;
       this.#nextLook = now + LOOK_EVERY_MS;
-      if (isQueueShort) return "alone";
-      this.#fall(now, before);
-      return { window: before, hold: 0 };
+      return isQueueShort ? "alone" : { window: before, hold: 0 };
     }
     if (isLossy) {
       this.#fall(now, window);

@@ -36,11 +36,12 @@ const NEAR_MS = 3;
 /** A round takes at least this long, so that what it counts says something. */
 const ROUND_MS_MIN = 4;
 const PACE = 1.25;
-const PACE_MS_FIRST = 40;
 const BURST_MS = 2;
 const BURST_MS_MAX = 6;
 const BURST_MIN = 4;
 const BURST_USUAL = 8;
+/** After a loss of our own making bursts grow again by this factor each round. */
+const BURST_REGROWTH = 1.1;
 /** A window is at least so many bursts. */
 const BURSTS_MIN = 4;
 const BURST_MAX = 176;
@@ -117,7 +118,11 @@ export class Congestion {
     }
     | undefined;
   /** A cut for loss, and what the loss was: if it stays, it is not of our making. */
-  #trial: { readonly window: number; readonly rate: number; readonly loss: number } | undefined;
+  #trial:
+    | { readonly window: number; readonly rate: number; readonly loss: number; readonly burst: number }
+    | undefined;
+  /** Symbols of a burst that the queues on the way have been seen not to hold. */
+  #burstCap = Infinity;
   /** Requests from this one on were sent under the present window. */
   #countFrom = 0;
   /** The law beside others. */
@@ -147,8 +152,9 @@ export class Congestion {
       const { rate, trainMin } = this.#startUp;
       return burstOf(most, trainMin, Math.min(this.#window / BURSTS_MIN, rate * BURST_MS));
     }
-    const least = Math.max(BURST_MIN, Math.min(BURST_USUAL, this.#capacity * BURST_MS_MAX));
-    return burstOf(most, least, Math.min(this.#window / BURSTS_MIN, this.#capacity * BURST_MS));
+    const least = Math.max(BURST_MIN, Math.min(BURST_USUAL, this.#rate * BURST_MS_MAX));
+    const wished = Math.min(this.#window / BURSTS_MIN, this.#rate * BURST_MS, this.#burstCap);
+    return burstOf(most, least, this.#trial ? 0 : wished);
   }
 
   /**
@@ -156,10 +162,8 @@ export class Congestion {
    * but for a window that grows or that was not used.
    */
   get pace(): number {
-    if (this.#isNear) return Infinity;
-    // The handshake may have been slow for other reasons than the way.
-    const trip = this.#trips.isMeasured ? this.#trips.empty : Math.min(this.#trips.empty, PACE_MS_FIRST);
-    return PACE * this.#window / trip;
+    // What the handshake took says little: it may have been slow for other reasons than the way.
+    return this.#isNear || !this.#trips.isMeasured ? Infinity : PACE * this.#window / this.#trips.empty;
   }
 
   /** Smoothed round trip. */
@@ -272,9 +276,14 @@ export class Congestion {
     return this.#isNear ? this.#burstMax : WINDOW_MAX;
   }
 
-  /** Symbols a ms that have to be asked for to fill the path. */
+  /** Symbols a ms that the path delivers. */
+  get #rate(): number {
+    return Math.max(0, ...this.#rates);
+  }
+
+  /** Symbols a ms that have to be asked for to fill it. */
   get #capacity(): number {
-    return Math.max(0, ...this.#rates) / (1 - this.#loss.baseline);
+    return this.#rate / (1 - this.#loss.baseline);
   }
 
   /** What the path holds without a queue. */
@@ -349,7 +358,10 @@ export class Congestion {
     );
     if (this.#cut && this.#window >= this.#cut.first) this.#cut = undefined;
     if (this.#cautious > 0) this.#cautious--;
-    else this.#velocity *= 2;
+    else {
+      this.#velocity *= 2;
+      this.#burstCap *= BURST_REGROWTH;
+    }
   }
 
   /** The queue is too long: only what the path holds without it stays under way. While it stands, what comes is what the path carries. */
@@ -363,7 +375,8 @@ export class Congestion {
     const first = cut?.first ?? this.#window;
     const hints = isForeign ? cut.hints + 1 : 0;
     if (this.#traffic.competes && hints >= FOREIGN_HINTS) return this.#enterCompeting(now, first);
-    this.#cut = { window: this.#window, rate, queue, first, hints };
+    // It may still have been growing at the first cut.
+    this.#cut = { window: this.#window, rate, queue: Math.max(queue, cut?.queue ?? 0), first, hints };
     // One round may have been slow because this machine was.
     const lately = Math.max(...this.#rates.slice(-2), rate) / (1 - this.#loss.baseline);
     const pipe = Math.min(this.#pipe, lately * this.#trips.empty + this.burst);
@@ -373,7 +386,7 @@ export class Congestion {
   }
 
   /**
-   * More is lost than the path loses by itself: less is asked for. If then as large a share is lost of less that comes, it was not for
+   * More is lost than the path loses by itself: less is asked for, in small bursts. If then as large a share is lost of less that comes, it was not for
    * asking too much: the path has become worse.
    */
   #judgeLoss(round: EndedRound): boolean {
@@ -390,6 +403,7 @@ export class Congestion {
         return true;
       }
       this.#loss.lower();
+      this.#burstCap = Math.max(BURST_USUAL, trial.burst / 2);
       this.#setWindow(trial.window * (1 - trial.loss + this.#loss.baseline));
       this.#cautious = CAUTIOUS_ROUNDS;
       return true;
@@ -397,7 +411,7 @@ export class Congestion {
     if (excess === 0) return false;
     this.#isKnown = true;
     const window = Math.min(this.#window, underWayOf(round) + this.burst);
-    this.#trial = { window, rate, loss: this.#loss.last };
+    this.#trial = { window, rate, loss: this.#loss.last, burst: this.burst };
     this.#setWindow(Math.max(window * CUT_MOST, TRIAL_SHARE * Math.min(window * (1 - excess), this.#pipe)));
     this.#restart(round.next);
     this.#velocity = 1;
@@ -420,7 +434,10 @@ export class Congestion {
 
   #compete(now: number, round: EndedRound, queue: number): void {
     const isLossy = this.#loss.takeExcess() > 0;
-    if (isLossy) this.#isKnown = true;
+    if (isLossy) {
+      this.#isKnown = true;
+      this.#loss.restart();
+    }
     const move = this.#competition!.move({
       now,
       window: this.#window,

@@ -6,118 +6,29 @@ import {
   assertLess,
   assertLessOrEqual,
 } from "../../tests/_assert.ts";
-import { exposedOf, leastWireBytes, simExposure } from "../../tests/sim/transfer.ts";
+import {
+  entriesOf,
+  ExposerBench,
+  exposure,
+  integer,
+  known,
+  random,
+  request,
+  tag,
+  us,
+} from "../../tests/sim/exposer_bench.ts";
+import { exposedOf, leastWireBytes } from "../../tests/sim/exposure.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
 import type { Address } from "../../codec/address.ts";
 import { keepalive, keepaliveEcho, refusal, RefusalReason } from "../../codec/control.ts";
-import type { Grant } from "../../codec/grant.ts";
 import { PacketType, readWord } from "../../codec/packet.ts";
-import { encodePullRequest } from "../../codec/pull_request.ts";
-import type { PullRequest, RequestEntry } from "../../codec/pull_request.ts";
+import type { PullRequest } from "../../codec/pull_request.ts";
 import { limits } from "../../core/limits.ts";
-import { drain } from "../../core/machine.ts";
-import { ticketId } from "../../crypto/key_schedule.ts";
 import { nativeEngine as engine } from "../../crypto/native_engine.ts";
 import { packetMac } from "../../crypto/tokens.ts";
-import { ExposerMachine } from "./exposer.ts";
-import type { ExposerOptions, ExposerOutput } from "./exposer.ts";
 import { Initiator } from "./initiator.ts";
 
-const { bytes: random, integer } = seededRandom(1, "exposer");
-const exposure = await simExposure(1, 4_000_000, { chunkSize: 4096 });
-const { sealed, staticPrivate, staticKey: exposerKey, psk } = exposure;
-const known = ticketId(engine, psk);
-const us = { host: "198.51.100.2", port: 4000 };
-
-type Serve = Extract<ExposerOutput, { kind: "serve" }>;
-
-/** A machine whose serves take as long as a test wants. */
-class Bench {
-  now = 1000;
-  readonly machine: ExposerMachine;
-  readonly sent: { to: Address; bytes: Uint8Array }[] = [];
-  readonly serving: Serve[] = [];
-  readonly events: ExposerOutput[] = [];
-  readonly revoked = new Set<string>();
-  served = 0;
-
-  constructor(options: Partial<ExposerOptions> = {}) {
-    this.machine = new ExposerMachine(this.now, { engine, random, staticPrivate, ...options });
-    this.machine.add(
-      exposedOf(
-        exposure,
-        (id) => id.toHex() === known.toHex() && !this.revoked.has(id.toHex()) ? psk : "denied",
-      ),
-    );
-  }
-
-  drain(): void {
-    drain(this.machine, (output) => {
-      if (output.kind === "send") this.sent.push(output);
-      else if (output.kind === "serve") this.serving.push(output);
-      else this.events.push(output);
-    });
-  }
-
-  hear(from: Address, packet: Uint8Array): void {
-    this.machine.handleDatagram(this.now, from, packet);
-    this.drain();
-  }
-
-  /** Ends the serves under way, and those that follow. */
-  serveAll(ok = true): void {
-    for (let serve = this.serving.shift(); serve; serve = this.serving.shift()) this.end(serve, ok);
-  }
-
-  end(serve: Serve, ok = true): void {
-    this.served += serve.bytes;
-    this.machine.handleServed(this.now, serve.puller, ok);
-    this.drain();
-  }
-
-  tick(ms: number): void {
-    for (const end = this.now + ms; this.now < end;) {
-      this.now = Math.min(end, Math.max(this.now, this.machine.deadline));
-      this.machine.handleTimeout(this.now);
-      this.drain();
-    }
-  }
-
-  grant(from = us): Grant {
-    const puller = new Initiator({
-      engine,
-      random,
-      staticPrivate: random(32),
-      exposerKey,
-      psk,
-      ask: { kind: 0, exposureId: sealed.id, ticketId: known },
-    });
-    this.hear(from, puller.packet);
-    const result = puller.handle(this.sent.pop()!.bytes);
-    assert(result && result !== "next" && result.answer.granted);
-    return result.answer.grant;
-  }
-}
-
-const tag = random(8);
-
-function entriesOf(...chunks: number[]): RequestEntry[] {
-  return chunks.map((piece) => ({ piece, first: 0, count: 3, parityFirst: 0, parityCount: 0 }));
-}
-
-function request(grant: Grant, number: number, changes: Partial<PullRequest> = {}): Uint8Array {
-  const { token, receipt, pullKey } = grant;
-  const common = {
-    tag,
-    number,
-    receipt,
-    received: 0,
-    token,
-    symbolSize: 1428,
-    sections: [entriesOf(number)],
-  };
-  return encodePullRequest({ ...common, ...changes }, (packet) => packetMac(engine, pullKey, packet));
-}
+const { sealed, staticKey: exposerKey, psk } = exposure;
 
 /** A bitmap of the first `chunks` chunks. */
 function bitmapOf(chunks: number, base = 0): PullRequest["bitmap"] {
@@ -125,7 +36,7 @@ function bitmapOf(chunks: number, base = 0): PullRequest["bitmap"] {
 }
 
 Deno.test("exposer: the first is turned away: tokens that are invented, of another address or changed, and MACs that are wrong", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   const grant = bench.grant();
   const packet = request(grant, 1);
   const wrong: [Address, Uint8Array, string][] = [
@@ -156,7 +67,7 @@ Deno.test("exposer: the first is turned away: tokens that are invented, of anoth
 });
 
 Deno.test("exposer: a request and its repeats are served once, whatever their order; replays are counted", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   const grant = bench.grant();
   const numbers = Array.from({ length: 60 }, (_, i) => i + 1);
   const packets = numbers.map((n) =>
@@ -179,7 +90,7 @@ Deno.test("exposer: a request and its repeats are served once, whatever their or
 });
 
 Deno.test("exposer: what is beyond a ceiling is dropped and counted: one request, one puller, all of them", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   const grant = bench.grant();
   const others = Array.from({ length: 9 }, (_, i) => ({ ...us, port: 5001 + i }));
   const grants = others.map((from) => bench.grant(from));
@@ -206,7 +117,7 @@ Deno.test("exposer: what is beyond a ceiling is dropped and counted: one request
 });
 
 Deno.test("exposer: tiny answers are bounded by their number", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   // The last symbol of a 4 KiB chunk has 1256 bytes; of the last chunk, fewer.
   const entries = (from: number) =>
     Array.from({ length: 100 }, (_, i) => ({ ...entriesOf(from + i)[0], first: 2, count: 1 }));
@@ -225,7 +136,7 @@ Deno.test("exposer: tiny answers are bounded by their number", () => {
 });
 
 Deno.test("exposer: pieces that are not there, sizes that are none, and what no puller sends are dropped and counted", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   const grant = bench.grant();
   const { chunkCount } = sealed;
   const cases: [Uint8Array, string][] = [
@@ -246,7 +157,7 @@ Deno.test("exposer: pieces that are not there, sizes that are none, and what no 
 });
 
 Deno.test("exposer: pullers are served in turn, two answers at a time, also after one was forgotten in mid-serve", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   const [a, b] = [us, { ...us, port: 4001 }];
   const [first, second] = [bench.grant(a), bench.grant(b)];
   for (let number = 1; number <= 10; number++) bench.hear(a, request(first, number));
@@ -276,7 +187,7 @@ Deno.test("exposer: pullers are served in turn, two answers at a time, also afte
 });
 
 Deno.test("exposer: a handshake comes after pulls, but not after all of them, and not behind a limited rate", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   const grant = bench.grant();
   for (let number = 1; number < 64; number++) {
     bench.hear(us, request(grant, number, { sections: [entriesOf(number, number + 100, number + 200)] }));
@@ -294,7 +205,7 @@ Deno.test("exposer: a handshake comes after pulls, but not after all of them, an
   assertLessOrEqual(before, 40);
   assertGreater(before, 0);
 
-  const limited = new Bench({ limitRate: 1000 });
+  const limited = new ExposerBench({ limitRate: 1000 });
   const slow = limited.grant();
   for (let number = 1; number < 20; number++) limited.hear(us, request(slow, number));
   limited.serveAll();
@@ -304,7 +215,7 @@ Deno.test("exposer: a handshake comes after pulls, but not after all of them, an
 });
 
 Deno.test("exposer: the rate of all pullers together is kept, and its deadline says when it goes on", () => {
-  const bench = new Bench({ limitRate: 100_000 });
+  const bench = new ExposerBench({ limitRate: 100_000 });
   const grant = bench.grant();
   const start = bench.now;
   let most = 0;
@@ -322,7 +233,7 @@ Deno.test("exposer: the rate of all pullers together is kept, and its deadline s
 });
 
 Deno.test("exposer: refusals are rare: one to a host in 100 ms, whatever it sends", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   const packets = [
     random(150).with(0, 0x24).with(2, 0x05).with(3, 0x94).with(1, 0),
     random(150).with(0, 0x37),
@@ -338,7 +249,7 @@ Deno.test("exposer: refusals are rare: one to a host in 100 ms, whatever it send
 });
 
 Deno.test("exposer: refusals, RETRYs and data of any version are never answered", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   for (let version = 0; version < 16; version++) {
     for (const type of [PacketType.REFUSAL, PacketType.RETRY, PacketType.CHUNK_DATA]) {
       bench.now += 1000;
@@ -352,7 +263,7 @@ Deno.test("exposer: refusals, RETRYs and data of any version are never answered"
 
 Deno.test("exposer: nobody's first packet gets more than it was", () => {
   const { integer, chance } = seededRandom(7);
-  const bench = new Bench();
+  const bench = new ExposerBench();
   for (let i = 0; i < 3000; i++) {
     bench.now += 200;
     const packet = random(1 + integer(chance(0.5) ? 60 : 1400));
@@ -365,7 +276,7 @@ Deno.test("exposer: nobody's first packet gets more than it was", () => {
 });
 
 Deno.test("exposer: a source that changed is said with a MAC, to a puller that asked", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   const grant = bench.grant();
   bench.hear(us, request(grant, 1));
   bench.end(bench.serving.shift()!, false);
@@ -377,7 +288,7 @@ Deno.test("exposer: a source that changed is said with a MAC, to a puller that a
 });
 
 Deno.test("exposer: a keepalive keeps, and is echoed when it asks", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   const { token, pullKey } = bench.grant();
   const mac = (packet: Uint8Array) => packetMac(engine, pullKey, packet);
   for (const flags of [0, 1]) {
@@ -394,7 +305,7 @@ Deno.test("exposer: a keepalive keeps, and is echoed when it asks", () => {
 });
 
 Deno.test("exposer: it says who came and who left, once", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   const grant = bench.grant();
   for (let number = 1; number <= 3; number++) bench.hear(us, request(grant, number));
   bench.serveAll();
@@ -410,7 +321,7 @@ Deno.test("exposer: it says who came and who left, once", () => {
 });
 
 Deno.test("exposer: a token ends with its ticket, or with the state of the policy that granted it, in the middle of a pull", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   const policy = { isGood: true, epoch: 7 };
   bench.machine.add({
     ...exposedOf(exposure, () => psk),
@@ -440,7 +351,7 @@ Deno.test("exposer: a token ends with its ticket, or with the state of the polic
 });
 
 Deno.test("exposer: when nobody has come for as long as a token lives, nothing is left to do", () => {
-  const bench = new Bench();
+  const bench = new ExposerBench();
   bench.grant();
   // Nobody is remembered, but secrets in memory wait to be overwritten.
   bench.tick(limits.tokenLifeMsMax - 1000);

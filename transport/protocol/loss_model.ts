@@ -33,7 +33,7 @@ export class LossModel {
 
   /** Share that the path loses by itself. */
   get baseline(): number {
-    return this.#baseline ?? 0;
+    return Math.min(this.#baseline ?? 0, RATE_MAX);
   }
 
   /** Share lost in the latest sample. */
@@ -91,7 +91,7 @@ export class LossModel {
     // Page's cumulative sum: many samples that are a little too high say as much as one that is far too high.
     this.#evidence = Math.max(0, this.#evidence + (share - this.#baseline) / usual - SLACK);
     if (this.#evidence > EVIDENCE) {
-      this.#excess = share - this.#baseline;
+      this.#excess = Math.max(0, share - this.#baseline);
       return;
     }
     this.#excess = 0;

@@ -2,11 +2,12 @@ import { assert, assertEquals, assertLessOrEqual } from "../../tests/_assert.ts"
 import { seededRandom } from "../../tests/sim/random.ts";
 import { ManifestAead, ManifestHash, ManifestKind } from "../../codec/manifest.ts";
 import type { Manifest } from "../../codec/manifest.ts";
-import { PAGE_BIT } from "../../codec/packet.ts";
+import { blockPlan } from "../../codec/geometry.ts";
+import { CHUNK_HEADER_BYTES, PAGE_BIT, writeChunkHeader } from "../../codec/packet.ts";
 import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
 import { packetise } from "../exposure/packetise.ts";
 import { pieceBytes } from "../exposure/pieces.ts";
-import { CHUNK_HEADER_BYTES } from "../../codec/packet.ts";
+import { blockData, makeParity } from "../../fec/mod.ts";
 import { ChunkPlan } from "./chunk_plan.ts";
 import { PiecesInHand } from "./pieces_in_hand.ts";
 
@@ -36,10 +37,12 @@ function handOf(chunkSize: number, chunks: number, hasLeaves = false, candidates
   return { manifest, plan, hand: new PiecesInHand(manifest, plan, 1428) };
 }
 
+const CALM = { lossRate: 0, margin: 0.5 };
+
 /** Takes all that there is to take, as one request. */
 function takeAll(hand: PiecesInHand, request = 1): Set<number> {
   const pieces = new Set<number>();
-  for (let run = hand.takeRun(1000, request); run; run = hand.takeRun(1000, request)) {
+  for (let run = hand.takeRun(1000, request, CALM); run; run = hand.takeRun(1000, request, CALM)) {
     pieces.add(run.assembly.piece);
   }
   return pieces;
@@ -55,8 +58,8 @@ function fill(manifest: Manifest, hand: PiecesInHand, piece: number): void {
   hand.complete(assembly);
 }
 
-Deno.test("pieces in hand: 16 MiB at most, but at least 8 pieces and at most 512, and one page on top", () => {
-  for (const [chunkSize, most] of [[1_048_576, 16], [262_144, 64], [65_536, 256], [4096, 512]]) {
+Deno.test("pieces in hand: 32 MiB at most, but at least 8 pieces and at most 512, and one page on top", () => {
+  for (const [chunkSize, most] of [[1_048_576, 32], [262_144, 128], [65_536, 512], [4096, 512]]) {
     const { hand } = handOf(chunkSize, 3000);
     const pieces = takeAll(hand);
     assertLessOrEqual(pieces.size, most + 1);
@@ -68,7 +71,7 @@ Deno.test("pieces in hand: 16 MiB at most, but at least 8 pieces and at most 512
 
 Deno.test("pieces in hand: leaf pages go with the first chunk that needs them, and are not asked for when they are here", () => {
   const { hand } = handOf(65_536, 100);
-  assertEquals(hand.takeRun(5, 1)!.assembly.piece, PAGE_BIT);
+  assertEquals(hand.takeRun(5, 1, CALM)!.assembly.piece, PAGE_BIT);
   assertEquals(hand.pieces, 2);
   assert(takeAll(hand).has(0));
   assert(!takeAll(handOf(65_536, 100, true).hand).has(PAGE_BIT));
@@ -79,7 +82,7 @@ Deno.test("pieces in hand: a hand full of chunks that wait for their leaves stil
   const pieces = takeAll(hand);
   for (const piece of pieces) fill(manifest, hand, piece);
   assert(hand.full);
-  assertEquals(hand.takeRun(10, 2), undefined);
+  assertEquals(hand.takeRun(10, 2, CALM), undefined);
   hand.settle(PAGE_BIT);
   plan.settlePage(0, false);
   assertEquals([...takeAll(hand, 2)].filter((piece) => piece >= PAGE_BIT), [PAGE_BIT]);
@@ -98,6 +101,51 @@ Deno.test("pieces in hand: what is thrown away for smaller symbols is begun agai
   assertEquals(plan.finished, false);
 });
 
+Deno.test("pieces in hand: what was lost goes before what is new, and it is the tail when nothing new is left", () => {
+  const { manifest, plan, hand } = handOf(65_536, 3, true);
+  const first = hand.takeRun(20, 1, CALM)!;
+  assertEquals([first.assembly.piece, first.first, first.count], [0, 0, 20]);
+  assert(!hand.isTail);
+  const rest = takeAll(hand, 2);
+  assertEquals(rest, new Set([0, 1, 2]));
+  assert(hand.isTail);
+  assertEquals(first.assembly.release(first, 1), 20);
+  const again = hand.takeRun(1000, 3, CALM)!;
+  assertEquals([again.assembly.piece, again.first, again.count], [0, 0, 20]);
+  for (const piece of rest) {
+    fill(manifest, hand, piece);
+    hand.settle(piece);
+    plan.settleChunk(piece, true);
+  }
+  assert(plan.finished);
+  assertEquals(hand.takeRun(1000, 4, CALM), undefined);
+});
+
+Deno.test("pieces in hand: a hand that is full is no tail: more comes when the shell has stored some", () => {
+  const { hand } = handOf(1_048_576, 100, true);
+  takeAll(hand);
+  assert(hand.full && !hand.isTail);
+});
+
+Deno.test("pieces in hand: in bad weather each chunk is asked for with parity, and completed from it", () => {
+  const { manifest, hand } = handOf(65_536, 2, true);
+  const bytes = seededRandom(6).bytes(pieceBytes(manifest, 0)!);
+  const run = hand.takeRun(1000, 1, { lossRate: 0.2, margin: 0.5 })!;
+  const k = run.count;
+  assert(run.parityCount > 0);
+  const plan = blockPlan(bytes.length, hand.symbolSize);
+  const stride = CHUNK_HEADER_BYTES + hand.symbolSize;
+  const parity = new Uint8Array(stride);
+  writeChunkHeader(parity, 0, k, 0);
+  makeParity(blockData(bytes, plan, 0, hand.symbolSize), k, [parity.subarray(CHUNK_HEADER_BYTES)]);
+  const packets = packetise(0, bytes, hand.symbolSize);
+  for (let i = 1; i < k; i++) run.assembly.accept(packets.subarray(i * stride, (i + 1) * stride));
+  assert(!run.assembly.whole);
+  run.assembly.accept(parity);
+  assert(run.assembly.whole);
+  assertEquals(hand.complete(run.assembly), bytes);
+});
+
 Deno.test("pieces in hand: two checks at a time, and each must be settled before the next", () => {
   const { plan, hand } = handOf(4096, 10, true, 10);
   assert(!plan.finished);
@@ -114,7 +162,7 @@ Deno.test("pieces in hand: buffers are used again, never two pieces in one", () 
   const opening = new Map<number, Uint8Array>();
   let [request, done] = [1, 0];
   while (!plan.finished) {
-    const run = hand.takeRun(1000, request++);
+    const run = hand.takeRun(1000, request++, CALM);
     if (run && opening.size < 5) {
       const { piece, bytes } = run.assembly;
       for (const other of opening.values()) assert(other !== bytes);
