@@ -56,10 +56,17 @@ const STEP_SHARE_MAX = 0.25;
 const CAUTIOUS_ROUNDS = 16;
 /** To see what the path loses by itself, somewhat less is asked for than it bears. */
 const TRIAL_SHARE = 0.85;
+/** As often may a trial end with as much lost, and as much delivered; then the loss is the path's. */
+const DOUBTS_MAX = 2;
 /** A cut for loss leaves this share at least. */
 const CUT_MOST = 0.5;
 /** Rounds until a change of the window shows in what arrives, and in nothing else. */
 const ROUNDS_TO_SHOW = 2;
+/** A start is not interrupted for less than this. */
+const SMALL_LOSS = 0.03;
+/** Symbols whose fate is known that say how a round will end, and the share that must be lost of them beyond the baseline. */
+const OVERRUN_SYMBOLS = 64;
+const OVERRUN_SHARE = 0.2;
 /** A cut for a queue leaves less than this share, so that it shows; and a queue of others keeps more than that. */
 const DRAIN_SHARE = 0.95;
 const FOREIGN_QUEUE_SHARE = 0.65;
@@ -86,6 +93,16 @@ interface EndedRound extends Round {
   readonly duration: number;
   /** The number of the first request after it. */
   readonly next: number;
+}
+
+/** A cut for loss: what there was before it. */
+interface Trial {
+  readonly window: number;
+  readonly rate: number;
+  readonly loss: number;
+  readonly burst: number;
+  /** Whether the start was interrupted for it. */
+  readonly isOfStart: boolean;
 }
 
 /** The window, the burst and the timeout for one source. Windows in symbols, times in ms. */
@@ -117,10 +134,10 @@ export class Congestion {
       readonly hints: number;
     }
     | undefined;
-  /** A cut for loss, and what the loss was: if it stays, it is not of our making. */
-  #trial:
-    | { readonly window: number; readonly rate: number; readonly loss: number; readonly burst: number }
-    | undefined;
+  /** While it is tried whether a loss is of our making. */
+  #trial: Trial | undefined;
+  /** Trials in a row that could be read either way. */
+  #doubts = 0;
   /** Symbols of a burst that the queues on the way have been seen not to hold. */
   #burstCap = Infinity;
   /** Requests from this one on were sent under the present window. */
@@ -205,7 +222,7 @@ export class Congestion {
   handleArrival(): void {
     this.#trips.handleContact();
     this.#round.arrived++;
-    if (this.#mode !== "start") return;
+    if (this.#mode !== "start" || this.#isOverrun) return;
     this.#setWindow(this.#window + (this.#isNear ? 1 : this.#startUp.gain(this.#window)));
   }
 
@@ -266,6 +283,12 @@ export class Congestion {
     this.#setWindow(Math.min(this.#window, WINDOW_START));
     this.#enterStart();
     this.#round = newRound(now, next);
+  }
+
+  /** So much is lost in this round that it need not end for a start to stop growing. */
+  get #isOverrun(): boolean {
+    const { settled, lost } = this.#round;
+    return settled >= OVERRUN_SYMBOLS && lost > settled * (this.#loss.baseline + OVERRUN_SHARE);
   }
 
   get #isNear(): boolean {
@@ -330,15 +353,18 @@ export class Congestion {
       window: this.#window,
       isLimited: round.limited,
       isQueued: queue > this.#queueTarget,
-      hasExcess,
+      hasExcess: hasExcess && this.#loss.last > this.#loss.baseline + SMALL_LOSS,
       excess: this.#loss.last - this.#loss.baseline,
     });
     if (!end) return;
     this.#enterSteady(round.next);
-    if (end.isLossy || end.isQueued) this.#setWindow(Math.min(this.#window, this.#pipe));
-    // Twice as much as the path bore, as with every window that doubles.
-    if (end.isLossy) this.#setWindow(Math.min(this.#window, underWayOf(round) / 2));
-    this.#isKnown = end.isLossy || end.isPlateau;
+    this.#isKnown = end.isPlateau;
+    if (end.isQueued) this.#setWindow(Math.min(this.#window, this.#pipe));
+    if (!end.isLossy) return;
+    // Perhaps twice as much as the path bears, as with every window that doubles; perhaps the path is so.
+    const window = underWayOf(round);
+    this.#trial = { window, rate, loss: this.#loss.last, burst: this.burst, isOfStart: true };
+    this.#setWindow(Math.min(this.#window, window / 2));
   }
 
   #enterSteady(next: number): void {
@@ -348,7 +374,7 @@ export class Congestion {
   }
 
   #steady(now: number, round: EndedRound, queue: number): void {
-    if (this.#judgeLoss(round)) return;
+    if (this.#judgeLoss(round, queue)) return;
     if (queue > this.#queueTarget) return this.#drain(now, round, queue);
     if (!round.limited) return;
     const share = this.#cautious > 0 ? 0 : STEP_SHARE;
@@ -389,33 +415,43 @@ export class Congestion {
    * More is lost than the path loses by itself: less is asked for, in small bursts. If then as large a share is lost of less that comes, it was not for
    * asking too much: the path has become worse.
    */
-  #judgeLoss(round: EndedRound): boolean {
+  #judgeLoss(round: EndedRound, queue: number): boolean {
     const excess = this.#loss.takeExcess();
     const trial = this.#trial;
     const rate = round.arrived / round.duration;
     this.#trial = undefined;
     if (trial) {
-      const isStill = this.#loss.last > (trial.loss + this.#loss.baseline) / 2;
-      const isLess = rate < trial.rate * (1 + this.#window / trial.window) / 2;
-      if (isStill && isLess) {
-        this.#loss.accept(Math.min(trial.loss, this.#loss.last));
-        this.#setWindow(trial.window);
-        return true;
-      }
-      this.#loss.lower();
-      this.#burstCap = Math.max(BURST_USUAL, trial.burst / 2);
-      this.#setWindow(trial.window * (1 - trial.loss + this.#loss.baseline));
-      this.#cautious = CAUTIOUS_ROUNDS;
+      this.#conclude(trial, rate, queue);
       return true;
     }
     if (excess === 0) return false;
     this.#isKnown = true;
     const window = Math.min(this.#window, underWayOf(round) + this.burst);
-    this.#trial = { window, rate, loss: this.#loss.last, burst: this.burst };
+    this.#trial = { window, rate, loss: this.#loss.last, burst: this.burst, isOfStart: false };
     this.#setWindow(Math.max(window * CUT_MOST, TRIAL_SHARE * Math.min(window * (1 - excess), this.#pipe)));
     this.#restart(round.next);
     this.#velocity = 1;
     return true;
+  }
+
+  #conclude(trial: Trial, rate: number, queue: number): void {
+    const isStill = this.#loss.last > (trial.loss + this.#loss.baseline) / 2;
+    const isLess = rate < trial.rate * (1 + this.#window / trial.window) / 2;
+    // While a queue stands, it is a queue that loses.
+    if (!isStill || queue > this.#queueTarget) {
+      this.#isKnown = true;
+      this.#doubts = 0;
+      this.#loss.lower();
+      this.#burstCap = Math.max(BURST_USUAL, trial.burst / 2);
+      this.#setWindow(trial.window * (1 - trial.loss + this.#loss.baseline));
+      this.#cautious = CAUTIOUS_ROUNDS;
+      return;
+    }
+    if (!isLess && ++this.#doubts < DOUBTS_MAX) return;
+    this.#doubts = 0;
+    this.#loss.accept(Math.min(trial.loss, this.#loss.last));
+    this.#setWindow(trial.window);
+    if (trial.isOfStart) this.#mode = "start";
   }
 
   /** The window has changed: what is seen before that shows is not counted. */

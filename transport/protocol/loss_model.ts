@@ -20,7 +20,8 @@ const RATE_MAX = 0.75;
 export class LossModel {
   #rate = 0;
   #symbols = 0;
-  #baseline: number | undefined;
+  /** Nothing, until somebody has tried. */
+  #baseline = 0;
   #sample = { symbols: 0, lost: 0, lossy: 0 };
   #last = 0;
   #excess = 0;
@@ -33,7 +34,7 @@ export class LossModel {
 
   /** Share that the path loses by itself. */
   get baseline(): number {
-    return Math.min(this.#baseline ?? 0, RATE_MAX);
+    return Math.min(this.#baseline, RATE_MAX);
   }
 
   /** Share lost in the latest sample. */
@@ -85,7 +86,6 @@ export class LossModel {
     this.#sample = { symbols: 0, lost: 0, lossy: 0 };
     const share = lost / symbols;
     this.#last = share;
-    this.#baseline ??= share;
     // Losses come in bursts: what has hit a few requests is of a few events, however many symbols they took.
     const usual = Math.max(this.#sigma(symbols), share / Math.sqrt(Math.max(1, lossy)), SIGMA_MIN);
     // Page's cumulative sum: many samples that are a little too high say as much as one that is far too high.

@@ -75,8 +75,6 @@ export class RoundTrips {
       this.#isMeasured = true;
       this.#smoothed = sample;
       this.#variation = sample / 2;
-      this.#least = new Least(now, sample);
-      this.#empty = new Least(now, sample);
     }
     this.#least.note(now, sample);
     return sample;
