@@ -30,6 +30,8 @@ export interface CongestionOptions {
 
 const WINDOW_START = 32;
 const WINDOW_MIN = 4;
+/** After a silence: two trains, so that the second can show what the first has lost. */
+const WINDOW_SILENT = 16;
 const WINDOW_MAX = 32_768;
 /** A path this short is of this machine or its neighbour: what is under way must fit our receive buffer at once. */
 const NEAR_MS = 3;
@@ -162,8 +164,9 @@ export class Congestion {
 
   /** Symbols that one request may ask for: they arrive as one burst, and every queue on the way must hold it. */
   get burst(): number {
-    const most = Math.min(this.#burstMax, BURST_MAX);
-    if (this.#isNear) return Math.max(1, Math.min(most, this.window >> 1));
+    // Half a window at most: what nothing overtakes is lost only when nothing has come for long.
+    const most = Math.min(this.#burstMax, BURST_MAX, this.window >> 1);
+    if (this.#isNear) return Math.max(1, most);
     // At first what came in trains says more of the path than what came in a round.
     if (this.#mode === "start") {
       const { rate, trainMin } = this.#startUp;
@@ -280,8 +283,10 @@ export class Congestion {
   /** Nothing arrived for {@linkcode timeout}: what is known of the path may be true no longer. */
   handleSilence(now: number, next: number): void {
     this.#trips.handleSilence();
-    this.#setWindow(Math.min(this.#window, WINDOW_START));
+    this.#setWindow(Math.min(Math.max(this.#window, WINDOW_SILENT), WINDOW_START));
     this.#enterStart();
+    this.#countFrom = next;
+    this.#loss.restart();
     this.#round = newRound(now, next);
   }
 
@@ -357,13 +362,14 @@ export class Congestion {
       excess: this.#loss.last - this.#loss.baseline,
     });
     if (!end) return;
+    const window = underWayOf(round);
+    const before = { window, rate, loss: this.#loss.last, burst: this.burst, isOfStart: true };
     this.#enterSteady(round.next);
     this.#isKnown = end.isPlateau;
     if (end.isQueued) this.#setWindow(Math.min(this.#window, this.#pipe));
     if (!end.isLossy) return;
     // Perhaps twice as much as the path bears, as with every window that doubles; perhaps the path is so.
-    const window = underWayOf(round);
-    this.#trial = { window, rate, loss: this.#loss.last, burst: this.burst, isOfStart: true };
+    this.#trial = before;
     this.#setWindow(Math.min(this.#window, window / 2));
   }
 
@@ -419,9 +425,8 @@ export class Congestion {
     const excess = this.#loss.takeExcess();
     const trial = this.#trial;
     const rate = round.arrived / round.duration;
-    this.#trial = undefined;
     if (trial) {
-      this.#conclude(trial, rate, queue);
+      if (this.#loss.isFresh) this.#conclude(trial, rate, queue);
       return true;
     }
     if (excess === 0) return false;
@@ -435,6 +440,7 @@ export class Congestion {
   }
 
   #conclude(trial: Trial, rate: number, queue: number): void {
+    this.#trial = undefined;
     const isStill = this.#loss.last > (trial.loss + this.#loss.baseline) / 2;
     const isLess = rate < trial.rate * (1 + this.#window / trial.window) / 2;
     // While a queue stands, it is a queue that loses.

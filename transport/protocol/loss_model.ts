@@ -26,6 +26,7 @@ export class LossModel {
   #last = 0;
   #excess = 0;
   #evidence = 0;
+  #isFresh = false;
 
   /** Share lost, of late. */
   get rate(): number {
@@ -35,6 +36,11 @@ export class LossModel {
   /** Share that the path loses by itself. */
   get baseline(): number {
     return Math.min(this.#baseline, RATE_MAX);
+  }
+
+  /** Whether there has been a sample since it began anew. */
+  get isFresh(): boolean {
+    return this.#isFresh;
   }
 
   /** Share lost in the latest sample. */
@@ -79,11 +85,14 @@ export class LossModel {
   restart(): void {
     this.#sample = { symbols: 0, lost: 0, lossy: 0 };
     this.#excess = this.#evidence = 0;
+    this.#last = this.baseline;
+    this.#isFresh = false;
   }
 
   #look(): void {
     const { symbols, lost, lossy } = this.#sample;
     this.#sample = { symbols: 0, lost: 0, lossy: 0 };
+    this.#isFresh = true;
     const share = lost / symbols;
     this.#last = share;
     // Losses come in bursts: what has hit a few requests is of a few events, however many symbols they took.
