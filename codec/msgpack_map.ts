@@ -24,7 +24,12 @@ export interface PackedMap {
 
 // Both keep a buffer to work in, and nothing of what went through them.
 const encoder = new Encoder({ ignoreUndefined: true, maxDepth: 64, initialBufferSize: 65_536 });
-const decoder = new Decoder();
+const decoder = new Decoder({
+  mapKeyConverter(key) {
+    if (typeof key !== "string") throw new RangeError("a key that is no text");
+    return key;
+  },
+});
 
 /**
  * The bytes of a value, after `room` bytes that are left for the caller.

@@ -32,7 +32,10 @@ export function certificateFacts(pem: string): CertificateFacts {
  *
  * @throws {RgtpError} INVALID_ARG
  */
-export function checkedCredentials({ cert, key, ca }: Credentials, now: number = Date.now()): CertificateFacts {
+export function checkedCredentials(
+  { cert, key, ca }: Credentials,
+  now: number = Date.now(),
+): CertificateFacts {
   const facts = certificateFacts(cert);
   const certificate = parse(cert, "the certificate");
   let privateKey: ReturnType<typeof createPrivateKey>;
@@ -47,7 +50,9 @@ export function checkedCredentials({ cert, key, ca }: Credentials, now: number =
   }
   if (facts.expires <= now) {
     throw invalid(
-      `the certificate of '${facts.nodeId}' ended at ${new Date(facts.expires).toISOString()}: 'rgtp node ca rotate' makes a new one`,
+      `the certificate of '${facts.nodeId}' ended at ${
+        new Date(facts.expires).toISOString()
+      }: 'rgtp node ca rotate' makes a new one`,
     );
   }
   return facts;

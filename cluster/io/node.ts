@@ -120,7 +120,7 @@ export class ClusterNode implements AsyncDisposable {
   #credentials: Credentials;
   #server: Server | undefined;
   #address: Address | undefined;
-  #refused: string[] = [];
+  #troubles: string[] = [];
   #isClosed = false;
 
   /** Use {@linkcode startNode}. */
@@ -135,7 +135,7 @@ export class ClusterNode implements AsyncDisposable {
       dial: (peerId) => this.#dial(peerId),
       onDelivered: (peer, delivered) => this.#handle(peer, delivered),
       onOutput: (peer, output) => this.#perform(peer, output),
-      onLinkEnd: (peer, fault) => fault && this.#note(`${peer.peerId}: ${fault.message}`),
+      onLinkEnd: (peer, fault) => fault && this.note(`${peer.peerId}: ${fault.message}`),
     };
     options.signal?.addEventListener("abort", () => void this.close(), { once: true });
   }
@@ -158,7 +158,12 @@ export class ClusterNode implements AsyncDisposable {
 
   /** The last things that went wrong with connections, the newest first: for people. */
   get troubles(): readonly string[] {
-    return this.#refused;
+    return this.#troubles;
+  }
+
+  /** The certificate that it shows, in PEM. */
+  get certificate(): string {
+    return this.#credentials.cert;
   }
 
   /** Says where a node is found. */
@@ -182,7 +187,9 @@ export class ClusterNode implements AsyncDisposable {
    * @throws {RangeError} when nobody has defined the type
    */
   handle<T extends string>(type: T, handler: Handler<T>, { concurrent = false } = {}): void {
-    if (!this.#node.types.has(type)) throw new RangeError(`nobody has said what a '${type}' is: define it first`);
+    if (!this.#node.types.has(type)) {
+      throw new RangeError(`nobody has said what a '${type}' is: define it first`);
+    }
     // The schema has checked what the handler's type says.
     this.#handlers.set(type, { handler: handler as Handler, concurrent });
   }
@@ -258,7 +265,10 @@ export class ClusterNode implements AsyncDisposable {
   renew(credentials: Credentials): void {
     const { nodeId } = checkedCredentials(credentials);
     if (nodeId !== this.id) {
-      throw new RgtpError("INVALID_ARG", `this certificate is for '${nodeId}', and this node is '${this.id}'`);
+      throw new RgtpError(
+        "INVALID_ARG",
+        `this certificate is for '${nodeId}', and this node is '${this.id}'`,
+      );
     }
     this.#credentials = credentials;
     this.#server?.setSecureContext(credentials);
@@ -271,7 +281,7 @@ export class ClusterNode implements AsyncDisposable {
     const server = createMutualTlsServer(
       this.#credentials,
       (connection) => this.#accept(connection),
-      (why) => this.#note(why),
+      (why) => this.note(why),
     );
     await listen(server, address);
     this.#server = server;
@@ -334,7 +344,9 @@ export class ClusterNode implements AsyncDisposable {
 
   async #dial(peerId: string): Promise<SecureConnection> {
     const address = this.#addresses.get(peerId);
-    if (!address) throw new RgtpError("NOT_FOUND", `nobody has said where '${peerId}' is: say it with know()`);
+    if (!address) {
+      throw new RgtpError("NOT_FOUND", `nobody has said where '${peerId}' is: say it with know()`);
+    }
     if (this.#linkCount() >= limits.rnpConnectionsMax) throw this.#tooMany();
     return await dialMutualTls(address, this.#credentials, peerId);
   }
@@ -343,7 +355,7 @@ export class ClusterNode implements AsyncDisposable {
     const { peerId, socket } = connection;
     const { allow } = this.#options;
     const refuse = (why: string) => {
-      this.#note(`'${peerId}' was refused: ${why}`);
+      this.note(`'${peerId}' was refused: ${why}`);
       socket.destroy();
     };
     if (this.#isClosed) return void socket.destroy();
@@ -434,13 +446,14 @@ export class ClusterNode implements AsyncDisposable {
       try {
         peer.machine.send(now, type, data, { replyTo: message.id, delivery, channel: "reply" });
       } catch (error) {
-        this.#note(`no answer to a '${message.type}' of '${peer.peerId}': ${messageOf(error)}`);
+        this.note(`no answer to a '${message.type}' of '${peer.peerId}': ${messageOf(error)}`);
       }
     });
   }
 
-  #note(trouble: string): void {
-    this.#refused = [trouble, ...this.#refused.slice(0, TROUBLES_MAX - 1)];
+  /** Adds to {@linkcode ClusterNode.troubles}. */
+  note(trouble: string): void {
+    this.#troubles = [trouble, ...this.#troubles.slice(0, TROUBLES_MAX - 1)];
   }
 }
 

@@ -132,9 +132,7 @@ export class PeerShell {
       isBlocked: false,
       isEnding: false,
       unhandledBytes: 0,
-      expiry: expires - Date.now() < 2 ** 31
-        ? setTimeout(() => socket.destroy(), left)
-        : undefined,
+      expiry: expires - Date.now() < 2 ** 31 ? setTimeout(() => socket.destroy(), left) : undefined,
     };
     this.#wires.set(link, wire);
     socket.setNoDelay(true);

@@ -189,7 +189,10 @@ export function nodeIdOf(subjectAltName: string): string | undefined {
 /** Connections that have not proved who they are: few at once, and not for long. */
 class Strangers {
   readonly #onRefused: (why: string) => void;
-  readonly #inside = new Map<string, { readonly socket: Socket; readonly timer: ReturnType<typeof setTimeout> }>();
+  readonly #inside = new Map<
+    string,
+    { readonly socket: Socket; readonly timer: ReturnType<typeof setTimeout> }
+  >();
 
   constructor(onRefused: (why: string) => void) {
     this.#onRefused = onRefused;

@@ -52,7 +52,9 @@ export class Inbox {
   greet(incarnation: string): boolean {
     if (incarnation === this.#incarnation) return true;
     if (this.#retired.includes(incarnation)) return false;
-    if (this.#incarnation !== undefined) this.#retired = [this.#incarnation, ...this.#retired.slice(0, RETIRED_MAX - 1)];
+    if (this.#incarnation !== undefined) {
+      this.#retired = [this.#incarnation, ...this.#retired.slice(0, RETIRED_MAX - 1)];
+    }
     this.#incarnation = incarnation;
     this.#generation++;
     this.#positions.clear();

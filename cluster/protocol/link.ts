@@ -262,7 +262,10 @@ export class LinkMachine implements Machine<LinkOutput> {
       return { code: "PROTOCOL_ERROR", message: "an incarnation that is not 16 hexadecimal digits" };
     }
     if (greeting.slot >= limits.rnpSlotsMax) {
-      return { code: "QUOTA_EXCEEDED", message: `slot ${greeting.slot}: a pool has ${limits.rnpSlotsMax} at most` };
+      return {
+        code: "QUOTA_EXCEEDED",
+        message: `slot ${greeting.slot}: a pool has ${limits.rnpSlotsMax} at most`,
+      };
     }
     if (this.#node.integrity && !greeting.capabilities.includes(LINK_CAPABILITIES.integrity)) {
       return { code: "AUTH_FAILED", message: "this cluster has a secret, and the peer does not use one" };

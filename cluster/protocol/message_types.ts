@@ -31,7 +31,6 @@ const greeting = record({
   received: optional(received),
 });
 
-
 /**
  * What the protocol's own messages carry, by type. Whatever is not optional must be there; fields that are not named are kept.
  */
@@ -157,8 +156,12 @@ export class MessageTypes {
    * @throws {RangeError} when the name is taken, or is not made like `app.thing_done`
    */
   add(type: string, schema: Schema<PackedMap>): void {
-    if (!isMessageType(type)) throw new RangeError(`'${type}' is no name for a type: say it like 'app.thing_done'`);
-    if (this.#schemas.has(type)) throw new RangeError(`there is a type '${type}' already: choose another name`);
+    if (!isMessageType(type)) {
+      throw new RangeError(`'${type}' is no name for a type: say it like 'app.thing_done'`);
+    }
+    if (this.#schemas.has(type)) {
+      throw new RangeError(`there is a type '${type}' already: choose another name`);
+    }
     this.#schemas.set(type, schema);
   }
 

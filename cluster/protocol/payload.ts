@@ -4,7 +4,7 @@ import type { PackedMap } from "../../codec/msgpack_map.ts";
 import { concatBytes, equalBytes, utf8 } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
 import type { Engine } from "../../crypto/engine.ts";
-import { FRAME_HEADER_BYTES, FrameFlag, finishFrame } from "./frame.ts";
+import { finishFrame, FRAME_HEADER_BYTES, FrameFlag } from "./frame.ts";
 import type { Frame } from "./frame.ts";
 import type { RnpFault } from "./errors.ts";
 import { isNodeId } from "./node_id.ts";

@@ -154,8 +154,9 @@ export class PeerMachine implements Machine<PeerOutput> {
     for (const [link, held] of this.#links) {
       const { machine, usedAt } = held;
       if (machine.isOpen && now >= usedAt + limits.rnpIdleMsMax) {
-        if (this.#slotsOver(link).every(({ outbox }) => outbox.isEmpty)) this.#goodbye(now, link, held, "idle");
-        else held.usedAt = now;
+        if (this.#slotsOver(link).every(({ outbox }) => outbox.isEmpty)) {
+          this.#goodbye(now, link, held, "idle");
+        } else held.usedAt = now;
       }
       machine.handleTimeout(now);
       this.#drainLink(now, link);
@@ -175,7 +176,8 @@ export class PeerMachine implements Machine<PeerOutput> {
     if (slot.outbox.waitingBytes > limits.rnpQueueBytesMax) {
       throw rnpError({
         code: "RESOURCE_EXHAUSTED",
-        message: `${slot.outbox.waitingBytes} bytes wait for '${this.#settings.peerId}' already: wait for room`,
+        message:
+          `${slot.outbox.waitingBytes} bytes wait for '${this.#settings.peerId}' already: wait for room`,
       });
     }
     const message: Message = {
@@ -189,7 +191,12 @@ export class PeerMachine implements Machine<PeerOutput> {
     };
     const held = this.#links.get(slot.links[0]);
     const compress = held?.compress ?? false;
-    const outgoing: Outgoing = { message, delivery, compress, frame: this.#frame(message, delivery, compress) };
+    const outgoing: Outgoing = {
+      message,
+      delivery,
+      compress,
+      frame: this.#frame(message, delivery, compress),
+    };
     slot.outbox.add(outgoing);
     // Counted only now: what could not be made takes no place.
     if (seq !== undefined) this.#channels.get(channel)!.seq = seq;
@@ -243,14 +250,18 @@ export class PeerMachine implements Machine<PeerOutput> {
 
   #checkSending(type: string, data: PackedMap): void {
     if (linkTypes.has(type)) throw new RangeError(`a '${type}' is the link's own to send`);
-    if (!this.#node.types.has(type)) throw new RangeError(`nobody has said what a '${type}' is: define the type first`);
+    if (!this.#node.types.has(type)) {
+      throw new RangeError(`nobody has said what a '${type}' is: define the type first`);
+    }
     const fault = this.#node.types.fault(type, data);
     if (fault !== undefined) throw new RangeError(`a '${type}' whose ${fault}`);
   }
 
   /** Where a message goes, and its number there. */
   #place(delivery: Delivery, channel: string, pool: PoolName): { slot: Slot; seq?: number } {
-    if (!isChannel(channel)) throw new RangeError(`'${channel}' is no name for a channel: 1 to 64 characters`);
+    if (!isChannel(channel)) {
+      throw new RangeError(`'${channel}' is no name for a channel: 1 to 64 characters`);
+    }
     const known = this.#channels.get(channel);
     if (known && known.slot.pool !== pool) {
       throw new RangeError(`channel '${channel}' is in the pool '${known.slot.pool}', not '${pool}'`);
@@ -408,7 +419,8 @@ export class PeerMachine implements Machine<PeerOutput> {
     for (const outgoing of unknown) {
       this.#settle(outgoing, {
         code: "TIMEOUT",
-        message: `'${this.#settings.peerId}' was started again before it had acknowledged this: ask it whether it was done`,
+        message:
+          `'${this.#settings.peerId}' was started again before it had acknowledged this: ask it whether it was done`,
         details: { uncertain: 1 },
       });
     }

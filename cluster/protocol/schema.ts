@@ -38,7 +38,10 @@ export const text: Schema<string> = plain("text", (value) => typeof value === "s
 /** A whole number, from -(2^53 - 1) to 2^53 - 1. */
 export const integer: Schema<number> = plain("integer", Number.isSafeInteger);
 /** A whole number that is not negative. */
-export const count: Schema<number> = plain("count", (value) => Number.isSafeInteger(value) && Number(value) >= 0);
+export const count: Schema<number> = plain(
+  "count",
+  (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+);
 /** A finite number. */
 export const number: Schema<number> = plain("number", Number.isFinite);
 /** True or false. */
@@ -75,7 +78,9 @@ export function listOf<T extends PackedValue>(inner: Schema<T>): Schema<readonly
     type: `list of ${inner.type}`,
     optional: false,
     fault(value) {
-      if (!Array.isArray(value)) return value === undefined ? " is missing" : ` is not: list of ${inner.type}`;
+      if (!Array.isArray(value)) {
+        return value === undefined ? " is missing" : ` is not: list of ${inner.type}`;
+      }
       for (let i = 0; i < value.length; i++) {
         const fault = inner.fault(value[i]);
         if (fault !== undefined) return `[${i}]${fault}`;
