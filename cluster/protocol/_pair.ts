@@ -62,6 +62,8 @@ export class Side {
   readonly answered = new Map<string, Extract<PeerOutput, { kind: "answered" }>>();
   readonly faults: RnpFault[] = [];
   opened = 0;
+  /** Bytes that it has written. */
+  bytes = 0;
   writable = 0;
   onDelivered: (delivered: Delivered) => void = () => {};
 
@@ -98,7 +100,6 @@ export class Pair {
   readonly random: SeededRandom;
   /** Connections that were cut. */
   cuts = 0;
-  bytes = 0;
   readonly #options: PairOptions;
   readonly #events: Event[] = [];
   readonly #connections = new Map<number, Connection>();
@@ -218,7 +219,7 @@ export class Pair {
   #carry(from: Side, link: number, bytes: Uint8Array): void {
     const connection = this.#connections.get(link);
     if (!connection) return;
-    this.bytes += bytes.length;
+    from.bytes += bytes.length;
     const to = this.#other(from);
     const { pieceBytesMax = Infinity } = this.#options;
     for (let at = 0; at < bytes.length;) {

@@ -22,7 +22,10 @@ function all(reader: FrameReader): (Frame | RnpFault)[] {
 }
 
 /** What a reader says of some bytes, all at once. */
-function faultOf(bytes: Uint8Array, payloadBytesMax: number = limits.rnpPayloadBytesMax): RnpFault | undefined {
+function faultOf(
+  bytes: Uint8Array,
+  payloadBytesMax: number = limits.rnpPayloadBytesMax,
+): RnpFault | undefined {
   const reader = new FrameReader();
   reader.payloadBytesMax = payloadBytesMax;
   reader.push(bytes);

@@ -4,7 +4,7 @@ import type { Machine } from "../../core/machine.ts";
 import { isRnpErrorName, RnpErrorCode } from "./errors.ts";
 import type { RnpFault } from "./errors.ts";
 import { Fifo } from "./_fifo.ts";
-import { FRAME_HEADER_BYTES, FrameFlag, FrameReader, RNP_MAJOR, RNP_MINOR } from "./frame.ts";
+import { FrameFlag, FrameReader, RNP_MAJOR, RNP_MINOR } from "./frame.ts";
 import type { Frame } from "./frame.ts";
 import { linkTypes } from "./message_types.ts";
 import type { DataOf, Greeting, MessageTypes } from "./message_types.ts";
@@ -82,7 +82,8 @@ export class LinkMachine implements Machine<LinkOutput> {
   #state: "greeting" | "open" | "leaving" | "ended" = "greeting";
   /** When the greeting, or the goodbye, must be over. */
   #stateDue: number;
-  /** When the frame that has begun must be whole. */
+  /** When a frame began that is not whole yet, and when it must be. */
+  #frameBegan = 0;
   #frameDue = Infinity;
   #heardAt: number;
   #pingedAt = -Infinity;
@@ -179,17 +180,8 @@ export class LinkMachine implements Machine<LinkOutput> {
       // Ended by what it held.
       if (this.#isEnded()) return;
     }
-    if (this.#reader.heldBytes === 0) this.#frameDue = Infinity;
-    else if (frames > 0 || held < FRAME_HEADER_BYTES) {
-      const ms = this.#reader.wantedBytes / limits.rnpFrameBytesPerSecond * 1000;
-      // A header that comes byte by byte moves nothing.
-      const begun = frames > 0 || held === 0 ? now : this.#frameBegan;
-      this.#frameBegan = begun;
-      this.#frameDue = begun + limits.rnpFrameMsMax + ms;
-    }
+    this.#timeFrame(now, frames > 0 || held === 0);
   }
-
-  #frameBegan = 0;
 
   handleTimeout(now: number): void {
     if (this.#state === "ended" || now < this.deadline) return;
@@ -205,6 +197,17 @@ export class LinkMachine implements Machine<LinkOutput> {
     }
     this.#pingedAt = now;
     this.#send(now, "ping", { timestamp: this.#time(now) });
+  }
+
+  /** Gives a frame that is not whole its time: bytes that come one by one do not prolong it. */
+  #timeFrame(now: number, isNew: boolean): void {
+    if (this.#reader.heldBytes === 0) {
+      this.#frameDue = Infinity;
+      return;
+    }
+    if (isNew) this.#frameBegan = now;
+    const ms = this.#reader.wantedBytes / limits.rnpFrameBytesPerSecond * 1000;
+    this.#frameDue = this.#frameBegan + limits.rnpFrameMsMax + ms;
   }
 
   #aliveDue(): number {

@@ -77,6 +77,13 @@ export class PeerMachine implements Machine<PeerOutput> {
     return bytes;
   }
 
+  /** Bytes that are on their way without an acknowledgement. */
+  get sentBytes(): number {
+    let bytes = 0;
+    for (const { outbox } of this.#slots.values()) bytes += outbox.sentBytes;
+    return bytes;
+  }
+
   poll(): PeerOutput | undefined {
     return this.#outputs.shift();
   }
@@ -428,7 +435,8 @@ export class PeerMachine implements Machine<PeerOutput> {
   }
 
   #take(now: number, link: number, held: HeldLink, message: Message, flags: number, bytes: number): void {
-    held.usedAt = now;
+    // What keeps a link alive is no use of it.
+    if (message.type !== "pong") held.usedAt = now;
     const requiresAck = (flags & FrameFlag.REQUIRES_ACK) !== 0;
     const verdict = this.#inbox.take(message, requiresAck);
     if (verdict === "new") return this.#deliver(link, message, requiresAck, bytes, now);
