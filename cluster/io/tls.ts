@@ -39,13 +39,17 @@ export const cipherSuites = [
 /** What both sides say they speak over TLS (RFC 7301). */
 const ALPN = "rnp/1";
 
-/** A server that takes connections of nodes of the cluster alone. `onConnection` gets those that have proved who they are. */
+/**
+ * A server that takes connections of nodes of the cluster alone. `onConnection` gets those that have proved who they are, for which they
+ * have `handshakeMs`.
+ */
 export function createMutualTlsServer(
   { cert, key, ca }: Credentials,
   onConnection: (connection: SecureConnection) => void,
   onRefused: (why: string) => void = () => {},
+  handshakeMs: number = limits.rnpGreetingMsMax,
 ): tls.Server {
-  const strangers = new Strangers(onRefused);
+  const strangers = new Strangers(onRefused, handshakeMs);
   const server = tls.createServer({
     cert,
     key,
@@ -189,13 +193,15 @@ export function nodeIdOf(subjectAltName: string): string | undefined {
 /** Connections that have not proved who they are: few at once, and not for long. */
 class Strangers {
   readonly #onRefused: (why: string) => void;
+  readonly #handshakeMs: number;
   readonly #inside = new Map<
     string,
     { readonly socket: Socket; readonly timer: ReturnType<typeof setTimeout> }
   >();
 
-  constructor(onRefused: (why: string) => void) {
+  constructor(onRefused: (why: string) => void, handshakeMs: number) {
     this.#onRefused = onRefused;
+    this.#handshakeMs = handshakeMs;
   }
 
   enter(socket: Socket): void {
@@ -208,7 +214,7 @@ class Strangers {
     const timer = setTimeout(() => {
       this.#onRefused("no TLS handshake in the time allowed");
       socket.destroy();
-    }, limits.rnpGreetingMsMax);
+    }, this.#handshakeMs);
     const place = placeOf(socket);
     this.#inside.set(place, { socket, timer });
     socket.once("close", () => this.#remove(place));

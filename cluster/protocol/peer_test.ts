@@ -319,6 +319,7 @@ Deno.test("peer: links without messages are closed after five minutes, and kept 
   assert(pair.left.machine.isReachable);
   pair.run(() => !pair.left.machine.isReachable, 10_000);
   assertEquals([pair.left.machine.isReachable, pair.left.faults], [false, []]);
+  pair.run(undefined, 100);
   assertEquals(pair.left.machine.deadline, Infinity);
   note(pair, pair.left, 1);
   pair.run(() => pair.left.settled.size === 1);
