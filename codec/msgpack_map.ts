@@ -19,6 +19,7 @@ export type PackedValue =
 
 /** A map whose keys are texts. `undefined` values are left out when it is written. */
 export interface PackedMap {
+  /** What stands under a key. */
   readonly [key: string]: PackedValue | undefined;
 }
 

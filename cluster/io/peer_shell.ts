@@ -1,5 +1,4 @@
 import type { TLSSocket } from "node:tls";
-import type { Address } from "../../codec/address.ts";
 import { concatBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
@@ -7,6 +6,7 @@ import { drain } from "../../core/machine.ts";
 import type { Clock } from "../../core/machine.ts";
 import type { RnpFault } from "../protocol/errors.ts";
 import type { LocalNode } from "../protocol/link.ts";
+import type { PoolName } from "../protocol/message_data.ts";
 import { PeerMachine } from "../protocol/peer.ts";
 import type { Delivered, PeerOutput, PeerSettings } from "../protocol/peer_types.ts";
 import type { SecureConnection } from "./tls.ts";
@@ -177,7 +177,7 @@ export class PeerShell {
     this.#host.onDelivered(this, delivered);
   }
 
-  async #dial(pool: "control" | "peer" | "data", slot: number): Promise<void> {
+  async #dial(pool: PoolName, slot: number): Promise<void> {
     let connection: SecureConnection;
     try {
       connection = await this.#host.dial(this.peerId);

@@ -1,6 +1,6 @@
 import { limits } from "../../core/limits.ts";
 import { Fifo } from "./_fifo.ts";
-import type { Greeting } from "./message_types.ts";
+import type { Greeting } from "./message_data.ts";
 import type { Message } from "./payload.ts";
 import { SeenIds } from "./seen_ids.ts";
 
@@ -35,6 +35,9 @@ export class Inbox {
   readonly #owedIds: string[] = [];
   /** Messages that were handled since the last acknowledgement. */
   #owed = 0;
+  #ackDue = Infinity;
+  /** Bytes of what was handled since the last acknowledgement. */
+  #ackBytes = 0;
   #generation = 0;
   #retired: readonly string[] = [];
 
@@ -43,9 +46,14 @@ export class Inbox {
     return this.#generation;
   }
 
-  /** How many messages wait to be acknowledged. */
-  get owed(): number {
-    return this.#owed;
+  /** When what is owed must be acknowledged; `Infinity` when nothing is. */
+  get ackDue(): number {
+    return this.#ackDue;
+  }
+
+  /** Whether so much is owed that its sender may be waiting for it. */
+  get isAckUrgent(): boolean {
+    return this.#owed > 0 && this.#ackBytes >= limits.rnpAckBytesMax;
   }
 
   /** The peer has greeted. One that was started again begins its channels anew; whether it is not an earlier run of it, come late. */
@@ -59,7 +67,7 @@ export class Inbox {
     this.#generation++;
     this.#positions.clear();
     this.#owedIds.length = 0;
-    this.#owed = 0;
+    this.#settleUp();
     return true;
   }
 
@@ -72,22 +80,23 @@ export class Inbox {
   }
 
   /** Looks whether a message is new, and remembers it. */
-  take(message: Message, requiresAck: boolean): Verdict {
+  take(now: number, message: Message, requiresAck: boolean): Verdict {
     const { channel, seq } = message;
-    if (channel !== undefined && seq !== undefined) return this.#takeNumbered(channel, seq);
+    if (channel !== undefined && seq !== undefined) return this.#takeNumbered(now, channel, seq);
     if (this.#seen.take(message.id, message.timestamp)) return "new";
     // Whoever sends it again has missed the acknowledgement.
-    if (requiresAck) this.#owe(message.id);
+    if (requiresAck) this.#oweId(now, message.id);
     return requiresAck ? "duplicate" : "stale";
   }
 
   /** The application has finished with a message that was new in this generation. */
-  handled(message: Message, requiresAck: boolean, generation: number): void {
+  handled(now: number, message: Message, requiresAck: boolean, generation: number, bytes: number): void {
     // Of a peer that has been started again since: nobody waits for it any more.
     if (generation !== this.#generation) return;
+    this.#ackBytes += bytes;
     const { channel, seq } = message;
     if (channel === undefined || seq === undefined) {
-      if (requiresAck) this.#owe(message.id);
+      if (requiresAck) this.#oweId(now, message.id);
       return;
     }
     const position = this.#positions.get(channel);
@@ -97,8 +106,7 @@ export class Inbox {
       if (!position.early.delete(next)) return;
       position.open.shift();
       position.handled = next;
-      position.owed = true;
-      this.#owed++;
+      this.#owe(now, position);
     }
   }
 
@@ -114,11 +122,11 @@ export class Inbox {
       any = true;
     }
     const ids = this.#owedIds.splice(0);
-    this.#owed = 0;
+    this.#settleUp();
     return { ...(any && { channels }), ...(ids.length > 0 && { ids }) };
   }
 
-  #takeNumbered(channel: string, seq: number): Verdict {
+  #takeNumbered(now: number, channel: string, seq: number): Verdict {
     let position = this.#positions.get(channel);
     if (!position) {
       if (this.#positions.size >= limits.rnpChannelsMax) return "crowded";
@@ -126,10 +134,8 @@ export class Inbox {
       this.#positions.set(channel, position);
     }
     if (seq <= position.taken) {
-      if (!position.owed && seq <= position.handled) {
-        position.owed = true;
-        this.#owed++;
-      }
+      // Whoever sends it again has missed the acknowledgement.
+      if (seq <= position.handled) this.#owe(now, position);
       return "duplicate";
     }
     position.taken = seq;
@@ -137,8 +143,22 @@ export class Inbox {
     return "new";
   }
 
-  #owe(id: string): void {
+  #owe(now: number, position: Position): void {
+    position.owed = true;
+    this.#count(now);
+  }
+
+  #oweId(now: number, id: string): void {
     this.#owedIds.push(id);
-    this.#owed++;
+    this.#count(now);
+  }
+
+  #count(now: number): void {
+    if (this.#owed++ === 0) this.#ackDue = now + limits.rnpAckDelayMs;
+  }
+
+  #settleUp(): void {
+    this.#owed = this.#ackBytes = 0;
+    this.#ackDue = Infinity;
   }
 }

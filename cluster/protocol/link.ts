@@ -7,7 +7,8 @@ import { Fifo } from "./_fifo.ts";
 import { FrameFlag, FrameReader, RNP_MAJOR, RNP_MINOR } from "./frame.ts";
 import type { Frame } from "./frame.ts";
 import { linkTypes } from "./message_types.ts";
-import type { DataOf, Greeting, MessageTypes } from "./message_types.ts";
+import type { DataOf, Greeting, PoolName } from "./message_data.ts";
+import type { MessageTypes } from "./message_types.ts";
 import { decodeMessage, encodeMessage } from "./payload.ts";
 import type { Integrity, Message } from "./payload.ts";
 
@@ -30,9 +31,6 @@ export interface LocalNode {
   /** A new ID for a message. */
   readonly newId: () => string;
 }
-
-/** Pools of links to a peer, by what goes over them. */
-export type PoolName = Greeting["pool"];
 
 /** What a link is for. */
 export interface LinkSettings {

@@ -8,7 +8,7 @@ import { FRAME_HEADER_BYTES, FrameFlag, FrameReader } from "./frame.ts";
 import type { RnpFault } from "./errors.ts";
 import { LinkMachine } from "./link.ts";
 import type { LinkOutput, LocalNode } from "./link.ts";
-import type { Greeting } from "./message_types.ts";
+import type { Greeting } from "./message_data.ts";
 import { decodeMessage, encodeMessage } from "./payload.ts";
 import type { FrameOptions, Message } from "./payload.ts";
 

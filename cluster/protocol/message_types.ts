@@ -14,7 +14,8 @@ import {
   record,
   text,
 } from "./schema.ts";
-import type { Schema, ValueOf } from "./schema.ts";
+import type { MessageData, MessageType } from "./message_data.ts";
+import type { Schema } from "./schema.ts";
 
 /** What a node has handled of a peer's messages: the last number in each channel, under one incarnation of the peer. */
 const received = record({ incarnation: text, channels: mapOf(count) });
@@ -34,7 +35,7 @@ const greeting = record({
 /**
  * What the protocol's own messages carry, by type. Whatever is not optional must be there; fields that are not named are kept.
  */
-export const messageTypes = {
+export const messageTypes: { readonly [T in MessageType]: Schema<MessageData[T]> } = {
   "hello": greeting,
   "hello_ack": greeting,
   "goodbye": record({ reason: text }),
@@ -126,16 +127,7 @@ export const messageTypes = {
       record({ instance_id: text, node: text, address: text, healthy: boolean, latency_ms: number }),
     ),
   }),
-} as const satisfies Readonly<Record<string, Schema<PackedMap>>>;
-
-/** Types of the protocol's own messages. */
-export type MessageType = keyof typeof messageTypes;
-
-/** What a message of a type carries: known for the protocol's own types, any map for others. */
-export type DataOf<T extends string> = T extends MessageType ? ValueOf<(typeof messageTypes)[T]> : PackedMap;
-
-/** What both sides say of themselves when a link begins. */
-export type Greeting = ValueOf<typeof greeting>;
+};
 
 /** Types that a link keeps to itself: no application sends or gets them. */
 export const linkTypes: ReadonlySet<string> = new Set<MessageType>([

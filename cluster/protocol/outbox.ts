@@ -1,6 +1,6 @@
 import { limits } from "../../core/limits.ts";
 import { Fifo } from "./_fifo.ts";
-import type { Greeting } from "./message_types.ts";
+import type { Greeting } from "./message_data.ts";
 import type { Message } from "./payload.ts";
 
 /**

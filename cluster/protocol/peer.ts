@@ -3,20 +3,21 @@ import { limits } from "../../core/limits.ts";
 import { drain } from "../../core/machine.ts";
 import type { Machine } from "../../core/machine.ts";
 import { Fifo } from "./_fifo.ts";
+import { Channels } from "./channels.ts";
 import { rnpError } from "./errors.ts";
 import type { RnpFault } from "./errors.ts";
 import { FrameFlag } from "./frame.ts";
 import { Inbox } from "./inbox.ts";
 import { faultOf, LINK_CAPABILITIES, LinkMachine } from "./link.ts";
-import type { LinkOutput, LocalNode, PoolName } from "./link.ts";
+import type { LinkOutput, LocalNode } from "./link.ts";
 import { linkTypes } from "./message_types.ts";
-import type { DataOf, Greeting } from "./message_types.ts";
+import type { DataOf, Greeting, PoolName } from "./message_data.ts";
 import type { Delivery, Outgoing } from "./outbox.ts";
 import type { Delivered, PeerCounters, PeerOutput, PeerSettings, SendOptions } from "./peer_types.ts";
-import { encodeMessage, isChannel } from "./payload.ts";
+import { encodeMessage } from "./payload.ts";
 import type { Message } from "./payload.ts";
 import { noAnswer, Requests } from "./requests.ts";
-import { Slot } from "./slot.ts";
+import type { Slot } from "./slot.ts";
 
 /** A frame that waited so long is made anew with another timestamp. */
 const RESTAMP_MS = 60_000;
@@ -42,22 +43,19 @@ export class PeerMachine implements Machine<PeerOutput> {
   readonly #settings: PeerSettings;
   readonly #outputs = new Fifo<PeerOutput>();
   readonly #links = new Map<number, HeldLink>();
-  readonly #slots = new Map<string, Slot>();
-  readonly #channels = new Map<string, { readonly slot: Slot; seq: number }>();
+  readonly #channels: Channels;
   readonly #inbox = new Inbox();
   readonly #requests = new Requests();
   /** Messages that the peer refused, until they are settled. */
   readonly #refused = new Map<string, RnpFault>();
   readonly #counters: PeerCounters = { duplicates: 0, stale: 0, unfit: 0 };
-  /** When acknowledgements must go, and bytes that they are for. */
-  #ackDue = Infinity;
-  #ackBytes = 0;
   #isFull = false;
 
   /** Has no link yet, and dials none before there is something to send. */
   constructor(node: LocalNode, settings: PeerSettings) {
     this.#node = node;
     this.#settings = settings;
+    this.#channels = new Channels(settings.pools);
   }
 
   /** Messages that were not delivered, by reason. */
@@ -73,14 +71,14 @@ export class PeerMachine implements Machine<PeerOutput> {
   /** Bytes that wait or are not acknowledged. */
   get pendingBytes(): number {
     let bytes = 0;
-    for (const { outbox } of this.#slots.values()) bytes += outbox.waitingBytes + outbox.sentBytes;
+    for (const { outbox } of this.#channels.slots) bytes += outbox.waitingBytes + outbox.sentBytes;
     return bytes;
   }
 
   /** Bytes that are on their way without an acknowledgement. */
   get sentBytes(): number {
     let bytes = 0;
-    for (const { outbox } of this.#slots.values()) bytes += outbox.sentBytes;
+    for (const { outbox } of this.#channels.slots) bytes += outbox.sentBytes;
     return bytes;
   }
 
@@ -89,8 +87,8 @@ export class PeerMachine implements Machine<PeerOutput> {
   }
 
   get deadline(): number {
-    let due = Math.min(this.#ackDue, this.#requests.deadline);
-    for (const slot of this.#slots.values()) due = Math.min(due, slot.dialAt);
+    let due = Math.min(this.#inbox.ackDue, this.#requests.deadline);
+    for (const slot of this.#channels.slots) due = Math.min(due, slot.dialAt);
     for (const { machine, usedAt } of this.#links.values()) {
       due = Math.min(due, machine.deadline, machine.isOpen ? usedAt + limits.rnpIdleMsMax : Infinity);
     }
@@ -99,7 +97,7 @@ export class PeerMachine implements Machine<PeerOutput> {
 
   /** A connection to the peer was opened, for a slot. */
   dialled(now: number, link: number, pool: PoolName, index: number): void {
-    const slot = this.#slot(pool, index);
+    const slot = this.#channels.slot(pool, index);
     slot.isDialling = false;
     const settings = { peerId: this.#settings.peerId, isDialer: true, pool, slot: index };
     const machine = this.#hold(now, link, new LinkMachine(now, this.#node, settings), slot);
@@ -116,7 +114,7 @@ export class PeerMachine implements Machine<PeerOutput> {
 
   /** A connection could not be opened. */
   handleDialFailed(now: number, pool: PoolName, index: number, why: string): void {
-    const slot = this.#slot(pool, index);
+    const slot = this.#channels.slot(pool, index);
     slot.isDialling = false;
     if (!this.#borrow(now, slot)) this.#plan(now, slot, { code: "TIMEOUT", message: why });
   }
@@ -138,21 +136,21 @@ export class PeerMachine implements Machine<PeerOutput> {
     const held = this.#links.get(link);
     if (!held) return;
     held.isBlocked = isBlocked;
-    for (const slot of this.#slotsOver(link)) this.#pump(now, slot);
+    for (const slot of this.#channels.over(link)) this.#pump(now, slot);
   }
 
   /** The application has finished with a message. */
   handled(now: number, { message, requiresAck, generation, bytes }: Delivered): void {
-    this.#inbox.handled(message, requiresAck, generation);
-    this.#owe(now, bytes);
+    this.#inbox.handled(now, message, requiresAck, generation, bytes);
+    this.#checkAck(now);
   }
 
   handleTimeout(now: number): void {
-    if (now >= this.#ackDue) this.#flushAck(now);
+    if (now >= this.#inbox.ackDue) this.#flushAck(now);
     for (const id of this.#requests.takeDue(now)) {
       this.#outputs.push({ kind: "answered", id, fault: noAnswer });
     }
-    for (const slot of this.#slots.values()) {
+    for (const slot of this.#channels.slots) {
       if (now < slot.dialAt) continue;
       slot.dialAt = Infinity;
       slot.isDialling = true;
@@ -161,7 +159,7 @@ export class PeerMachine implements Machine<PeerOutput> {
     for (const [link, held] of this.#links) {
       const { machine, usedAt } = held;
       if (machine.isOpen && now >= usedAt + limits.rnpIdleMsMax) {
-        if (this.#slotsOver(link).every(({ outbox }) => outbox.isEmpty)) {
+        if (this.#channels.over(link).every(({ outbox }) => outbox.isEmpty)) {
           this.#goodbye(now, link, held, "idle");
         } else held.usedAt = now;
       }
@@ -179,7 +177,8 @@ export class PeerMachine implements Machine<PeerOutput> {
   send(now: number, type: string, data: PackedMap, options: SendOptions = {}): string {
     const { delivery = "exactly-once", channel = "main", pool = "peer", replyTo } = options;
     this.#checkSending(type, data);
-    const { slot, seq } = this.#place(delivery, channel, pool);
+    const place = this.#channels.place(delivery, channel, pool);
+    const { slot, seq } = place;
     if (slot.outbox.waitingBytes > limits.rnpQueueBytesMax) {
       throw rnpError({
         code: "RESOURCE_EXHAUSTED",
@@ -205,8 +204,8 @@ export class PeerMachine implements Machine<PeerOutput> {
       frame: this.#frame(message, delivery, compress),
     };
     slot.outbox.add(outgoing);
-    // Counted only now: what could not be made takes no place.
-    if (seq !== undefined) this.#channels.get(channel)!.seq = seq;
+    // Only now: what could not be made takes no number.
+    this.#channels.take(channel, place);
     this.#pump(now, slot);
     this.#plan(now, slot);
     return message.id;
@@ -247,7 +246,7 @@ export class PeerMachine implements Machine<PeerOutput> {
 
   /** Opens a new link beside each one that this node has dialled, which takes over: after the node's certificate was renewed. */
   renew(): void {
-    for (const slot of this.#slots.values()) {
+    for (const slot of this.#channels.slots) {
       const inUse = this.#links.get(slot.links[0]);
       if (!inUse?.machine.settings.isDialer || slot.isDialling) continue;
       slot.isDialling = true;
@@ -264,36 +263,9 @@ export class PeerMachine implements Machine<PeerOutput> {
     if (fault !== undefined) throw new RangeError(`a '${type}' whose ${fault}`);
   }
 
-  /** Where a message goes, and its number there. */
-  #place(delivery: Delivery, channel: string, pool: PoolName): { slot: Slot; seq?: number } {
-    if (!isChannel(channel)) {
-      throw new RangeError(`'${channel}' is no name for a channel: 1 to 64 characters`);
-    }
-    const known = this.#channels.get(channel);
-    if (known && known.slot.pool !== pool) {
-      throw new RangeError(`channel '${channel}' is in the pool '${known.slot.pool}', not '${pool}'`);
-    }
-    const slot = known?.slot ?? this.#slot(pool, hashOf(channel) % this.#settings.pools[pool]);
-    if (delivery === "at-most-once") return { slot };
-    if (!known) {
-      if (this.#channels.size >= limits.rnpChannelsMax) {
-        throw new RangeError(`there are ${limits.rnpChannelsMax} channels already: use one of them`);
-      }
-      this.#channels.set(channel, { slot, seq: 0 });
-    }
-    return { slot, seq: (known?.seq ?? 0) + 1 };
-  }
-
   #frame(message: Message, delivery: Delivery, compress: boolean): Uint8Array<ArrayBuffer> {
     const flags = delivery === "at-most-once" ? 0 : FrameFlag.REQUIRES_ACK;
     return encodeMessage(message, { flags, compress, integrity: this.#node.integrity });
-  }
-
-  #slot(pool: PoolName, index: number): Slot {
-    const key = `${pool}/${index}`;
-    let slot = this.#slots.get(key);
-    if (!slot) this.#slots.set(key, slot = new Slot(pool, index));
-    return slot;
   }
 
   #hold(now: number, link: number, machine: LinkMachine, slot?: Slot): LinkMachine {
@@ -373,7 +345,7 @@ export class PeerMachine implements Machine<PeerOutput> {
     held.compress = capabilities.includes(LINK_CAPABILITIES.compression);
     held.usedAt = held.openedAt = now;
     // A dialer knows its slot; an accepted link's stands in the greeting.
-    const slot = held.slot ??= this.#slot(greeting.pool, greeting.slot);
+    const slot = held.slot ??= this.#channels.slot(greeting.pool, greeting.slot);
     slot.dialAt = Infinity;
     this.#outputs.push({ kind: "open", link, greeting });
     const inUse = slot.links[0];
@@ -384,7 +356,7 @@ export class PeerMachine implements Machine<PeerOutput> {
     if (before?.machine.settings.isDialer && held.machine.settings.isDialer) {
       this.#goodbye(now, inUse, before, "replaced");
     }
-    for (const other of this.#slots.values()) {
+    for (const other of this.#channels.slots) {
       if (other.isWanting && !other.isDialling) this.#borrow(now, other);
     }
   }
@@ -397,10 +369,6 @@ export class PeerMachine implements Machine<PeerOutput> {
     slot.links.push(link);
     this.#resume(now, slot, held.greeting!);
     return true;
-  }
-
-  #slotsOver(link: number): Slot[] {
-    return Array.from(this.#slots.values()).filter(({ links }) => links[0] === link);
   }
 
   /** The peer has said which run of it this is. Links of another run are over. Whether it is not one that has ended. */
@@ -438,11 +406,11 @@ export class PeerMachine implements Machine<PeerOutput> {
     // What keeps a link alive is no use of it.
     if (message.type !== "pong") held.usedAt = now;
     const requiresAck = (flags & FrameFlag.REQUIRES_ACK) !== 0;
-    const verdict = this.#inbox.take(message, requiresAck);
+    const verdict = this.#inbox.take(now, message, requiresAck);
     if (verdict === "new") return this.#deliver(link, message, requiresAck, bytes, now);
     if (verdict === "duplicate") {
       this.#counters.duplicates++;
-      return this.#owe(now, bytes);
+      return;
     }
     if (verdict === "stale") {
       this.#counters.stale++;
@@ -472,15 +440,15 @@ export class PeerMachine implements Machine<PeerOutput> {
   #handleUnfit(now: number, message: Message, flags: number): void {
     this.#counters.unfit++;
     const requiresAck = (flags & FrameFlag.REQUIRES_ACK) !== 0;
-    if (this.#inbox.take(message, requiresAck) === "new") {
-      this.#inbox.handled(message, requiresAck, this.#inbox.generation);
+    if (this.#inbox.take(now, message, requiresAck) === "new") {
+      this.#inbox.handled(now, message, requiresAck, this.#inbox.generation, 0);
     }
-    this.#owe(now, 0);
+    this.#checkAck(now);
   }
 
   #handleAck(now: number, { channels }: DataOf<"ack">): void {
     for (const [channel, seq] of Object.entries(channels ?? {})) {
-      const slot = this.#channels.get(channel)?.slot;
+      const slot = this.#channels.slotOf(channel);
       const done = slot?.outbox.acknowledged(channel, seq) ?? [];
       if (!slot || done.length === 0) continue;
       slot.succeed();
@@ -504,14 +472,14 @@ export class PeerMachine implements Machine<PeerOutput> {
 
   /** A link is not used any more: the next one of its slot takes over, or is dialled. */
   #detach(now: number, link: number, fault?: RnpFault): void {
-    for (const slot of this.#slots.values()) {
+    for (const slot of this.#channels.slots) {
       const place = slot.links.indexOf(link);
       if (place < 0) continue;
       slot.links.splice(place, 1);
       const next = place === 0 ? this.#links.get(slot.links[0]) : undefined;
       if (next) this.#resume(now, slot, next.greeting!);
     }
-    for (const slot of this.#slots.values()) this.#plan(now, slot, fault);
+    for (const slot of this.#channels.slots) this.#plan(now, slot, fault);
   }
 
   #goodbye(now: number, link: number, held: HeldLink, reason: string): void {
@@ -537,23 +505,18 @@ export class PeerMachine implements Machine<PeerOutput> {
     this.#checkRoom();
   }
 
-  #owe(now: number, bytes: number): void {
-    this.#ackBytes += bytes;
-    if (this.#inbox.owed === 0) return;
-    if (this.#ackBytes >= limits.rnpAckBytesMax) this.#flushAck(now);
-    else if (this.#ackDue === Infinity) this.#ackDue = now + limits.rnpAckDelayMs;
+  #checkAck(now: number): void {
+    if (this.#inbox.isAckUrgent) this.#flushAck(now);
   }
 
   /** Over any open link: what a channel has come to is the same wherever it is said. */
   #flushAck(now: number, over?: LinkMachine): void {
-    this.#ackDue = Infinity;
-    this.#ackBytes = 0;
     const [link, held] = this.#openLink() ?? [];
     const machine = over?.isOpen ? over : held?.machine;
-    // Without a link the next greeting tells.
-    if (!machine) return;
     const ack = this.#inbox.takeAck();
-    if (ack) machine.acknowledge(now, ack);
+    // Without a link the next greeting tells.
+    if (!machine || !ack) return;
+    machine.acknowledge(now, ack);
     if (link !== undefined && machine === held?.machine) this.#drainLink(now, link);
   }
 
@@ -565,7 +528,7 @@ export class PeerMachine implements Machine<PeerOutput> {
   /** Back-pressure: from "full" to "writable" at half, so that it does not flutter. */
   #checkRoom(): void {
     let most = 0;
-    for (const { outbox } of this.#slots.values()) most = Math.max(most, outbox.waitingBytes);
+    for (const { outbox } of this.#channels.slots) most = Math.max(most, outbox.waitingBytes);
     if (most >= limits.rnpQueueHighBytesMax) this.#isFull = true;
     else if (this.#isFull && most < limits.rnpQueueHighBytesMax / 2) {
       this.#isFull = false;
@@ -576,11 +539,4 @@ export class PeerMachine implements Machine<PeerOutput> {
   #time(now: number): number {
     return Math.floor(this.#node.epochMs + now);
   }
-}
-
-/** FNV-1a: spreads channels over the links of a pool. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }

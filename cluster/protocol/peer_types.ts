@@ -1,6 +1,5 @@
 import type { RnpFault } from "./errors.ts";
-import type { PoolName } from "./link.ts";
-import type { Greeting } from "./message_types.ts";
+import type { Greeting, PoolName } from "./message_data.ts";
 import type { Delivery } from "./outbox.ts";
 import type { Message } from "./payload.ts";
 import type { RetryPolicy } from "./retry.ts";

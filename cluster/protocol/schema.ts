@@ -17,7 +17,8 @@ export interface Schema<T extends PackedValue | undefined> {
 /** What a schema lets pass. */
 export type ValueOf<S> = S extends Schema<infer T> ? T : never;
 
-type OptionalKeys<F> = { [K in keyof F]: undefined extends ValueOf<F[K]> ? K : never }[keyof F];
+/** Those of a map's fields that may be missing. */
+export type OptionalKeys<F> = { [K in keyof F]: undefined extends ValueOf<F[K]> ? K : never }[keyof F];
 
 /** A map's fields as an object; fields that it does not know are there too. */
 export type FieldsOf<F> =

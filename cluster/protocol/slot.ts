@@ -1,7 +1,7 @@
+import type { PoolName } from "./message_data.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { retryDelay } from "./retry.ts";
 import { Outbox } from "./outbox.ts";
-import type { PoolName } from "./link.ts";
 
 /**
  * A place for one link to a peer, in one of its pools. Links come and go; what has to be sent stays. It knows when the next link shall be
