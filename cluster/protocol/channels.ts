@@ -1,6 +1,6 @@
 import { limits } from "../../core/limits.ts";
 import type { PoolName } from "./message_data.ts";
-import type { Delivery } from "./outbox.ts";
+import type { Delivery, Outbox } from "./outbox.ts";
 import { isChannel } from "./payload.ts";
 import { Slot } from "./slot.ts";
 
@@ -39,6 +39,13 @@ export class Channels {
   /** The slot of a channel in which something was sent. */
   slotOf(channel: string): Slot | undefined {
     return this.#channels.get(channel)?.slot;
+  }
+
+  /** The sum of something over the outboxes of all slots. */
+  sum(of: (outbox: Outbox) => number): number {
+    let sum = 0;
+    for (const { outbox } of this.#slots.values()) sum += of(outbox);
+    return sum;
   }
 
   /** Slots that use a link. */

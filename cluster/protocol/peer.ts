@@ -4,23 +4,19 @@ import { drain } from "../../core/machine.ts";
 import type { Machine } from "../../core/machine.ts";
 import { Fifo } from "./_fifo.ts";
 import { Channels } from "./channels.ts";
+import { compose, refresh } from "./compose.ts";
 import { rnpError } from "./errors.ts";
 import type { RnpFault } from "./errors.ts";
 import { FrameFlag } from "./frame.ts";
 import { Inbox } from "./inbox.ts";
 import { faultOf, LINK_CAPABILITIES, LinkMachine } from "./link.ts";
 import type { LinkOutput, LocalNode } from "./link.ts";
-import { linkTypes } from "./message_types.ts";
 import type { DataOf, Greeting, PoolName } from "./message_data.ts";
-import type { Delivery, Outgoing } from "./outbox.ts";
+import type { Outgoing } from "./outbox.ts";
 import type { Delivered, PeerCounters, PeerOutput, PeerSettings, SendOptions } from "./peer_types.ts";
-import { encodeMessage } from "./payload.ts";
 import type { Message } from "./payload.ts";
 import { noAnswer, Requests } from "./requests.ts";
 import type { Slot } from "./slot.ts";
-
-/** A frame that waited so long is made anew with another timestamp. */
-const RESTAMP_MS = 60_000;
 
 /** A link as the machine of its peer sees it. */
 interface HeldLink {
@@ -70,16 +66,12 @@ export class PeerMachine implements Machine<PeerOutput> {
 
   /** Bytes that wait or are not acknowledged. */
   get pendingBytes(): number {
-    let bytes = 0;
-    for (const { outbox } of this.#channels.slots) bytes += outbox.waitingBytes + outbox.sentBytes;
-    return bytes;
+    return this.#channels.sum(({ waitingBytes, sentBytes }) => waitingBytes + sentBytes);
   }
 
   /** Bytes that are on their way without an acknowledgement. */
   get sentBytes(): number {
-    let bytes = 0;
-    for (const { outbox } of this.#channels.slots) bytes += outbox.sentBytes;
-    return bytes;
+    return this.#channels.sum(({ sentBytes }) => sentBytes);
   }
 
   poll(): PeerOutput | undefined {
@@ -176,39 +168,23 @@ export class PeerMachine implements Machine<PeerOutput> {
    */
   send(now: number, type: string, data: PackedMap, options: SendOptions = {}): string {
     const { delivery = "exactly-once", channel = "main", pool = "peer", replyTo } = options;
-    this.#checkSending(type, data);
     const place = this.#channels.place(delivery, channel, pool);
     const { slot, seq } = place;
     if (slot.outbox.waitingBytes > limits.rnpQueueBytesMax) {
       throw rnpError({
         code: "RESOURCE_EXHAUSTED",
-        message:
-          `${slot.outbox.waitingBytes} bytes wait for '${this.#settings.peerId}' already: wait for room`,
+        message: `${slot.outbox.waitingBytes} bytes wait for '${this.#settings.peerId}' already: wait for room`,
       });
     }
-    const message: Message = {
-      type,
-      id: this.#node.newId(),
-      timestamp: this.#time(now),
-      sender: this.#node.nodeId,
-      data,
-      ...(seq !== undefined && { channel, seq }),
-      ...(replyTo !== undefined && { reply_to: replyTo }),
-    };
-    const held = this.#links.get(slot.links[0]);
-    const compress = held?.compress ?? false;
-    const outgoing: Outgoing = {
-      message,
-      delivery,
-      compress,
-      frame: this.#frame(message, delivery, compress),
-    };
+    const compress = this.#links.get(slot.links[0])?.compress ?? false;
+    const draft = { type, data, delivery, channel, seq, replyTo, compress };
+    const outgoing = compose(now, this.#node, draft);
     slot.outbox.add(outgoing);
     // Only now: what could not be made takes no number.
     this.#channels.take(channel, place);
     this.#pump(now, slot);
     this.#plan(now, slot);
-    return message.id;
+    return outgoing.message.id;
   }
 
   /**
@@ -254,20 +230,6 @@ export class PeerMachine implements Machine<PeerOutput> {
     }
   }
 
-  #checkSending(type: string, data: PackedMap): void {
-    if (linkTypes.has(type)) throw new RangeError(`a '${type}' is the link's own to send`);
-    if (!this.#node.types.has(type)) {
-      throw new RangeError(`nobody has said what a '${type}' is: define the type first`);
-    }
-    const fault = this.#node.types.fault(type, data);
-    if (fault !== undefined) throw new RangeError(`a '${type}' whose ${fault}`);
-  }
-
-  #frame(message: Message, delivery: Delivery, compress: boolean): Uint8Array<ArrayBuffer> {
-    const flags = delivery === "at-most-once" ? 0 : FrameFlag.REQUIRES_ACK;
-    return encodeMessage(message, { flags, compress, integrity: this.#node.integrity });
-  }
-
   #hold(now: number, link: number, machine: LinkMachine, slot?: Slot): LinkMachine {
     const times = { usedAt: now, openedAt: Infinity };
     this.#links.set(link, { machine, compress: false, isBlocked: false, ...times, ...(slot && { slot }) });
@@ -277,7 +239,7 @@ export class PeerMachine implements Machine<PeerOutput> {
   /** Sends what the window and the connection let pass. */
   #pump(now: number, slot: Slot): void {
     const held = this.#links.get(slot.links[0]);
-    while (held && !held.isBlocked) {
+    while (held?.machine.isOpen && !held.isBlocked) {
       const next = slot.outbox.next();
       if (!next) break;
       this.#transmit(now, slot, held, next);
@@ -287,12 +249,7 @@ export class PeerMachine implements Machine<PeerOutput> {
   }
 
   #transmit(now: number, slot: Slot, held: HeldLink, outgoing: Outgoing): void {
-    const time = this.#time(now);
-    if (time - outgoing.message.timestamp > RESTAMP_MS || (outgoing.compress && !held.compress)) {
-      outgoing.message = { ...outgoing.message, timestamp: time };
-      outgoing.compress = held.compress;
-      outgoing.frame = this.#frame(outgoing.message, outgoing.delivery, held.compress);
-    }
+    refresh(now, this.#node, outgoing, held.compress);
     held.usedAt = now;
     held.machine.write(outgoing.frame);
     if (outgoing.delivery === "at-most-once") {
@@ -350,7 +307,7 @@ export class PeerMachine implements Machine<PeerOutput> {
     this.#outputs.push({ kind: "open", link, greeting });
     const inUse = slot.links[0];
     slot.links.push(link);
-    if (inUse === undefined) this.#resume(now, slot, greeting);
+    if (inUse === undefined) this.#resume(now, slot, held);
     const before = this.#links.get(inUse);
     // Of two that this node has dialled the second replaces the first. When both nodes have dialled, both links stay until they are idle.
     if (before?.machine.settings.isDialer && held.machine.settings.isDialer) {
@@ -367,7 +324,7 @@ export class PeerMachine implements Machine<PeerOutput> {
     if (link === undefined || !held || slot.links.length > 0) return false;
     slot.dialAt = Infinity;
     slot.links.push(link);
-    this.#resume(now, slot, held.greeting!);
+    this.#resume(now, slot, held);
     return true;
   }
 
@@ -387,9 +344,10 @@ export class PeerMachine implements Machine<PeerOutput> {
   }
 
   /** What was on its way over a link that has ended goes over the one that is in use now. */
-  #resume(now: number, slot: Slot, greeting: Greeting): void {
-    const { done, unknown } = slot.outbox.resume(greeting, this.#node.incarnation);
-    if (done.length > 0) slot.succeed();
+  #resume(now: number, slot: Slot, { machine, greeting }: HeldLink): void {
+    const { done, unknown } = slot.outbox.resume(greeting!, this.#node.incarnation);
+    // A link that the peer has opened is no attempt of this node.
+    if (done.length > 0 || !machine.settings.isDialer) slot.succeed();
     for (const outgoing of done) this.#settle(outgoing);
     for (const outgoing of unknown) {
       this.#settle(outgoing, {
@@ -477,7 +435,7 @@ export class PeerMachine implements Machine<PeerOutput> {
       if (place < 0) continue;
       slot.links.splice(place, 1);
       const next = place === 0 ? this.#links.get(slot.links[0]) : undefined;
-      if (next) this.#resume(now, slot, next.greeting!);
+      if (next) this.#resume(now, slot, next);
     }
     for (const slot of this.#channels.slots) this.#plan(now, slot, fault);
   }
@@ -534,9 +492,5 @@ export class PeerMachine implements Machine<PeerOutput> {
       this.#isFull = false;
       this.#outputs.push({ kind: "writable" });
     }
-  }
-
-  #time(now: number): number {
-    return Math.floor(this.#node.epochMs + now);
   }
 }

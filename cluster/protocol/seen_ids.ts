@@ -30,6 +30,6 @@ export class SeenIds {
   #turn(): void {
     if (this.#old.size > 0) this.#forgotten = this.#oldNewest;
     [this.#old, this.#young] = [this.#young, new Set()];
-    [this.#oldNewest, this.#youngNewest] = [this.#youngNewest, this.#youngNewest];
+    this.#oldNewest = this.#youngNewest;
   }
 }
