@@ -7,6 +7,7 @@ import { systemRandom } from "../../core/machine.ts";
 import { defaultEngine } from "../../crypto/default_engine.ts";
 import { isRnpErrorName, rnpError, RnpErrorCode } from "../protocol/errors.ts";
 import type { RnpFault } from "../protocol/errors.ts";
+import { defaultPools } from "../protocol/channels.ts";
 import { LINK_CAPABILITIES } from "../protocol/link.ts";
 import type { LocalNode } from "../protocol/link.ts";
 import type { DataOf, PoolName } from "../protocol/message_data.ts";
@@ -83,7 +84,6 @@ export interface RequestOptions extends SendOptions {
 }
 
 const REQUEST_MS = 10_000;
-const defaultPools: Readonly<Record<PoolName, number>> = { control: 4, peer: 2, data: 8 };
 
 interface Waiting {
   readonly resolve: (message: Message | undefined) => void;

@@ -4,6 +4,9 @@ import type { Delivery, Outbox } from "./outbox.ts";
 import { isChannel } from "./payload.ts";
 import { Slot } from "./slot.ts";
 
+/** Links to each peer, by what goes over them. */
+export const defaultPools: Readonly<Record<PoolName, number>> = { control: 4, peer: 2, data: 8 };
+
 /** Where a message goes. */
 export interface Place {
   /** The slot whose links carry it. */

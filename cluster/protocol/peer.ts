@@ -173,7 +173,8 @@ export class PeerMachine implements Machine<PeerOutput> {
     if (slot.outbox.waitingBytes > limits.rnpQueueBytesMax) {
       throw rnpError({
         code: "RESOURCE_EXHAUSTED",
-        message: `${slot.outbox.waitingBytes} bytes wait for '${this.#settings.peerId}' already: wait for room`,
+        message:
+          `${slot.outbox.waitingBytes} bytes wait for '${this.#settings.peerId}' already: wait for room`,
       });
     }
     const compress = this.#links.get(slot.links[0])?.compress ?? false;

@@ -6,7 +6,7 @@ export interface Schema<T extends PackedValue | undefined> {
   readonly type: string;
   /** Whether it may be missing. */
   readonly optional: boolean;
-  /** Fields, of a map whose fields are known. */
+  /** Fields of a record, or of the records in a list. */
   readonly fields?: Readonly<Record<string, Schema<PackedValue | undefined>>>;
   /** What is wrong with a value: a path and what it is not. `undefined` when nothing is. */
   fault(value: PackedValue | undefined): string | undefined;
@@ -32,6 +32,15 @@ function plain<T extends PackedValue>(type: string, is: (value: unknown) => bool
     optional: false,
     fault: (value) => is(value) ? undefined : value === undefined ? " is missing" : ` is not: ${type}`,
   };
+}
+
+/** A schema as documentation writes it: `{ reason: text, transfer_to?: text }`. */
+export function describe({ type, fields }: Schema<PackedValue | undefined>): string {
+  if (!fields) return type;
+  const parts = Object.entries(fields).map(([name, field]) =>
+    `${name}${field.optional ? "?" : ""}: ${describe(field)}`
+  );
+  return type.replace("record", parts.length === 0 ? "{}" : `{ ${parts.join(", ")} }`);
 }
 
 /** Any text. */
@@ -78,6 +87,7 @@ export function listOf<T extends PackedValue>(inner: Schema<T>): Schema<readonly
   return {
     type: `list of ${inner.type}`,
     optional: false,
+    ...(inner.fields && { fields: inner.fields }),
     fault(value) {
       if (!Array.isArray(value)) {
         return value === undefined ? " is missing" : ` is not: list of ${inner.type}`;
