@@ -225,7 +225,8 @@ export class LinkMachine implements Machine<LinkOutput> {
       });
     }
     const fault = this.#node.types.fault(message.type, message.data);
-    if (fault !== undefined && linkTypes.has(message.type)) {
+    // Of the link's own messages, and before the greeting, nothing is let pass.
+    if (fault !== undefined && (linkTypes.has(message.type) || this.#state === "greeting")) {
       return this.#fail(now, { code: "PROTOCOL_ERROR", message: `a '${message.type}' whose ${fault}` });
     }
     const skew = Math.abs(this.#time(now) - message.timestamp);

@@ -158,6 +158,8 @@ Deno.test("link: greetings that are refused", () => {
 Deno.test("link: before the greeting nothing else is taken", () => {
   assertStringIncludes(new Fixture().send({}).end.message, "'ping' before the greeting");
   assertStringIncludes(new Fixture().send({ type: "ack", data: {} }).end.message, "before the greeting");
+  const empty = new Fixture().send({ type: "error", data: {} });
+  assertStringIncludes(empty.end.message, "an 'error' whose data.code is missing".slice(3));
   // A dialer waits for the answer to its own greeting.
   const dialer = new Fixture({ isDialer: true }).send({ type: "hello", data: greeting });
   assertStringIncludes(dialer.end.message, "'hello' before the greeting");
