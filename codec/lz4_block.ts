@@ -79,15 +79,17 @@ export function decompressLz4Block(block: Uint8Array, length: number): Uint8Arra
 
 /** A block under construction that does not grow beyond its bound. */
 class BlockWriter {
-  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #bytesMax: number;
+  /** Made for the first sequence that fits: what does not compress needs none. */
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
   #length = 0;
 
   constructor(bytesMax: number) {
-    this.#bytes = new Uint8Array(Math.max(0, bytesMax));
+    this.#bytesMax = bytesMax;
   }
 
-  get block(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.slice(0, this.#length);
+  get block(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#bytes?.slice(0, this.#length);
   }
 
   /** Literals `from` to `to`, then a match; without one (`match` 0) at the end. Whether it fitted. */
@@ -95,23 +97,24 @@ class BlockWriter {
     const literals = to - from;
     const matchCode = match === 0 ? 0 : match - MATCH_BYTES_MIN;
     const size = 1 + literals + extraBytes(literals) + (match === 0 ? 0 : 2 + extraBytes(matchCode));
-    if (this.#length + size > this.#bytes.length) return false;
-    this.#bytes[this.#length++] = (Math.min(literals, 15) << 4) | Math.min(matchCode, 15);
-    this.#extra(literals);
-    this.#bytes.set(content.subarray(from, to), this.#length);
+    if (this.#length + size > this.#bytesMax) return false;
+    const bytes = this.#bytes ??= new Uint8Array(this.#bytesMax);
+    bytes[this.#length++] = (Math.min(literals, 15) << 4) | Math.min(matchCode, 15);
+    this.#extra(bytes, literals);
+    bytes.set(content.subarray(from, to), this.#length);
     this.#length += literals;
     if (match === 0) return true;
-    this.#bytes[this.#length++] = distance & 255;
-    this.#bytes[this.#length++] = distance >> 8;
-    this.#extra(matchCode);
+    bytes[this.#length++] = distance & 255;
+    bytes[this.#length++] = distance >> 8;
+    this.#extra(bytes, matchCode);
     return true;
   }
 
-  #extra(length: number): void {
+  #extra(bytes: Uint8Array, length: number): void {
     if (length < 15) return;
     let rest = length - 15;
-    for (; rest >= 255; rest -= 255) this.#bytes[this.#length++] = 255;
-    this.#bytes[this.#length++] = rest;
+    for (; rest >= 255; rest -= 255) bytes[this.#length++] = 255;
+    bytes[this.#length++] = rest;
   }
 }
 

@@ -27,6 +27,8 @@ export interface PeerHost {
 
 /** Bytes that a connection may hold unsent before its link counts as blocked. */
 const UNSENT_BYTES_MAX = 1_048_576;
+/** Bytes of messages that an application works on at once before nothing more is read from a connection. */
+const UNHANDLED_BYTES_MAX = 1_048_576;
 /** Frames that are put together before they are written: as much as a few TLS records hold. */
 const BATCH_BYTES = 65_536;
 /** From the end of writing to the end of the connection. */
@@ -172,7 +174,7 @@ export class PeerShell {
     const wire = this.#wires.get(delivered.link);
     if (wire) {
       wire.unhandledBytes += delivered.bytes;
-      if (wire.unhandledBytes >= UNSENT_BYTES_MAX) wire.socket.pause();
+      if (wire.unhandledBytes >= UNHANDLED_BYTES_MAX) wire.socket.pause();
     }
     this.#host.onDelivered(this, delivered);
   }

@@ -140,10 +140,9 @@ export class FrameReader {
     return undefined;
   }
 
-  /** Doubles up to what the frame needs; its length is believed only as far as bytes have come. */
+  /** A frame's length is believed as far as a sixteenth of it has come: so a large one is copied once or twice, and a lie costs little. */
   #grow(needed: number): void {
-    const wanted = Math.min(Math.max(needed, 2 * this.heldBytes), Math.max(needed, this.wantedBytes));
-    const larger = new Uint8Array(wanted);
+    const larger = new Uint8Array(Math.max(needed, Math.min(16 * this.heldBytes, this.wantedBytes)));
     larger.set(this.#bytes.subarray(this.#at, this.#end));
     this.#end -= this.#at;
     this.#at = 0;
