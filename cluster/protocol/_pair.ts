@@ -144,15 +144,20 @@ export class Pair {
     if (!isOver()) this.now = Math.max(this.now, Math.min(end, this.now + ms));
   }
 
-  /** Cuts every connection: each end learns of it, and what is under way is lost. */
-  cut(): void {
+  /** Connections that are open, in the order in which they were. */
+  get links(): number[] {
+    return Array.from(this.#connections.keys());
+  }
+
+  /** Cuts every connection, or one: each end learns of it, and what is under way is lost. */
+  cut(only?: number): void {
     for (const [link, connection] of this.#connections) {
-      if (connection.isCut) continue;
+      if (connection.isCut || (only !== undefined && link !== only)) continue;
       connection.isCut = true;
       this.cuts++;
+      this.#connections.delete(link);
       for (const side of [this.left, this.right]) this.#close(side, link);
     }
-    this.#connections.clear();
   }
 
   /** Starts a node again: it has forgotten everything, and its connections are gone. */

@@ -286,6 +286,22 @@ Deno.test("peer: both dial at once, and nothing is lost or doubled", () => {
   }
 });
 
+Deno.test("peer: of two links, the one that is left takes over what was on its way", () => {
+  for (const place of [0, 1]) {
+    const pair = new Pair({ delayMs: 5 });
+    for (const side of [pair.left, pair.right]) note(pair, side, 0);
+    pair.run(() => pair.left.settled.size + pair.right.settled.size === 2);
+    assertEquals([pair.links.length, pair.left.opened, pair.right.opened], [2, 2, 2]);
+    for (let n = 1; n < 20; n++) {
+      for (const side of [pair.left, pair.right]) note(pair, side, n);
+    }
+    pair.cut(pair.links[place]);
+    pair.run(() => pair.left.settled.size + pair.right.settled.size === 40, 1000);
+    assertEquals([pair.left.notes(), pair.right.notes()], [numbers(20), numbers(20)]);
+    assertEquals([pair.left.opened, pair.right.opened], [2, 2], "no other link was needed");
+  }
+});
+
 Deno.test("peer: renewed links take over without a message lost or doubled", () => {
   const pair = joined({ delayMs: 5 });
   const opened = pair.left.opened;
