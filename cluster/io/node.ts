@@ -195,7 +195,8 @@ export class ClusterNode implements AsyncDisposable {
   }
 
   /**
-   * Sends a message. Resolves when the peer has dealt with it; of one that goes `at-most-once`, when it was sent.
+   * Sends a message. Resolves when the peer has dealt with it; of one that goes `at-most-once`, when it was sent. Byte strings in it must
+   * not change before that: large ones are not copied.
    *
    * @throws {RgtpError} TIMEOUT when the peer could not be reached, or was started again and may or may not have dealt with it
    *   (`data.uncertain`); RATE_LIMITED when too much waits already; what the peer has refused it for

@@ -196,6 +196,8 @@ export class PeerShell {
   #write(link: number, bytes: Uint8Array): void {
     const wire = this.#wires.get(link);
     if (!wire) return;
+    // A large byte string is not copied to go with what is in front of it.
+    if (bytes.length >= BATCH_BYTES) this.#flush(link, wire);
     wire.batch.push(bytes);
     wire.batchBytes += bytes.length;
     if (wire.batchBytes >= BATCH_BYTES) return this.#flush(link, wire);

@@ -3,8 +3,8 @@ import { FrameFlag } from "./frame.ts";
 import type { LocalNode } from "./link.ts";
 import { linkTypes } from "./message_types.ts";
 import type { Delivery, Outgoing } from "./outbox.ts";
-import { encodeMessage } from "./payload.ts";
-import type { Message } from "./payload.ts";
+import { encodeParts } from "./payload.ts";
+import type { FrameParts, Message } from "./payload.ts";
 
 /** A frame that has waited so long is made anew, with another timestamp. */
 const STALE_MS = 60_000;
@@ -64,7 +64,7 @@ function frameOf(
   message: Message,
   delivery: Delivery,
   compress: boolean,
-): Uint8Array<ArrayBuffer> {
+): FrameParts {
   const flags = delivery === "at-most-once" ? 0 : FrameFlag.REQUIRES_ACK;
-  return encodeMessage(message, { flags, compress, integrity });
+  return encodeParts(message, { flags, compress, integrity });
 }

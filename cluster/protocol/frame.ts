@@ -60,13 +60,13 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
-/** Writes the header of a frame whose payload stands behind the first {@linkcode FRAME_HEADER_BYTES} of `frame`. */
-export function finishFrame(frame: Uint8Array, flags: number): void {
+/** Writes the header of a frame whose payload has `length` bytes into the first {@linkcode FRAME_HEADER_BYTES} of `frame`. */
+export function writeFrameHeader(frame: Uint8Array, length: number, flags: number): void {
   frameHeaderLayout.write(frame, 0, {
     magic: FRAME_MAGIC,
     major: RNP_MAJOR,
     minor: RNP_MINOR,
-    length: frame.length - FRAME_HEADER_BYTES,
+    length,
     flags,
   });
 }

@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { concatBytes } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../tests/_assert.ts";
-import { finishFrame, FRAME_HEADER_BYTES, FrameFlag, FrameReader } from "./frame.ts";
+import { FRAME_HEADER_BYTES, FrameFlag, FrameReader, writeFrameHeader } from "./frame.ts";
 import type { Frame } from "./frame.ts";
 import type { RnpFault } from "./errors.ts";
 
 function frameOf(payload: Uint8Array, flags = 0): Uint8Array<ArrayBuffer> {
   const frame = concatBytes(new Uint8Array(FRAME_HEADER_BYTES), payload);
-  finishFrame(frame, flags);
+  writeFrameHeader(frame, frame.length - FRAME_HEADER_BYTES, flags);
   return frame;
 }
 

@@ -10,7 +10,7 @@ import { linkTypes } from "./message_types.ts";
 import type { DataOf, Greeting, PoolName } from "./message_data.ts";
 import type { MessageTypes } from "./message_types.ts";
 import { decodeMessage, encodeMessage } from "./payload.ts";
-import type { Integrity, Message } from "./payload.ts";
+import type { FrameParts, Integrity, Message } from "./payload.ts";
 
 /** What a node is to all of its links. */
 export interface LocalNode {
@@ -135,8 +135,9 @@ export class LinkMachine implements Machine<LinkOutput> {
   }
 
   /** Sends a frame that was made before. */
-  write(frame: Uint8Array): void {
-    if (this.#state === "open") this.#outputs.push({ kind: "write", bytes: frame });
+  write({ parts }: FrameParts): void {
+    if (this.#state !== "open") return;
+    for (const bytes of parts) this.#outputs.push({ kind: "write", bytes });
   }
 
   /** Acknowledges messages. */
@@ -146,6 +147,8 @@ export class LinkMachine implements Machine<LinkOutput> {
 
   /** Begins to close: what the peer has on its way still arrives. */
   goodbye(now: number, reason: string): void {
+    // Nobody waits for what was never greeted.
+    if (this.#state === "greeting") return this.#end();
     if (this.#state !== "open") return;
     this.#send(now, "goodbye", { reason });
     this.#state = "leaving";

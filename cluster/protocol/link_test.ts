@@ -317,8 +317,15 @@ Deno.test("link: goodbye waits for its answer, and takes what still comes", () =
   assertEquals(fixture.kinds().at(-1), "message");
   fixture.send({ type: "goodbye_ack", data: {} });
   assertEquals(fixture.outputs.at(-1), { kind: "end" });
-  fixture.link.write(new Uint8Array(3));
+  fixture.link.write({ length: 3, parts: [new Uint8Array(3)] });
   assertEquals(fixture.link.poll(), undefined);
+});
+
+Deno.test("link: goodbye before the greeting ends it at once", () => {
+  const fixture = new Fixture({ isDialer: true });
+  fixture.link.goodbye(NOW, "shutdown");
+  fixture.collect();
+  assertEquals(fixture.kinds(), ["write", "end"]);
 });
 
 Deno.test("link: a goodbye that nobody answers ends after five seconds, without a fault", () => {

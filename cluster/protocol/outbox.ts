@@ -1,7 +1,7 @@
 import { limits } from "../../core/limits.ts";
 import { Fifo } from "./_fifo.ts";
 import type { Greeting } from "./message_data.ts";
-import type { Message } from "./payload.ts";
+import type { FrameParts, Message } from "./payload.ts";
 
 /**
  * What a sender is promised of a message.
@@ -19,7 +19,7 @@ export interface Outgoing {
   /** What the sender is promised. */
   readonly delivery: Delivery;
   /** The frame, and how it was made. */
-  frame: Uint8Array<ArrayBuffer>;
+  frame: FrameParts;
   /** Whether the frame may be compressed. */
   compress: boolean;
   /** The incarnation of the peer that it was sent to, if it was. */

@@ -149,7 +149,7 @@ function outgoing(
   bytes = 1000,
 ): Outgoing {
   const message = delivery === "at-most-once" ? base : { ...base, channel, seq };
-  return { message, delivery, compress: false, frame: new Uint8Array(bytes) };
+  return { message, delivery, compress: false, frame: { length: bytes, parts: [] } };
 }
 
 function greetingOf(incarnation: string, channels?: Record<string, number>) {

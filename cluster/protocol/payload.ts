@@ -4,7 +4,7 @@ import type { PackedMap } from "../../codec/msgpack_map.ts";
 import { concatBytes, equalBytes, utf8 } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
 import type { Engine } from "../../crypto/engine.ts";
-import { finishFrame, FRAME_HEADER_BYTES, FrameFlag } from "./frame.ts";
+import { FRAME_HEADER_BYTES, FrameFlag, writeFrameHeader } from "./frame.ts";
 import type { Frame } from "./frame.ts";
 import type { RnpFault } from "./errors.ts";
 import { isNodeId } from "./node_id.ts";
@@ -57,17 +57,33 @@ export function encodeMessage(message: Message, options: FrameOptions = {}): Uin
   const { flags = 0, compress = false, integrity } = options;
   const frame = integrity ? withHmac(message, integrity) : encodePacked(asMap(message), FRAME_HEADER_BYTES);
   const length = frame.length - FRAME_HEADER_BYTES;
-  if (length > limits.rnpPayloadBytesMax) {
-    throw new RangeError(
-      `a '${message.type}' of ${length} bytes, where ${limits.rnpPayloadBytesMax} are allowed: send it in parts, or as an exposure`,
-    );
-  }
+  checkLength(message, length);
   const smaller = compress && length > limits.rnpCompressBytesMin
     ? compressed(frame.subarray(FRAME_HEADER_BYTES))
     : undefined;
   const whole = smaller ?? frame;
-  finishFrame(whole, smaller ? flags | FrameFlag.COMPRESSED : flags);
+  writeFrameHeader(whole, whole.length - FRAME_HEADER_BYTES, smaller ? flags | FrameFlag.COMPRESSED : flags);
   return whole;
+}
+
+/** A frame that is written in parts, one after the other. */
+export interface FrameParts {
+  /** Bytes of all parts. */
+  readonly length: number;
+  /** In their order. Byte strings of the application stand among them as they are: they must not change before they are sent. */
+  readonly parts: readonly Uint8Array[];
+}
+
+/**
+ * The frame of a message, without a copy of a large byte string in its data that does not compress.
+ *
+ * @throws {RangeError} as {@linkcode encodeMessage}
+ */
+export function encodeParts(message: Message, options: FrameOptions = {}): FrameParts {
+  const large = options.integrity ? undefined : largeBytes(message.data, options.compress ?? false);
+  if (large) return encodeAround(message, large, options.flags ?? 0);
+  const frame = encodeMessage(message, options);
+  return { length: frame.length, parts: [frame] };
 }
 
 /** The message in a frame, or what is wrong with it. What a type demands of its data is not looked at. */
@@ -135,6 +151,51 @@ function envelopeFault(map: PackedMap): string | undefined {
   }
   if (replyTo !== undefined && !isUuid(replyTo)) return `reply_to of a '${type}' is no UUID in lower case`;
   return undefined;
+}
+
+/** Byte strings from here on are not copied. */
+const LARGE_BYTES = 65_536;
+
+/** A large byte string right in the data, and its key; `undefined` when there is none, or its beginning gains by compression. */
+function largeBytes(data: PackedMap, compress: boolean): readonly [string, Uint8Array] | undefined {
+  for (const [key, value] of Object.entries(data)) {
+    if (!(value instanceof Uint8Array) || value.length < LARGE_BYTES) continue;
+    const gains = compress && compressed(value.subarray(0, LARGE_BYTES)) !== undefined;
+    return gains ? undefined : [key, value];
+  }
+  return undefined;
+}
+
+/** Head and bytes of a byte string that is empty, and of one with a length of 32 bits. */
+const EMPTY_BYTES_HEAD = 2;
+const LONG_BYTES_HEAD = 5;
+
+/** The byte string comes last in the data, and the data last in the map: so all else is one piece in front of it. */
+function encodeAround(
+  message: Message,
+  [key, large]: readonly [string, Uint8Array],
+  flags: number,
+): FrameParts {
+  const { data, ...envelope } = asMap(message) as PackedMap & { data: PackedMap };
+  const { [key]: _moved, ...others } = data;
+  const map = { ...envelope, data: { ...others, [key]: new Uint8Array(0) } };
+  const encoded = encodePacked(map, FRAME_HEADER_BYTES);
+  const end = encoded.length - EMPTY_BYTES_HEAD;
+  const head = new Uint8Array(end + LONG_BYTES_HEAD);
+  head.set(encoded.subarray(0, end));
+  head[end] = 0xc6;
+  new DataView(head.buffer).setUint32(end + 1, large.length);
+  const length = head.length + large.length;
+  checkLength(message, length - FRAME_HEADER_BYTES);
+  writeFrameHeader(head, length - FRAME_HEADER_BYTES, flags);
+  return { length, parts: [head, large] };
+}
+
+function checkLength({ type }: Message, length: number): void {
+  if (length <= limits.rnpPayloadBytesMax) return;
+  throw new RangeError(
+    `a '${type}' of ${length} bytes, where ${limits.rnpPayloadBytesMax} are allowed: send it in parts, or as an exposure`,
+  );
 }
 
 const LENGTH_BYTES = 4;

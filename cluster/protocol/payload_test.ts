@@ -7,7 +7,7 @@ import { defaultEngine } from "../../crypto/default_engine.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../tests/_assert.ts";
 import { FRAME_HEADER_BYTES, FrameFlag, FrameReader } from "./frame.ts";
 import type { Frame } from "./frame.ts";
-import { decodeMessage, encodeMessage } from "./payload.ts";
+import { decodeMessage, encodeMessage, encodeParts } from "./payload.ts";
 import type { FrameOptions, Integrity, Message } from "./payload.ts";
 
 const heartbeat: Message = {
@@ -99,6 +99,29 @@ Deno.test("payload: is compressed from 1 KiB on, when that saves a tenth", () =>
   const frame = frameOf({ ...heartbeat, data: { x: "ab".repeat(50_000) } }, { compress: true });
   assert(frame.payload.length < 1000);
   assertEquals((decodeMessage(frame) as Message).data.x, "ab".repeat(50_000));
+});
+
+Deno.test("payload: a large byte string is a part of its own, uncopied, and reads as if it had been", () => {
+  const noise = new Uint8Array(70_000);
+  for (let at = 0; at < noise.length; at += 35_000) crypto.getRandomValues(noise.subarray(at, at + 35_000));
+  const message = { ...heartbeat, channel: "bulk", seq: 3, data: { a: 1, chunk: noise, z: "end" } };
+  const { parts, length } = encodeParts(message, { compress: true, flags: FrameFlag.REQUIRES_ACK });
+  assertEquals([parts.length, parts[1] === noise, length], [2, true, parts[0].length + noise.length]);
+  const frame = read(concatBytes(...parts));
+  assertEquals([frame.flags, decodeMessage(frame)], [FrameFlag.REQUIRES_ACK, message]);
+  // In one part: what is small, what compresses, and what has an hmac, which covers all of it.
+  const whole: [PackedMap, FrameOptions][] = [
+    [{ chunk: noise.subarray(0, 65_535) }, {}],
+    [{ chunk: new Uint8Array(70_000) }, { compress: true }],
+    [{ chunk: noise }, { integrity }],
+  ];
+  for (const [data, options] of whole) {
+    const one = encodeParts({ ...heartbeat, data }, options);
+    assertEquals(one.parts.length, 1);
+    assertEquals((decodeMessage(read(one.parts[0]), options.integrity) as Message).data, data);
+  }
+  const tooLong = { ...heartbeat, data: { chunk: new Uint8Array(limits.rnpPayloadBytesMax) } };
+  assertThrows(() => encodeParts(tooLong), RangeError, "send it in parts");
 });
 
 Deno.test("payload: compressed ones that are damaged, or bombs, are refused", () => {

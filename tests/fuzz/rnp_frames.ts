@@ -8,7 +8,7 @@ import type { PackedMap, PackedValue } from "../../codec/msgpack_map.ts";
 import { concatBytes } from "../../core/bytes.ts";
 import { drain } from "../../core/machine.ts";
 import { EPOCH_MS, testNode } from "../../cluster/protocol/_pair.ts";
-import { finishFrame, FRAME_HEADER_BYTES, FrameFlag } from "../../cluster/protocol/frame.ts";
+import { FRAME_HEADER_BYTES, FrameFlag, writeFrameHeader } from "../../cluster/protocol/frame.ts";
 import { messageTypes } from "../../cluster/protocol/message_types.ts";
 import { encodeMessage } from "../../cluster/protocol/payload.ts";
 import type { Message } from "../../cluster/protocol/payload.ts";
@@ -145,7 +145,7 @@ function spliced({ integer, chance }: SeededRandom, frame: Uint8Array): Uint8Arr
     other.subarray(integer(other.length)),
   );
   const whole = concatBytes(new Uint8Array(FRAME_HEADER_BYTES), payload);
-  finishFrame(whole, chance(0.2) ? integer(16) : 0);
+  writeFrameHeader(whole, whole.length - FRAME_HEADER_BYTES, chance(0.2) ? integer(16) : 0);
   return whole;
 }
 

@@ -17,7 +17,7 @@ import {
   listen,
 } from "../../cluster/io/tls.ts";
 import type { Credentials } from "../../cluster/io/tls.ts";
-import { finishFrame, FRAME_HEADER_BYTES, FrameFlag } from "../../cluster/protocol/frame.ts";
+import { FRAME_HEADER_BYTES, FrameFlag, writeFrameHeader } from "../../cluster/protocol/frame.ts";
 import { encodeMessage } from "../../cluster/protocol/payload.ts";
 import type { Message } from "../../cluster/protocol/payload.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../_assert.ts";
@@ -179,7 +179,7 @@ const ping: Message = {
 
 function framed(payload: Uint8Array, flags = 0): Uint8Array {
   const frame = concatBytes(new Uint8Array(FRAME_HEADER_BYTES), payload);
-  finishFrame(frame, flags);
+  writeFrameHeader(frame, frame.length - FRAME_HEADER_BYTES, flags);
   return frame;
 }
 
