@@ -152,7 +152,7 @@ export class ClusterNode implements AsyncDisposable {
       isReachable: machine.isReachable,
       links: wires,
       pendingBytes: machine.pendingBytes,
-      counters: machine.counters,
+      counters: { ...machine.counters },
     }));
   }
 
@@ -289,17 +289,19 @@ export class ClusterNode implements AsyncDisposable {
     this.#address = { host: address.host, port: (server.address() as { port: number }).port };
   }
 
-  /** Says goodbye on all links, and ends. Messages that nobody has acknowledged fail. Twice is fine. */
-  async close(): Promise<void> {
+  /**
+   * Takes no more messages, waits until what was sent is acknowledged, says goodbye on all links, and ends. What is not acknowledged after
+   * `drainMs` fails. Twice is fine.
+   */
+  async close(drainMs: number = limits.rnpGoodbyeMsMax): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#server?.close();
-    for (const peer of this.#peers.values()) peer.mutate((now) => peer.machine.goodbye(now, "shutdown"));
-    const end = performance.now() + limits.rnpGoodbyeMsMax;
-    while (performance.now() < end && this.#linkCount() > 0) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    for (const peer of this.#peers.values()) peer.close();
+    const peers = Array.from(this.#peers.values());
+    await waitFor(() => peers.every(({ machine }) => machine.pendingBytes === 0), drainMs);
+    for (const peer of peers) peer.mutate((now) => peer.machine.goodbye(now, "shutdown"));
+    await waitFor(() => this.#linkCount() === 0, limits.rnpGoodbyeMsMax);
+    for (const peer of peers) peer.close();
     const closed = new RgtpError("CANCELLED", "this node was closed before the peer had acknowledged this");
     for (const { reject } of this.#waiting.values()) reject(closed);
     this.#waiting.clear();
@@ -363,7 +365,11 @@ export class ClusterNode implements AsyncDisposable {
     if (allow && !allow.includes(peerId)) return refuse("it is not on the list");
     if (peerId === this.id) return refuse("it has this node's own certificate");
     if (this.#linkCount() >= limits.rnpConnectionsMax) return refuse(this.#tooMany().message);
-    this.#peer(peerId).accept(connection);
+    try {
+      this.#peer(peerId).accept(connection);
+    } catch (error) {
+      refuse(messageOf(error));
+    }
   }
 
   #tooMany(): RgtpError {
@@ -459,6 +465,13 @@ export class ClusterNode implements AsyncDisposable {
 }
 
 const TROUBLES_MAX = 100;
+
+/** Looks every few milliseconds whether something is so, for a time. */
+async function waitFor(isSo: () => boolean, ms: number): Promise<void> {
+  const end = performance.now() + ms;
+  while (!isSo() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
 const SECRET_BYTES_MIN = 16;
 
 function localNode(nodeId: string, options: NodeOptions): LocalNode {

@@ -4,6 +4,7 @@ import { RgtpError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import { drain } from "../../core/machine.ts";
 import type { Clock } from "../../core/machine.ts";
+import { Fifo } from "../protocol/_fifo.ts";
 import type { RnpFault } from "../protocol/errors.ts";
 import type { LocalNode } from "../protocol/link.ts";
 import type { PoolName } from "../protocol/message_data.ts";
@@ -54,8 +55,10 @@ export class PeerShell {
   readonly #machine: PeerMachine;
   readonly #wires = new Map<number, Wire>();
   readonly #later: ((now: number) => void)[] = [];
+  readonly #arrived = new Fifo<Delivered>();
   #nextLink = 1;
   #isDraining = false;
+  #isHandling = false;
   #isFlushPlanned = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -78,21 +81,20 @@ export class PeerShell {
     return this.#wires.size;
   }
 
-  /** Changes the machine, now or as soon as the present drain has ended; throws what a change that is made now throws. */
+  /**
+   * Changes the machine, now or as soon as the present drain has ended; throws what a change that is made now throws. What arrived for the
+   * application is handed over behind the drain, so that handlers may send.
+   */
   mutate(change: (now: number) => void): void {
     if (this.#isClosed) return;
     if (this.#isDraining) return void this.#later.push(change);
-    this.#isDraining = true;
-    try {
-      change(this.#host.clock());
-      drain(this.#machine, this.#perform);
-      for (let next = this.#later.shift(); next; next = this.#later.shift()) {
-        next(this.#host.clock());
-        drain(this.#machine, this.#perform);
-      }
-    } finally {
-      this.#isDraining = false;
+    this.#apply(change);
+    if (this.#isHandling) return;
+    this.#isHandling = true;
+    for (let next = this.#arrived.shift(); next; next = this.#arrived.shift()) {
+      this.#host.onDelivered(this, next);
     }
+    this.#isHandling = false;
     this.#arm();
   }
 
@@ -123,10 +125,22 @@ export class PeerShell {
     this.#wires.clear();
   }
 
+  #apply(change: (now: number) => void): void {
+    this.#isDraining = true;
+    try {
+      change(this.#host.clock());
+      drain(this.#machine, this.#perform);
+      for (let next = this.#later.shift(); next; next = this.#later.shift()) {
+        next(this.#host.clock());
+        drain(this.#machine, this.#perform);
+      }
+    } finally {
+      this.#isDraining = false;
+    }
+  }
+
   #attach({ socket, expires }: SecureConnection): number {
     const link = this.#nextLink++;
-    // A link does not outlive the certificate that it stands on. Timers take at most 2^31 - 1 ms.
-    const left = Math.min(Math.max(0, expires - Date.now()), 2 ** 31 - 1);
     const wire: Wire = {
       socket,
       batch: [],
@@ -134,9 +148,10 @@ export class PeerShell {
       isBlocked: false,
       isEnding: false,
       unhandledBytes: 0,
-      expiry: expires - Date.now() < 2 ** 31 ? setTimeout(() => socket.destroy(), left) : undefined,
+      expiry: undefined,
     };
     this.#wires.set(link, wire);
+    endWhenExpired(wire, expires);
     socket.setNoDelay(true);
     socket.on("data", (bytes: Uint8Array) => {
       const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -176,7 +191,7 @@ export class PeerShell {
       wire.unhandledBytes += delivered.bytes;
       if (wire.unhandledBytes >= UNHANDLED_BYTES_MAX) wire.socket.pause();
     }
-    this.#host.onDelivered(this, delivered);
+    this.#arrived.push(delivered);
   }
 
   async #dial(pool: PoolName, slot: number): Promise<void> {
@@ -244,4 +259,13 @@ export class PeerShell {
       this.mutate((now) => this.#machine.handleTimeout(now));
     }, wait);
   }
+}
+
+/** A link does not outlive the certificate that it stands on. */
+function endWhenExpired(wire: Wire, expires: number): void {
+  const left = expires - Date.now();
+  // Timers take at most 2^31 - 1 ms.
+  wire.expiry = left <= 0
+    ? void wire.socket.destroy()
+    : setTimeout(() => endWhenExpired(wire, expires), Math.min(left, 2 ** 31 - 1));
 }

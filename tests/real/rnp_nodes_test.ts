@@ -189,13 +189,41 @@ Deno.test("rnp nodes: close says goodbye; what nobody has acknowledged fails; no
   const waiting = b.send("node-a", "app.note", { n: 1 });
   await until(() => (a.peers[0]?.isReachable ?? false) && b.peers[0].links > 0, "linked");
   const failed = assertRejects(() => waiting, RgtpError, "closed before the peer had acknowledged");
-  await b.close();
+  await b.close(50);
   await failed;
   await assertRejects(() => b.send("node-a", "app.note", { n: 2 }), RgtpError, "this node is closed");
   await b.close();
   await until(() => a.peers[0].links === 0, "the other one has closed as well");
   assertEquals(a.troubles, []);
   await nodes[Symbol.asyncDispose]();
+});
+
+Deno.test("rnp nodes: close waits for what was sent to be acknowledged, also when no link was there yet", async () => {
+  await using nodes = await two();
+  const { a, b } = nodes;
+  const seen: number[] = [];
+  a.handle("app.note", async ({ n }) => {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    seen.push(Number(n));
+  });
+  for (const n of numbers(50)) b.post("node-a", "app.note", { n });
+  await b.close();
+  assertEquals(seen, numbers(50));
+});
+
+Deno.test("rnp nodes: handlers may send, and their mistakes are theirs", async () => {
+  await using nodes = await two();
+  const { a, b } = nodes;
+  const seen: number[] = [];
+  b.handle("app.note", ({ n }) => void seen.push(Number(n)));
+  a.handle("app.note", ({ n }) => {
+    // A mistake of the handler: it hears of it, and so does whoever has asked.
+    a.post("node-b", "app.note", { n: Number(n) - 1 });
+  });
+  for (const n of [1, 2, 3]) await b.request("node-a", "app.note", { n }, { timeoutMs: 100 }).catch(() => {});
+  assertEquals(seen, [0, 1, 2]);
+  const error = await assertRejects(() => b.request("node-a", "app.note", { n: 0 }), RgtpError);
+  assertStringIncludes(error.message, "data.n is not: count");
 });
 
 Deno.test("rnp nodes: mistakes of a caller are named at once", async () => {
