@@ -5,8 +5,7 @@ import { RgtpError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import { systemRandom } from "../../core/machine.ts";
 import { defaultEngine } from "../../crypto/default_engine.ts";
-import { isRnpErrorName, rnpError, RnpErrorCode } from "../protocol/errors.ts";
-import type { RnpFault } from "../protocol/errors.ts";
+import { rnpError } from "../protocol/errors.ts";
 import { defaultPools } from "../protocol/channels.ts";
 import { LINK_CAPABILITIES } from "../protocol/link.ts";
 import type { LocalNode } from "../protocol/link.ts";
@@ -20,6 +19,8 @@ import type { RetryPolicy } from "../protocol/retry.ts";
 import type { Schema } from "../protocol/schema.ts";
 import { uuidSource } from "../protocol/uuid.ts";
 import { checkedCredentials } from "./credentials.ts";
+import { Handlers, messageOf } from "./handlers.ts";
+import type { Handler, Reply } from "./handlers.ts";
 import { PeerShell } from "./peer_shell.ts";
 import type { PeerHost } from "./peer_shell.ts";
 import { assertStrangersRefused, createMutualTlsServer, dialMutualTls, listen } from "./tls.ts";
@@ -48,20 +49,6 @@ export interface NodeOptions {
   /** Ends the node. */
   readonly signal?: AbortSignal;
 }
-
-/** What a handler may answer with. */
-export interface Reply {
-  /** Its type. */
-  readonly type: string;
-  /** What it carries. */
-  readonly data: PackedMap;
-}
-
-/** Deals with a message. What it returns is sent back as the answer; what it throws, as an ERROR. */
-export type Handler<T extends string = string> = (
-  data: DataOf<T>,
-  message: Message,
-) => Reply | void | Promise<Reply | void>;
 
 /** What a node knows of another one. */
 export interface PeerStatus {
@@ -112,10 +99,8 @@ export class ClusterNode implements AsyncDisposable {
   readonly #host: PeerHost;
   readonly #addresses: Map<string, Address>;
   readonly #peers = new Map<string, PeerShell>();
-  readonly #handlers = new Map<string, { readonly handler: Handler; readonly concurrent: boolean }>();
+  readonly #handlers = new Handlers();
   readonly #waiting = new Map<string, Waiting>();
-  /** Messages that wait for others of their channel to be handled. */
-  readonly #turns = new Map<string, Promise<void>>();
   readonly #roomWaiters = new Map<string, (() => void)[]>();
   #credentials: Credentials;
   #server: Server | undefined;
@@ -145,6 +130,11 @@ export class ClusterNode implements AsyncDisposable {
     return this.#address;
   }
 
+  /** Whether it was closed. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** Other nodes that it has had to do with. */
   get peers(): PeerStatus[] {
     return Array.from(this.#peers.values(), ({ peerId, machine, wires }) => ({
@@ -164,6 +154,18 @@ export class ClusterNode implements AsyncDisposable {
   /** The certificate that it shows, in PEM. */
   get certificate(): string {
     return this.#credentials.cert;
+  }
+
+  /**
+   * Finds out which node of the cluster is at an address, and remembers it.
+   *
+   * @throws {RgtpError} SOCKET, TIMEOUT, or AUTH_FAIL when nobody of the cluster is there
+   */
+  async meet(address: Address): Promise<string> {
+    const { peerId, socket } = await dialMutualTls(address, this.#credentials);
+    socket.destroy();
+    this.know(peerId, address);
+    return peerId;
   }
 
   /** Says where a node is found. */
@@ -191,7 +193,7 @@ export class ClusterNode implements AsyncDisposable {
       throw new RangeError(`nobody has said what a '${type}' is: define it first`);
     }
     // The schema has checked what the handler's type says.
-    this.#handlers.set(type, { handler: handler as Handler, concurrent });
+    this.#handlers.set(type, handler as Handler, concurrent);
   }
 
   /**
@@ -404,46 +406,10 @@ export class ClusterNode implements AsyncDisposable {
   }
 
   #handle(peer: PeerShell, delivered: Delivered): void {
-    const { type, channel } = delivered.message;
-    const found = this.#handlers.get(type);
-    if (!found) {
-      this.#reply(peer, delivered, errorReply("NOT_FOUND", `nobody here deals with a '${type}'`));
-      return peer.handled(delivered);
-    }
-    const turn = `${peer.peerId}/${channel ?? ""}`;
-    const before = found.concurrent || channel === undefined ? undefined : this.#turns.get(turn);
-    if (before) {
-      const next = before.then(() => this.#run(peer, delivered, found.handler));
-      return this.#queue(turn, next);
-    }
-    const running = this.#run(peer, delivered, found.handler);
-    if (running && !found.concurrent && channel !== undefined) this.#queue(turn, running);
-  }
-
-  /** Remembers that a channel is busy. */
-  #queue(turn: string, running: Promise<void> | void): void {
-    if (!running) return;
-    const done: Promise<void> = running.then(() => {
-      if (this.#turns.get(turn) === done) this.#turns.delete(turn);
+    this.#handlers.run(delivered.message, (reply) => {
+      if (reply) this.#reply(peer, delivered, reply);
+      peer.handled(delivered);
     });
-    this.#turns.set(turn, done);
-  }
-
-  /** A handler that does not wait costs no promise. */
-  #run(peer: PeerShell, delivered: Delivered, handler: Handler): Promise<void> | void {
-    let answer: Reply | void | Promise<Reply | void>;
-    try {
-      answer = handler(delivered.message.data, delivered.message);
-    } catch (error) {
-      answer = errorReplyOf(error);
-    }
-    if (!(answer instanceof Promise)) return this.#finish(peer, delivered, answer);
-    return answer.catch(errorReplyOf).then((reply) => this.#finish(peer, delivered, reply));
-  }
-
-  #finish(peer: PeerShell, delivered: Delivered, reply: Reply | void): void {
-    if (reply) this.#reply(peer, delivered, reply);
-    peer.handled(delivered);
   }
 
   /** An answer travels with the same promise as what it answers. */
@@ -495,18 +461,4 @@ function localNode(nodeId: string, options: NodeOptions): LocalNode {
     newId: uuidSource(systemRandom),
     ...(secret && { integrity: { engine: defaultEngine(), secret } }),
   };
-}
-
-function errorReply(code: RnpFault["code"], message: string): Reply {
-  return { type: "error", data: { code, number: RnpErrorCode[code], message } };
-}
-
-/** What a handler has thrown, for the peer: of an unknown fault nothing but its message. */
-function errorReplyOf(error: unknown): Reply {
-  const name = error instanceof RgtpError ? String(error.data.name ?? "") : "";
-  return errorReply(isRnpErrorName(name) ? name : "INTERNAL_ERROR", messageOf(error));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

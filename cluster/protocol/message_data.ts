@@ -1,4 +1,5 @@
 import type { PackedMap } from "../../codec/msgpack_map.ts";
+import type { MemberUpdate } from "./membership/member.ts";
 
 /*
  * What the protocol's own messages carry. These are types rather than interfaces, since every one of them is a map: it may have other
@@ -107,6 +108,9 @@ export interface MessageData {
     readonly version: string;
     readonly capabilities: readonly string[];
     readonly metadata?: { readonly [key: string]: string } | undefined;
+    /** A hash of what the sender knows: whoever knows the same need not answer. */
+    readonly digest?: number | undefined;
+    readonly updates?: readonly MemberUpdate[] | undefined;
   };
   /** A node lives. */
   "gossip.heartbeat": {
@@ -114,15 +118,31 @@ export interface MessageData {
     readonly cpu_percent: number;
     readonly ram_used_mb: number;
     readonly instances: number;
+    readonly updates?: readonly MemberUpdate[] | undefined;
   };
   /** A node goes. */
-  "gossip.leave": { readonly reason: string; readonly transfer_instances_to?: string | undefined };
+  "gossip.leave": {
+    readonly reason: string;
+    readonly transfer_instances_to?: string | undefined;
+    readonly updates?: readonly MemberUpdate[] | undefined;
+  };
   /** A node is perhaps dead. */
   "gossip.suspect": {
     readonly suspect_node: string;
     readonly last_seen: number;
     readonly failed_pings: number;
+    readonly updates?: readonly MemberUpdate[] | undefined;
   };
+  /** What nodes have come to know of each other. */
+  "gossip.updates": {
+    readonly updates: readonly MemberUpdate[];
+    /** Of one who tells all that it knows: whoever knows something else does the same. */
+    readonly digest?: number | undefined;
+  };
+  /** Does this node live? It answers itself, or is asked by whoever gets this. */
+  "gossip.probe": { readonly node: string; readonly updates?: readonly MemberUpdate[] | undefined };
+  /** It does. */
+  "gossip.probe_ack": { readonly node: string; readonly updates?: readonly MemberUpdate[] | undefined };
   /** What a node has, and has free. */
   "resource.status": ResourceStatus;
   /** Resources are wanted for an instance. */

@@ -20,6 +20,11 @@ import type { Schema } from "./schema.ts";
 /** What a node has handled of a peer's messages: the last number in each channel, under one incarnation of the peer. */
 const received = record({ incarnation: text, channels: mapOf(count) });
 
+/** What nodes tell each other of one of them. */
+const updates = listOf(
+  record({ node: text, state: oneOf("alive", "suspect", "dead", "left"), incarnation: count, address: text }),
+);
+
 /** What either side says of itself when a link begins. */
 const greeting = record({
   version: text,
@@ -55,10 +60,30 @@ export const messageTypes: { readonly [T in MessageType]: Schema<MessageData[T]>
     version: text,
     capabilities: listOf(text),
     metadata: optional(mapOf(text)),
+    digest: optional(count),
+    updates: optional(updates),
   }),
-  "gossip.heartbeat": record({ sequence: count, cpu_percent: number, ram_used_mb: number, instances: count }),
-  "gossip.leave": record({ reason: text, transfer_instances_to: optional(text) }),
-  "gossip.suspect": record({ suspect_node: text, last_seen: integer, failed_pings: count }),
+  "gossip.heartbeat": record({
+    sequence: count,
+    cpu_percent: number,
+    ram_used_mb: number,
+    instances: count,
+    updates: optional(updates),
+  }),
+  "gossip.leave": record({
+    reason: text,
+    transfer_instances_to: optional(text),
+    updates: optional(updates),
+  }),
+  "gossip.suspect": record({
+    suspect_node: text,
+    last_seen: integer,
+    failed_pings: count,
+    updates: optional(updates),
+  }),
+  "gossip.updates": record({ updates, digest: optional(count) }),
+  "gossip.probe": record({ node: text, updates: optional(updates) }),
+  "gossip.probe_ack": record({ node: text, updates: optional(updates) }),
   "resource.status": record({
     cpu: record({ total_cores: number, available_cores: number, percent_used: number }),
     ram: record({ total_mb: number, available_mb: number, percent_used: number }),

@@ -17,7 +17,7 @@ const transport = [
   "transport/exposure/pieces.ts",
 ];
 
-const cluster = ["cluster/", "cluster/protocol/", "cluster/io/"];
+const cluster = ["cluster/", "cluster/protocol/", "cluster/protocol/membership/", "cluster/io/"];
 
 /** Parts of the tree, the most special first, and the parts that each may import besides itself. */
 const rooms: readonly { readonly path: string; readonly knows: readonly string[] }[] = [
@@ -30,7 +30,8 @@ const rooms: readonly { readonly path: string; readonly knows: readonly string[]
   { path: "transport/link/", knows: ["core/", "codec/"] },
   { path: "transport/exposure/", knows: [...base, "transport/exposure/pieces.ts"] },
   { path: "transport/", knows: [...base, ...transport] },
-  { path: "cluster/protocol/", knows: base },
+  { path: "cluster/protocol/membership/", knows: [...base, "cluster/protocol/"] },
+  { path: "cluster/protocol/", knows: [...base, "cluster/protocol/membership/"] },
   { path: "cluster/", knows: [...base, ...cluster] },
   { path: "mod.ts", knows: [...base, "transport/"] },
   { path: "cli/", knows: [...base, ...transport, ...cluster, "mod.ts", "deno.json"] },

@@ -4,9 +4,12 @@
 import { initAuthority, issueNode, readNodeFolder, rotateNodes } from "../../cluster/io/authority_folder.ts";
 import { startNode } from "../../cluster/io/node.ts";
 import type { ClusterNode } from "../../cluster/io/node.ts";
+import { joinCluster } from "../../cluster/io/membership.ts";
+import type { Membership } from "../../cluster/io/membership.ts";
 import { followNodeFolder } from "../../cluster/io/renewal.ts";
 import { rnpError } from "../../cluster/protocol/errors.ts";
 import { defaultRetry } from "../../cluster/protocol/retry.ts";
+import type { MemberUpdate } from "../../cluster/protocol/membership/member.ts";
 import { count, listOf, record } from "../../cluster/protocol/schema.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { BenchProcess } from "../../bench/_processes.ts";
@@ -282,6 +285,30 @@ Deno.test("rnp nodes: two processes with folders of an authority; a rotated cert
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("rnp nodes: five nodes join through any of them, find each other, and one leaves", async () => {
+  const nodes: ClusterNode[] = [];
+  const memberships: Membership[] = [];
+  const left: string[] = [];
+  for (const id of ["node-a", "node-b", "node-c", "node-d", "node-e"]) {
+    const node = await listeningNode(id);
+    const seed = nodes.at(-1)?.address;
+    const onChange = ({ node, state }: MemberUpdate) => void (state === "left" && left.push(node));
+    memberships.push(await joinCluster(node, { ...(seed && { seed }), onChange }));
+    nodes.push(node);
+  }
+  const alive = (of: Membership) => of.members.filter(({ state }) => state === "alive").length;
+  await until(() => memberships.every((one) => alive(one) === 5), "all know all", 20_000);
+  // Nobody was told where the others are but by the cluster.
+  assert(await nodes[0].ping("node-e") < 10_000);
+  memberships[2].leave("shutdown", "node-a");
+  await nodes[2].close();
+  const staying = memberships.filter((_, i) => i !== 2);
+  await until(() => staying.every((one) => alive(one) === 4), "all know that it has left", 20_000);
+  assertEquals(left, new Array(4).fill("node-c"));
+  for (const one of staying) one.end();
+  await Promise.all(nodes.map((node) => node.close()));
 });
 
 Deno.test("rnp nodes: certificates are made anew from 300 days on", async () => {
