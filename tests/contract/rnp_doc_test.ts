@@ -11,6 +11,7 @@ import {
   FrameFlag,
   frameHeaderLayout,
 } from "../../cluster/protocol/frame.ts";
+import * as timeline from "../../cluster/protocol/membership/timeline.ts";
 import { messageTypes } from "../../cluster/protocol/message_types.ts";
 import { defaultRetry, retryDelay } from "../../cluster/protocol/retry.ts";
 import { describe } from "../../cluster/protocol/schema.ts";
@@ -67,6 +68,22 @@ Deno.test("rnp page: attempts come when the code makes them", () => {
   assertEquals(shown, expected);
   assertEquals(retryDelay(defaultRetry, defaultRetry.attemptsMax + 1), undefined);
   assertStringIncludes(text, `never more than ${defaultRetry.delayMsMax / 1000} s`);
+});
+
+Deno.test("rnp page: the timeline is that of the code", () => {
+  const times = [timeline.HEARTBEAT_MS + timeline.LATE_MS];
+  for (const ms of [timeline.PROBE_AFTER_MS, timeline.PROBE_MS, timeline.VERDICT_MS]) {
+    times.push(times.at(-1)! + ms);
+  }
+  assertEquals(table("timeline").slice(0, 4).map(([after]) => after), times.map((ms) => `${ms / 1000} s`));
+  for (
+    const phrase of [
+      `else ${timeline.ALONE_MS / 1000} s later`,
+      `up to ${timeline.UPDATES_MAX} in a message`,
+      `Every ${timeline.ANNOUNCE_MS / 1000} s each node announces`,
+      `${timeline.FAN_OUT * 1000 / timeline.HEARTBEAT_MS} messages a second`,
+    ]
+  ) assertStringIncludes(text, phrase);
 });
 
 Deno.test("rnp page: figures in its text are those of the code", () => {

@@ -94,6 +94,8 @@ export class MembershipMachine implements Machine<MembershipOutput> {
   readonly #outputs = new Fifo<MembershipOutput>();
   /** Probes for others that wait for an answer: who has asked, and until when. */
   readonly #relayed = new Map<string, { readonly to: Set<string>; due: number }>();
+  /** Deaths that the next round of gossip tells of. */
+  readonly #obituaries: DataOf<"gossip.suspect">[] = [];
   #self: MemberUpdate;
   /** The digest, as long as nothing changes. */
   #known: number | undefined;
@@ -370,12 +372,8 @@ export class MembershipMachine implements Machine<MembershipOutput> {
 
   #bury(now: number, id: string, { heardAt }: Watch): void {
     this.#accept(now, { ...this.#members.get(id)!.update, state: "dead" });
-    const data = {
-      suspect_node: id,
-      last_seen: Math.floor(this.#settings.epochMs + heardAt),
-      failed_pings: FAN_OUT,
-    };
-    for (const to of this.#some(FAN_OUT)) this.#send(to, "gossip.suspect", data);
+    const lastSeen = Math.floor(this.#settings.epochMs + heardAt);
+    this.#obituaries.push({ suspect_node: id, last_seen: lastSeen, failed_pings: FAN_OUT });
   }
 
   /** This node comes late to its own work: everybody gets that time as a gift. */
@@ -389,6 +387,9 @@ export class MembershipMachine implements Machine<MembershipOutput> {
   }
 
   #gossipRound(now: number): void {
+    for (const data of this.#obituaries.splice(0)) {
+      for (const to of this.#some(FAN_OUT)) this.#send(to, "gossip.suspect", data);
+    }
     for (const to of this.#some(FAN_OUT)) this.#send(to, "gossip.updates", {});
     this.#gossipAt = this.#gossip.size > 0 ? now + GOSSIP_EVERY_MS : Infinity;
   }

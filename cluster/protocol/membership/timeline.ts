@@ -11,7 +11,7 @@ export const LATE_MS = 1000;
 export const PROBE_AFTER_MS = 1000;
 /** How long probes are sent and answers waited for. */
 export const PROBE_MS = 3000;
-/** From there to the verdict, and from the verdict to the broadcast. */
+/** From there to the verdict. */
 export const VERDICT_MS = 1000;
 /** A suspicion that no other watcher shares is held so much longer (Lifeguard §III.B). */
 export const ALONE_MS = 5000;
@@ -20,7 +20,7 @@ export const PROBE_EVERY_MS = 1000;
 
 /** Each node is watched by so many; so many relay a probe; so many get a round of gossip. */
 export const FAN_OUT = 3;
-/** Between two rounds of gossip, while there is something to tell. */
+/** Between two rounds of gossip, while there is something to tell; and so from a verdict to the broadcast. */
 export const GOSSIP_EVERY_MS = 1000;
 /** Between two attempts to join, while nobody has answered. */
 export const JOIN_EVERY_MS = 1000;
