@@ -30,5 +30,5 @@ export class GossipQueue {
 
 /** How often an update is passed on. */
 export function retransmissions(members: number): number {
-  return 4 * Math.ceil(Math.log10(members + 2));
+  return 6 * Math.ceil(Math.log10(members + 2));
 }
