@@ -342,6 +342,24 @@ Deno.test("peer: links without messages are closed after five minutes, and kept 
   assertEquals(pair.right.notes(), [1]);
 });
 
+Deno.test("peer: a timeout before its time changes nothing, one at its time is not due for ever", () => {
+  const pair = joined();
+  note(pair, pair.left, 1);
+  pair.do(pair.left, (machine) => machine.request(pair.now, "app.note", { n: 2 }, 5000));
+  const { machine } = pair.left;
+  let repeats = 0;
+  for (let i = 0; i < 30 && machine.deadline < Infinity; i++) {
+    const { deadline } = machine;
+    machine.handleTimeout(Math.max(pair.now, deadline - 0.001));
+    assertEquals([machine.poll(), machine.deadline], [undefined, deadline]);
+    pair.now = deadline;
+    pair.do(pair.left, (machine) => machine.handleTimeout(deadline));
+    // The first attempt to dial is due at once.
+    repeats = machine.deadline > deadline ? 0 : repeats + 1;
+    assertLessOrEqual(repeats, 1, `${deadline} is due again and again`);
+  }
+});
+
 Deno.test("peer: a replay over the same or another link is not delivered", () => {
   const pair = new Pair();
   const written: Uint8Array[] = [];

@@ -224,6 +224,8 @@ export class MembershipMachine implements Machine<MembershipOutput> {
 
   #handleProbe(now: number, from: string, node: string): void {
     if (node === this.#self.node) return this.#send(from, "gossip.probe_ack", { node });
+    // Whom nobody knows nobody asks after.
+    if (!this.#members.has(node)) return;
     const waiting = this.#relayed.get(node);
     if (waiting && waiting.due > now) waiting.to.add(from);
     else this.#relayed.set(node, { to: new Set([from]), due: now + PROBE_MS });

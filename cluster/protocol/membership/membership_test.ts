@@ -163,6 +163,32 @@ Deno.test("membership: a node that is said to be dead contradicts, and is believ
   assertEquals(cluster.nodes.get("n3")!.machine.members[0].incarnation, slandered.incarnation + 1);
 });
 
+Deno.test("membership: a timeout before its time changes nothing, one at its time is not due again", () => {
+  const cluster = SimCluster.of(5);
+  const { machine } = cluster.nodes.get("n2")!;
+  for (let i = 0; i < 100; i++) {
+    const { deadline } = machine;
+    machine.handleTimeout(deadline - 0.001);
+    assertEquals([machine.poll(), machine.deadline], [undefined, deadline]);
+    machine.handleTimeout(deadline);
+    while (machine.poll()) { /* The others hear nothing, and are found dead one by one. */ }
+    assertGreater(machine.deadline, deadline);
+  }
+  assertEquals(machine.members.filter(({ state }) => state === "dead").length, 4);
+});
+
+Deno.test("membership: a probe for a node that nobody knows is passed on to nobody, and news of strange names is none", () => {
+  const cluster = SimCluster.of(3);
+  const node = cluster.nodes.get("n1")!;
+  const sent = node.sent;
+  cluster.do(node, (machine) => {
+    machine.handleMessage(cluster.now, "n2", "gossip.probe", { node: "nobody" });
+    const update = { node: "../n9", state: "alive", incarnation: 1, address: "" } as const;
+    machine.handleMessage(cluster.now, "n2", "gossip.updates", { updates: [update] });
+  });
+  assertEquals([node.sent, node.machine.members.length], [sent, 3]);
+});
+
 Deno.test("membership: what a node sends does not grow with the cluster", () => {
   const rates = [10, 100, 400].map((count) => {
     const cluster = SimCluster.of(count);
