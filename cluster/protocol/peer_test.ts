@@ -350,8 +350,10 @@ Deno.test("peer: a timeout before its time changes nothing, one at its time is n
   let repeats = 0;
   for (let i = 0; i < 30 && machine.deadline < Infinity; i++) {
     const { deadline } = machine;
-    machine.handleTimeout(Math.max(pair.now, deadline - 0.001));
-    assertEquals([machine.poll(), machine.deadline], [undefined, deadline]);
+    if (deadline > pair.now) {
+      machine.handleTimeout(deadline - 0.001);
+      assertEquals([machine.poll(), machine.deadline], [undefined, deadline]);
+    }
     pair.now = deadline;
     pair.do(pair.left, (machine) => machine.handleTimeout(deadline));
     // The first attempt to dial is due at once.
