@@ -5,6 +5,7 @@ import { exposeCommand } from "./expose.ts";
 import { idCommand } from "./id.ts";
 import { infoCommand } from "./info.ts";
 import { lsCommand } from "./ls.ts";
+import { nodeCommand } from "./node.ts";
 import { pullCommand } from "./pull.ts";
 import { revokeCommand } from "./revoke.ts";
 import { statusCommand } from "./status.ts";
@@ -22,6 +23,7 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ["revoke", revokeCommand],
   ["info", infoCommand],
   ["id", idCommand],
+  ["node", nodeCommand],
   ["doctor", doctorCommand],
   ["completions", completionsCommand(() => commands)],
 ]);

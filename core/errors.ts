@@ -27,6 +27,7 @@ export const errorTable = {
   WITHDRAWN: [-24, "the exposer has stopped serving this exposure"],
   VERSION: [-25, "the other side speaks another version of the protocol"],
   CANCELLED: [-26, "cancelled by the caller"],
+  PROTOCOL: [-27, "the other side broke the protocol"],
 } as const;
 
 /** The name of an error condition, e.g. `"TIMEOUT"`. */

@@ -71,4 +71,49 @@ export const limits = {
   retryEpochMs: 10_000,
   /** An idle puller keeps its NAT binding. */
   keepaliveIntervalMs: 25_000,
+  /** A payload between nodes (RNP): its bytes, maps and lists inside each other, and values in all. */
+  rnpPayloadBytesMax: 16_777_216,
+  rnpDepthMax: 32,
+  rnpValuesMax: 65_536,
+  /** The same before the peer has greeted. */
+  rnpGreetingBytesMax: 65_536,
+  /** Payloads of more bytes are compressed when that helps. */
+  rnpCompressBytesMin: 1024,
+  /** Texts that stand in every message. */
+  nodeIdCharsMax: 63,
+  rnpTypeCharsMax: 64,
+  rnpChannelCharsMax: 64,
+  /** Channels that a node remembers of one peer, and links in a pool. */
+  rnpChannelsMax: 256,
+  rnpSlotsMax: 64,
+  /** How far a message's timestamp may be from the receiver's clock. */
+  rnpClockSkewMsMax: 300_000,
+  /** Message IDs of one peer that are remembered at least, so that a replay is known; twice as many at most. */
+  rnpSeenIdsMax: 16_384,
+  /** What may be on its way to a peer without acknowledgement: at first, and at most. */
+  rnpWindowBytesMin: 65_536,
+  rnpWindowBytesMax: 16_777_216,
+  /** What waits for its turn: from here on a sender is asked to slow down, and here it is refused. */
+  rnpQueueHighBytesMax: 4_194_304,
+  rnpQueueBytesMax: 67_108_864,
+  /** Acknowledgements wait for others to go with: so long, and for so much. */
+  rnpAckDelayMs: 10,
+  rnpAckBytesMax: 32_768,
+  /** From the first byte of a connection to the end of the greeting; and a frame that has begun, beside the time for its bytes. */
+  rnpGreetingMsMax: 10_000,
+  rnpFrameMsMax: 10_000,
+  rnpFrameBytesPerSecond: 65_536,
+  /** A link that hears nothing asks, and waits so long for an answer. */
+  rnpKeepaliveMs: 60_000,
+  rnpKeepaliveAnswerMsMax: 10_000,
+  /** A link that carries no messages is closed. */
+  rnpIdleMsMax: 300_000,
+  /** Between GOODBYE and the end of the connection. */
+  rnpGoodbyeMsMax: 5000,
+  /** Links of a node; those whose peers have not greeted yet; and other nodes that it remembers. */
+  rnpConnectionsMax: 1000,
+  rnpGreetingsMax: 64,
+  rnpPeersMax: 10_000,
+  /** Requests to one peer that wait for an answer. */
+  rnpRequestsMax: 65_536,
 } as const;

@@ -17,6 +17,8 @@ const transport = [
   "transport/exposure/pieces.ts",
 ];
 
+const cluster = ["cluster/", "cluster/protocol/", "cluster/protocol/membership/", "cluster/io/"];
+
 /** Parts of the tree, the most special first, and the parts that each may import besides itself. */
 const rooms: readonly { readonly path: string; readonly knows: readonly string[] }[] = [
   { path: "core/", knows: [] },
@@ -29,28 +31,44 @@ const rooms: readonly { readonly path: string; readonly knows: readonly string[]
   { path: "transport/link/", knows: ["core/", "codec/"] },
   { path: "transport/exposure/", knows: [...base, "transport/exposure/pieces.ts"] },
   { path: "transport/", knows: [...base, ...transport] },
+  { path: "cluster/protocol/membership/", knows: [...base, "cluster/protocol/"] },
+  { path: "cluster/protocol/", knows: [...base, "cluster/protocol/membership/"] },
+  { path: "cluster/", knows: [...base, ...cluster] },
   { path: "mod.ts", knows: [...base, "transport/"] },
-  { path: "cli/", knows: [...base, ...transport, "mod.ts", "deno.json"] },
-  { path: "bench/", knows: [...base, ...transport, "mod.ts", "tools/"] },
+  { path: "cli/", knows: [...base, ...transport, ...cluster, "mod.ts", "deno.json"] },
+  { path: "bench/", knows: [...base, ...transport, ...cluster, "mod.ts", "tools/"] },
   { path: "examples/", knows: [] },
   { path: "tools/", knows: [] },
 ];
 
 /** What a room of machines and pure functions does without. */
-const SANS_IO = ["core/", "codec/", "fec/", "transport/protocol/", "transport/exposure/pieces.ts"];
+const SANS_IO = [
+  "core/",
+  "codec/",
+  "fec/",
+  "transport/protocol/",
+  "transport/exposure/pieces.ts",
+  "cluster/protocol/",
+];
 const NO_USE_SANS_IO =
   /^(Deno|Date|performance|Math\.random|setTimeout|setInterval|queueMicrotask|globalThis|async)(\.|$)/;
 
 /** Packages, and where alone they may be imported. */
 const packages: readonly { readonly name: RegExp; readonly where: RegExp }[] = [
+  { name: /^@msgpack\/msgpack$/, where: /^codec\/msgpack_map\.ts$/ },
   { name: /^@noble\//, where: /^crypto\// },
   { name: /^assemblyscript\//, where: /^tools\/build_kernel\.ts$/ },
+  {
+    name: /^(@peculiar\/x509|reflect-metadata)$/,
+    where: /^(cluster\/io\/authority|tests\/real\/_cluster)\.ts$/,
+  },
   { name: /^@std\/assert\//, where: /^tests\/_assert\.ts$/ },
   { name: /^@std\/cli\//, where: /^cli\/_args\.ts$/ },
   { name: /^@std\/msgpack\//, where: /^codec\/msgpack\.ts$/ },
   { name: /^fast-check$/, where: /(^tests\/|_test\.ts$|^codec\/_samples\.ts$)/ },
   { name: /^qr$/, where: /^cli\/_qr\.ts$/ },
   { name: /^jsqr$/, where: /_test\.ts$/ },
+  { name: /^(lz4js|msgpack-test-suite)$/, where: /^codec\/.*_test\.ts$/ },
   { name: /^@red-giant\/rgtp(\/|$)/, where: /^examples\// },
 ];
 

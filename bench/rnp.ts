@@ -1,0 +1,169 @@
+/*
+ * What one link between two nodes carries, over mutual TLS on loopback, two processes: messages of a heartbeat's size, PING, FS.WRITE of a
+ * megabyte, and bulk beside what bare `node:tls` moves with the same certificates in the same run.
+ *
+ *   deno task bench:rnp [ROUNDS] [hmac]
+ */
+import { createHash } from "node:crypto";
+import tls from "node:tls";
+import { anyMap, initAuthority, issueNode, readNodeFolder, startNode } from "../cluster/mod.ts";
+import type { ClusterNode, Credentials, Delivery } from "../cluster/mod.ts";
+import { BenchProcess, spread } from "./_processes.ts";
+
+const rounds = Number(Deno.args[0] ?? 5);
+const isSigned = Deno.args[1] === "hmac";
+const MESSAGES = 200_000;
+const PINGS = 5000;
+const BULK_MB = 300;
+const CHUNK = 1_000_000;
+
+const beat = { cpu_percent: 45.2, ram_used_mb: 2048, instance_count: 12 };
+const chunk = new Uint8Array(CHUNK);
+for (let at = 0; at < CHUNK; at += 50_000) crypto.getRandomValues(chunk.subarray(at, at + 50_000));
+
+const folder = await Deno.makeTempDir({ prefix: "rnp-bench-" });
+try {
+  await initAuthority(folder);
+  for (const id of ["node-a", "node-b"]) await issueNode(folder, id);
+  await using process = new BenchProcess("bench/_rnp_node.ts", [
+    `${folder}/nodes/node-a`,
+    ...(isSigned ? ["hmac"] : []),
+  ]);
+  const [port, barePort] = (await process.line()).split(" ").map(Number);
+  const { credentials, secret } = await readNodeFolder(`${folder}/nodes/node-b`);
+  await using node = await startNode({
+    credentials,
+    peers: { "node-a": { host: "127.0.0.1", port } },
+    ...(isSigned && { secret }),
+  });
+  await prove(node);
+
+  const figures = {
+    "heartbeats exactly once, thousands/s": [] as number[],
+    "heartbeats at most once, thousands/s": [] as number[],
+    "PING p50, ms": [] as number[],
+    "PING p99, ms": [] as number[],
+    "FS.WRITE 1 MB, ms": [] as number[],
+    "bulk, MB/s": [] as number[],
+    "bare node:tls, MB/s": [] as number[],
+  };
+  for (let round = -1; round < rounds; round++) {
+    const pings = await pingTimes(node);
+    const found = {
+      "heartbeats exactly once, thousands/s": await messageRate(node, "exactly-once"),
+      "heartbeats at most once, thousands/s": await messageRate(node, "at-most-once"),
+      "PING p50, ms": pings[PINGS * 0.5],
+      "PING p99, ms": pings[PINGS * 0.99],
+      "FS.WRITE 1 MB, ms": await writeTime(node),
+      "bulk, MB/s": await bulkRate(node),
+      "bare node:tls, MB/s": await bareRate(barePort, credentials),
+    };
+    // The first round is for the compilers.
+    if (round < 0) continue;
+    for (const [name, figure] of Object.entries(found)) figures[name as keyof typeof figures].push(figure);
+  }
+  console.log(
+    `one link, two processes, ${isSigned ? "with" : "without"} hmac, ${rounds} rounds: median (range)`,
+  );
+  for (const [name, all] of Object.entries(figures)) print(name, all);
+  print(
+    "bulk ÷ bare, round by round",
+    figures["bulk, MB/s"].map((rate, i) => rate / figures["bare node:tls, MB/s"][i]),
+  );
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+
+function print(name: string, all: readonly number[]): void {
+  const { median, min, max } = spread(all);
+  console.log(`  ${name.padEnd(38)} ${median.toFixed(2).padStart(8)}  (${min.toFixed(2)}-${max.toFixed(2)})`);
+}
+
+/** What is sent is what arrives, before anything is timed. */
+async function prove(node: ClusterNode): Promise<void> {
+  const hash = createHash("sha256");
+  for (let i = 0; i < 8; i++) {
+    hash.update(chunk);
+    await sendChunk(node, i);
+  }
+  await node.send("node-a", "heartbeat", beat);
+  node.define("app.proof", anyMap);
+  const { data } = await node.request("node-a", "app.proof", { messages: 0, bytes: 0, sha256: "" });
+  if (data.messages !== 1 || data.bytes !== 8 * CHUNK || data.sha256 !== hash.digest("hex")) {
+    throw new Error(`what arrived is not what was sent: ${JSON.stringify(data)}`);
+  }
+}
+
+async function messageRate(node: ClusterNode, delivery: Delivery): Promise<number> {
+  const started = performance.now();
+  for (let i = 0; i < MESSAGES; i++) {
+    if (!node.post("node-a", "heartbeat", beat, { delivery })) await node.room("node-a");
+  }
+  // Acknowledged after all that went before it over this link.
+  await node.send("node-a", "heartbeat", beat);
+  return MESSAGES / (performance.now() - started);
+}
+
+/** In ms, ascending. */
+async function pingTimes(node: ClusterNode): Promise<number[]> {
+  const times: number[] = [];
+  for (let i = 0; i < PINGS; i++) times.push(await node.ping("node-a"));
+  return times.sort((a, b) => a - b);
+}
+
+/** A file of one chunk: announced, sent, and acknowledged. */
+async function writeTime(node: ClusterNode): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const started = performance.now();
+    const write = {
+      path: `/bench/${i}`,
+      size: CHUNK,
+      checksum: "sha256:0",
+      chunks: 1,
+      replication_factor: 1,
+    };
+    void node.send("node-a", "fs.write", write, { pool: "data", channel: "bulk" });
+    await sendChunk(node, 0);
+    times.push(performance.now() - started);
+  }
+  return spread(times).median;
+}
+
+async function sendChunk(node: ClusterNode, id: number): Promise<void> {
+  await node.send("node-a", "fs.replicate", chunkData(id), { pool: "data", channel: "bulk" });
+}
+
+function chunkData(
+  id: number,
+): { file_id: string; chunk_id: number; chunk_data: Uint8Array; checksum: string } {
+  return { file_id: "bench", chunk_id: id, chunk_data: chunk, checksum: "sha256:0" };
+}
+
+async function bulkRate(node: ClusterNode): Promise<number> {
+  const started = performance.now();
+  for (let i = 1; i < BULK_MB; i++) {
+    const isRoom = node.post("node-a", "fs.replicate", chunkData(i), { pool: "data", channel: "bulk" });
+    if (!isRoom) await node.room("node-a");
+  }
+  await sendChunk(node, 0);
+  return BULK_MB * 1000 / (performance.now() - started);
+}
+
+/** The same bytes over a connection of its own, one after the other, until the other side says that it has all. */
+async function bareRate(port: number, { cert, key, ca }: Credentials): Promise<number> {
+  const socket = tls.connect({ host: "127.0.0.1", port, cert, key, ca, servername: "node-a" });
+  await new Promise<void>((resolve) => socket.once("secureConnect", resolve));
+  const answer = new Promise<void>((resolve) => socket.once("data", () => resolve()));
+  const started = performance.now();
+  const head = new Uint8Array(4);
+  new DataView(head.buffer).setUint32(0, BULK_MB);
+  socket.write(head);
+  for (let i = 0; i < BULK_MB; i++) {
+    if (!socket.write(chunk)) await new Promise<void>((resolve) => socket.once("drain", resolve));
+  }
+  await answer;
+  const rate = BULK_MB * 1000 / (performance.now() - started);
+  socket.destroy();
+  return rate;
+}

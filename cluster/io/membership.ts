@@ -1,0 +1,137 @@
+import { formatAddress, parseAddress } from "../../codec/address.ts";
+import type { Address } from "../../codec/address.ts";
+import { drain, systemRandom } from "../../core/machine.ts";
+import type { MessageType } from "../protocol/message_data.ts";
+import type { MemberUpdate } from "../protocol/membership/member.ts";
+import { MembershipMachine } from "../protocol/membership/membership.ts";
+import type { MembershipOutput } from "../protocol/membership/membership.ts";
+import type { ClusterNode } from "./node.ts";
+
+/** How a node fares. */
+export interface NodeLoad {
+  /** Of all processors, 0 to 100. */
+  readonly cpu_percent: number;
+  /** 2^20 bytes. */
+  readonly ram_used_mb: number;
+  /** Instances that run. */
+  readonly instances: number;
+}
+
+/** How a node takes part in a cluster. */
+export interface MembershipOptions {
+  /** Any node that belongs to the cluster; none for its first one. */
+  readonly seed?: Address;
+  /** What the node can do. */
+  readonly capabilities?: readonly string[];
+  /** How it fares, for its heartbeats; nothing is measured when nothing is said. */
+  readonly load?: () => NodeLoad;
+  /** Called with each change of what is known of a node. */
+  readonly onChange?: (update: MemberUpdate) => void;
+}
+
+/** Messages that are a matter of membership. */
+const TYPES: readonly MessageType[] = [
+  "gossip.announce",
+  "gossip.heartbeat",
+  "gossip.leave",
+  "gossip.suspect",
+  "gossip.updates",
+  "gossip.probe",
+  "gossip.probe_ack",
+];
+
+/**
+ * Lets a running node take part in its cluster: it learns who else does, where they are, and who lives.
+ *
+ * @throws {RgtpError} SOCKET, TIMEOUT or AUTH_FAIL when nobody of the cluster is at the seed's address
+ */
+export async function joinCluster(node: ClusterNode, options: MembershipOptions = {}): Promise<Membership> {
+  const seed = options.seed && await node.meet(options.seed);
+  const membership = new Membership(node, options);
+  if (seed !== undefined) membership.join(seed);
+  return membership;
+}
+
+/** A node's part in a cluster. It ends with {@linkcode Membership.leave}, or without a word when the node is closed. */
+export class Membership {
+  readonly #node: ClusterNode;
+  readonly #machine: MembershipMachine;
+  readonly #onChange: (update: MemberUpdate) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isOver = false;
+
+  /** Use {@linkcode joinCluster}. */
+  constructor(node: ClusterNode, options: MembershipOptions) {
+    const { capabilities = [], load = () => ({ cpu_percent: 0, ram_used_mb: 0, instances: 0 }) } = options;
+    this.#node = node;
+    this.#onChange = options.onChange ?? (() => {});
+    this.#machine = new MembershipMachine(performance.now(), {
+      nodeId: node.id,
+      address: node.address ? formatAddress(node.address) : "",
+      incarnation: Date.now(),
+      capabilities,
+      epochMs: performance.timeOrigin,
+      random: systemRandom,
+      load,
+    });
+    for (const type of TYPES) {
+      node.handle(
+        type,
+        (data, { sender }) => this.#do((now) => this.#machine.handleMessage(now, sender, type, data)),
+      );
+    }
+    this.#do(() => {});
+  }
+
+  /** What is known of all nodes, this one first. */
+  get members(): MemberUpdate[] {
+    return this.#machine.members;
+  }
+
+  /** Joins through a node whose address is known. */
+  join(seed: string): void {
+    this.#do((now) => this.#machine.join(now, seed));
+  }
+
+  /** Says that this node goes; `heir` gets what it did. Close the node afterwards. Twice is fine. */
+  leave(reason: string, heir?: string): void {
+    this.#do(() => this.#machine.leave(reason, heir));
+    this.end();
+  }
+
+  /** Takes part no more, without a word: the others will find it dead. */
+  end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+  }
+
+  #do(change: (now: number) => void): void {
+    if (this.#isOver) return;
+    change(performance.now());
+    drain(this.#machine, (output) => this.#perform(output));
+    clearTimeout(this.#timer);
+    const { deadline } = this.#machine;
+    if (deadline === Infinity) return;
+    const wait = Math.max(0, deadline - performance.now());
+    this.#timer = setTimeout(() => this.#do((now) => this.#machine.handleTimeout(now)), wait);
+  }
+
+  #perform(output: MembershipOutput): void {
+    if (output.kind === "changed") {
+      const address = parseAddress(output.update.address);
+      if (address) this.#node.know(output.update.node, address);
+      return this.#onChange(output.update);
+    }
+    try {
+      this.#node.post(output.to, output.type, output.data as never, {
+        delivery: "at-most-once",
+        channel: "gossip",
+        pool: "control",
+      });
+    } catch (error) {
+      // The node is closed, or too much waits for a peer that does not answer: a loss like others.
+      this.#node.note(`membership: ${(error as Error).message}`);
+      if (this.#node.isClosed) this.end();
+    }
+  }
+}
