@@ -13,6 +13,8 @@
  */
 import { Competition } from "./competition.ts";
 import { LossModel } from "./loss_model.ts";
+import { newRound, underWayOf } from "./round.ts";
+import type { EndedRound, Round } from "./round.ts";
 import { RoundTrips } from "./round_trips.ts";
 import type { Trip } from "./round_trips.ts";
 import { StartUp } from "./start_up.ts";
@@ -54,8 +56,10 @@ const QUEUE_ROOT = 9.7;
 const STEP = 2;
 const STEP_SHARE = 1 / 64;
 const STEP_SHARE_MAX = 0.25;
-/** Rounds of small steps after a loss of our own making. */
+/** Rounds of small steps after a loss of our own making; twice as many each time, so often. */
 const CAUTIOUS_ROUNDS = 16;
+const CAUTION_DOUBLINGS_MAX = 4;
+const CEILING_SHARE = 1.25;
 /** To see what the path loses by itself, somewhat less is asked for than it bears. */
 const TRIAL_SHARE = 0.85;
 /** As often may a trial end with as much lost, and as much delivered; then the loss is the path's. */
@@ -74,29 +78,6 @@ const DRAIN_SHARE = 0.95;
 const FOREIGN_QUEUE_SHARE = 0.65;
 const FOREIGN_HINTS = 2;
 const CAPACITY_ROUNDS = 6;
-interface Round {
-  readonly startedAt: number;
-  /** The round is over when this request is answered, or a later one. */
-  readonly until: number;
-  arrived: number;
-  settled: number;
-  lost: number;
-  /** Requests that lost something. */
-  lossy: number;
-  /** The round trips of its answers. */
-  readonly trips: { answers: number; sum: number; least: number };
-  /** What was under way when the requests were sent that were answered, in sum. */
-  underWay: number;
-  /** Whether the window held us back. Otherwise what came says little of what the path could carry. */
-  limited: boolean;
-}
-
-interface EndedRound extends Round {
-  readonly duration: number;
-  /** The number of the first request after it. */
-  readonly next: number;
-}
-
 /** A cut for loss: what there was before it. */
 interface Trial {
   readonly window: number;
@@ -140,6 +121,10 @@ export class Congestion {
   #trial: Trial | undefined;
   /** Trials in a row that could be read either way. */
   #doubts = 0;
+  /** Trials in a row that found a loss of our own making. */
+  #ownLosses = 0;
+  /** The window that the last of them left. */
+  #ceiling = Infinity;
   /** Symbols of a burst that the queues on the way have been seen not to hold. */
   #burstCap = Infinity;
   /** Requests from this one on were sent under the present window. */
@@ -267,6 +252,7 @@ export class Congestion {
     if (number < this.#countFrom) return;
     this.#round.settled += symbols;
     this.#round.lost += lost;
+    this.#round.requests++;
     if (lost > 0) this.#round.lossy++;
   }
 
@@ -331,7 +317,7 @@ export class Congestion {
 
   #endRound(now: number, round: EndedRound): void {
     const rate = round.arrived / round.duration;
-    this.#loss.note(round.settled, round.lost, round.lossy);
+    this.#loss.note(round.settled, round.lost, round.requests, round.lossy);
     // A round in which we asked for less than we might have proves no lower rate.
     if (round.limited || rate > Math.max(...this.#rates)) this.#rates.push(rate);
     if (this.#rates.length > CAPACITY_ROUNDS) this.#rates.shift();
@@ -389,6 +375,8 @@ export class Congestion {
       this.#window + Math.min(step * this.#velocity, Math.max(step, this.#window * STEP_SHARE_MAX)),
     );
     if (this.#cut && this.#window >= this.#cut.first) this.#cut = undefined;
+    // What was taken for the most has been left behind: it was not.
+    if (this.#window > this.#ceiling * CEILING_SHARE) this.#cautious = this.#ownLosses = 0;
     if (this.#cautious > 0) this.#cautious--;
     else {
       this.#velocity *= 2;
@@ -450,11 +438,13 @@ export class Congestion {
       this.#loss.lower();
       this.#burstCap = Math.max(BURST_USUAL, trial.burst / 2);
       this.#setWindow(trial.window * (1 - trial.loss + this.#loss.baseline));
-      this.#cautious = CAUTIOUS_ROUNDS;
+      this.#cautious = CAUTIOUS_ROUNDS * 2 ** Math.min(this.#ownLosses++, CAUTION_DOUBLINGS_MAX);
+      this.#ceiling = this.#window;
       return;
     }
     if (!isLess && ++this.#doubts < DOUBTS_MAX) return;
     this.#doubts = 0;
+    this.#ownLosses = 0;
     this.#loss.accept(Math.min(trial.loss, this.#loss.last));
     this.#setWindow(trial.window);
     if (trial.isOfStart) this.#mode = "start";
@@ -502,23 +492,4 @@ export class Congestion {
 
 function burstOf(most: number, least: number, wished: number): number {
   return Math.max(1, Math.floor(Math.min(most, Math.max(least, wished))));
-}
-
-/** What was under way when its requests were sent, on average. */
-function underWayOf({ underWay, trips }: Round): number {
-  return underWay / Math.max(1, trips.answers);
-}
-
-function newRound(now: number, until: number): Round {
-  return {
-    startedAt: now,
-    until,
-    arrived: 0,
-    settled: 0,
-    lost: 0,
-    lossy: 0,
-    trips: { answers: 0, sum: 0, least: Infinity },
-    underWay: 0,
-    limited: false,
-  };
 }

@@ -33,7 +33,8 @@ for (const [name, path] of Object.entries(paths)) {
     line.run(3000 + 15 * path.delayMs);
     const { share, queueMs, dropped, modes } = line.run(5000 + 10 * path.delayMs);
     assertGreater(share, 0.95);
-    assertLess(queueMs, 12 + 20 / Math.sqrt(path.rate));
+    // Where a round is long, so is each step of the swing.
+    assertLess(queueMs, 12 + 20 / Math.sqrt(path.rate) + path.delayMs / 100);
     assertEquals([dropped, line.silences.length, modes], [0, 0, new Set(["steady"])]);
   });
 }

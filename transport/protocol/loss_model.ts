@@ -5,7 +5,7 @@ const SAMPLE_SYMBOLS = 64;
 /** What chance makes of the baseline is taken for no less than this. */
 const SIGMA_MIN = 0.0025;
 /** In standard deviations: what a sample may be too high, and by how much several must be in sum. */
-const SLACK = 0.75;
+const SLACK = 1;
 const EVIDENCE = 4;
 /** How slowly the baseline follows what is lower, and what is higher. */
 const FALL = 8;
@@ -22,7 +22,7 @@ export class LossModel {
   #symbols = 0;
   /** Nothing, until somebody has tried. */
   #baseline = 0;
-  #sample = { symbols: 0, lost: 0, lossy: 0 };
+  #sample: Sample = { symbols: 0, lost: 0, requests: 0, lossy: 0 };
   #last = 0;
   #excess = 0;
   #evidence = 0;
@@ -54,8 +54,9 @@ export class LossModel {
     this.#rate += (lost / symbols - this.#rate) * Math.min(1, symbols / this.#symbols);
   }
 
-  /** The same of a round under the present window: for the baseline. `lossy` requests have lost something. */
-  note(symbols: number, lost: number, lossy: number): void {
+  /** The same of a round under the present window: for the baseline. Of `requests`, `lossy` have lost something. */
+  note(symbols: number, lost: number, requests: number, lossy: number): void {
+    this.#sample.requests += requests;
     this.#sample.lossy += lossy;
     this.#sample.symbols += symbols;
     this.#sample.lost += lost;
@@ -83,20 +84,21 @@ export class LossModel {
 
   /** Forgets the sample that is being taken: it belongs to another window. */
   restart(): void {
-    this.#sample = { symbols: 0, lost: 0, lossy: 0 };
+    this.#sample = { symbols: 0, lost: 0, requests: 0, lossy: 0 };
     this.#excess = this.#evidence = 0;
     this.#last = this.baseline;
     this.#isFresh = false;
   }
 
   #look(): void {
-    const { symbols, lost, lossy } = this.#sample;
-    this.#sample = { symbols: 0, lost: 0, lossy: 0 };
+    const { symbols, lost } = this.#sample;
+    const events = eventsOf(this.#sample);
+    this.#sample = { symbols: 0, lost: 0, requests: 0, lossy: 0 };
     this.#isFresh = true;
     const share = lost / symbols;
     this.#last = share;
-    // Losses come in bursts: what has hit a few requests is of a few events, however many symbols they took.
-    const usual = Math.max(this.#sigma(symbols), share / Math.sqrt(Math.max(1, lossy)), SIGMA_MIN);
+    const luck = share * Math.sqrt((1 - share) / Math.max(1, events));
+    const usual = Math.max(this.#sigma(symbols), luck, SIGMA_MIN);
     // Page's cumulative sum: many samples that are a little too high say as much as one that is far too high.
     this.#evidence = Math.max(0, this.#evidence + (share - this.#baseline) / usual - SLACK);
     if (this.#evidence > EVIDENCE) {
@@ -111,4 +113,22 @@ export class LossModel {
   #sigma(symbols: number): number {
     return Math.sqrt(this.baseline * (1 - this.baseline) / symbols);
   }
+}
+
+interface Sample {
+  symbols: number;
+  lost: number;
+  requests: number;
+  lossy: number;
+}
+
+/**
+ * How many events a loss is of. Symbols that get lost each by itself hit so many requests; when fewer are hit, and harder, they come in
+ * bursts, and what a burst takes is one event.
+ */
+function eventsOf({ symbols, lost, requests, lossy }: Sample): number {
+  if (lost === 0 || lost === symbols) return lossy;
+  const each = symbols / requests;
+  const hit = 1 - (1 - lost / symbols) ** each;
+  return Math.min(lost, lossy / hit * lost / requests);
 }

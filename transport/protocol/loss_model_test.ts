@@ -39,7 +39,14 @@ function fixed(lost: number): Way {
 }
 
 function note(model: LossModel, symbols: number, { lost, lossy }: ReturnType<Way>): void {
-  model.note(symbols, lost, lossy);
+  model.note(symbols, lost, Math.ceil(symbols / REQUEST_SYMBOLS), lossy);
+}
+
+/** A model that has been told what the path loses. */
+function told(rate: number): LossModel {
+  const model = new LossModel();
+  model.accept(rate);
+  return model;
 }
 
 /** Notes samples as a controller does, which begins anew after each alarm; answers with what share of them raised one. */
@@ -69,19 +76,19 @@ Deno.test("loss model: loss that stays as it is raises an alarm in one of 10 sma
   for (const rate of [0.001, 0.01, 0.05, 0.2, 0.5, 0.7]) {
     for (const [symbols, most] of [[64, 1 / 10], [256, 1 / 30], [1000, 1 / 30]]) {
       const way = even(rate, seededRandom(symbols, `even ${rate}`));
-      const share = alarms(new LossModel(), way, SAMPLES, symbols);
+      const share = alarms(told(rate), way, SAMPLES, symbols);
       assertLess(share, most, `${rate} of ${symbols}`);
     }
   }
   assertEquals(alarms(new LossModel(), fixed(0), SAMPLES, 64), 0);
-  assertEquals(alarms(new LossModel(), fixed(16), SAMPLES, 64), 0);
+  assertEquals(alarms(told(1 / 4), fixed(16), SAMPLES, 64), 0);
 });
 
 Deno.test("loss model: so does loss in bursts", () => {
   for (const [rate, length] of [[0.01, 5], [0.05, 20], [0.1, 10]]) {
     for (const symbols of [64, 256]) {
       const way = bursty(rate, length, seededRandom(symbols, `bursts of ${length}`));
-      assertLess(alarms(new LossModel(), way, SAMPLES, symbols), 1 / 8);
+      assertLess(alarms(told(rate), way, SAMPLES, symbols), 1 / 8);
     }
   }
 });
@@ -93,7 +100,7 @@ Deno.test("loss model: a jump shows within a few samples", () => {
       const seen: number[] = [];
       for (let seed = 1; seed <= 101; seed++) {
         const random = seededRandom(seed, `${before} to ${after}`);
-        const model = new LossModel();
+        const model = told(before);
         alarms(model, even(before, random), 100, symbols);
         model.restart();
         seen.push(samplesUntilAlarm(model, even(after, random), symbols));
@@ -108,7 +115,7 @@ Deno.test("loss model: a jump shows within a few samples", () => {
 Deno.test("loss model: the baseline is somewhat below what is lost, follows it down fast and up slowly", () => {
   const random = seededRandom(1);
   for (const rate of [0.02, 0.1, 0.4]) {
-    const model = new LossModel();
+    const model = told(rate);
     alarms(model, even(rate, random), 300, 256);
     assertGreater(model.baseline, rate / 2);
     assertLess(model.baseline, rate * 1.1);
@@ -153,8 +160,12 @@ Deno.test("loss model: a sample is at least 64 symbols; one that is begun anew f
   note(model, 64, fixed(0)(64));
   assertEquals([model.last, model.takeExcess()], [0, 0]);
   note(model, 63, fixed(63)(63));
+  assert(!model.isFresh);
   note(model, 1, fixed(1)(1));
+  assert(model.isFresh);
   assertEquals(model.last, 1);
+  assert(samplesUntilAlarm(model, fixed(64), 64) < 10);
+  note(model, 64, fixed(64)(64));
   assert(model.takeExcess() > 0.9);
   assertEquals(model.takeExcess(), 0, "taken once");
 });
