@@ -60,6 +60,13 @@ Deno.test("all engines work here, and the fastest one is preferred", () => {
 });
 
 Deno.test({
+  name: "the permission for the folders of libraries is enough for libcrypto",
+  ignore: libcryptoEngine() === undefined,
+  permissions: { ffi: ["/lib", "/lib64", "/usr/lib", "/usr/lib64"] },
+  fn: () => assert(loadLibcrypto()),
+});
+
+Deno.test({
   name: "without a permission there is no libcrypto, and nobody is asked for one",
   permissions: { ffi: false },
   fn: () => {
