@@ -1,6 +1,7 @@
 /*
  * What sealing a file costs on one thread, stage by stage, and all together as an exposer does it: read, seal, hash, cut into packets.
- * Before it times, it opens what it sealed and compares. MB/s are 10^6 bytes of plaintext.
+ * Then the engines that work here against each other, in turn. Before it times, it opens what it sealed and compares. MB/s are 10^6 bytes of
+ * plaintext.
  *
  *   deno task bench:sealing [MEGABYTES] [ROUNDS]
  */
@@ -8,8 +9,11 @@ import { decodeManifest, parameters } from "../codec/manifest.ts";
 import { equalBytes } from "../core/bytes.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
+import type { AeadName, Engine } from "../crypto/engine.ts";
 import { chunkNonce } from "../crypto/key_schedule.ts";
 import { leafHash } from "../crypto/merkle.ts";
+import { libcryptoEngine } from "../crypto/native/libcrypto_engine.ts";
+import { nativeEngine } from "../crypto/native_engine.ts";
 import { depacketise, packetise, packetiseInto } from "../transport/exposure/packetise.ts";
 import { sealSource } from "../transport/exposure/seal.ts";
 import type { SealedExposure } from "../transport/exposure/seal.ts";
@@ -64,8 +68,64 @@ try {
   await report("  hash alone", each(() => void leafHash(engine.sha256, sealed)));
   await report("  cut alone", each((chunk) => packetiseInto(chunk, sealed, SYMBOL, packets)));
   source.close();
+  const libcrypto = libcryptoEngine();
+  if (libcrypto) compareEngines(libcrypto, nativeEngine);
+  else console.log("  no libcrypto here to compare with");
 } finally {
   await Deno.remove(folder, { recursive: true });
+}
+
+/** What there is much of, done by one engine and the other in turn, on chunks and on messages of 200 bytes. */
+function compareEngines(one: Engine, other: Engine): void {
+  const [key, nonce, aad] = [systemRandom(32), chunkNonce(0), systemRandom(88)];
+  for (const size of [CHUNK, 200]) {
+    const memory = systemRandom(size + 16);
+    const plain = memory.subarray(0, size);
+    const stages: [string, (engine: Engine) => void][] = [[
+      "hash of a leaf",
+      ({ sha256 }) => void leafHash(sha256, memory),
+    ]];
+    for (const name of ["chacha20-poly1305", "aes-256-gcm"] satisfies AeadName[]) {
+      const sealed = one.aead(name).seal(key, nonce, aad, plain);
+      if (!equalBytes(sealed, other.aead(name).seal(key, nonce, aad, plain))) {
+        throw new Error(`${name} differs`);
+      }
+      const opened = new Uint8Array(size);
+      stages.push(
+        [`seal ${name}`, (engine) => engine.aead(name).sealInto(key, nonce, aad, plain, memory)],
+        [`open ${name}`, (engine) => {
+          if (!engine.aead(name).openInto(key, nonce, aad, sealed, opened)) {
+            throw new Error(`${name} does not open`);
+          }
+        }],
+      );
+    }
+    console.log(
+      `${size} bytes, ${one.name} in MB/s, and as a multiple of ${other.name} round by round: median (range)`,
+    );
+    for (const [name, stage] of stages) {
+      const figures = Array.from(
+        { length: rounds },
+        () => [one, other].map((engine) => rateOf(() => stage(engine), size)),
+      );
+      const rate = spread(figures.map(([mine]) => mine)).median;
+      const { median, min, max } = spread(figures.map(([mine, theirs]) => mine / theirs));
+      console.log(
+        `  ${name.padEnd(24)} ${rate.toFixed(0).padStart(6)}  ${median.toFixed(2)}  (${min.toFixed(2)}-${
+          max.toFixed(2)
+        })`,
+      );
+    }
+  }
+}
+
+/** MB/s over at least 100 ms. */
+function rateOf(work: () => void, size: number): number {
+  const started = performance.now();
+  let times = 0;
+  let ms = 0;
+  for (; ms < 100; ms = performance.now() - started, times += 100) for (let i = 0; i < 100; i++) work();
+  return times * size / 1000 / ms;
 }
 
 async function report(name: string, work: () => void | Promise<void>): Promise<void> {

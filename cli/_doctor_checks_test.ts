@@ -57,6 +57,7 @@ Deno.test("what is well is ok, and needs nothing done", () => {
     mtuCheck({ device: "eth0", mtu: 1500 }),
     interfaceMtu("lo", 65_536),
     spaceCheck("disk", 5e9),
+    judgeEngine("libcrypto", 3e9),
     judgeEngine("native", 1e9),
     clockCheck(Date.UTC(2026, 0, 1), Date.UTC(2025, 0, 2)),
   ];

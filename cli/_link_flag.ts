@@ -12,8 +12,8 @@ export const linkFlags = {
   },
 } as const satisfies FlagTable;
 
-/** What the fastest kind takes, for the list of permissions. */
+/** What the fastest kind takes, and the fastest engine, for the list of permissions. */
 export const linkPermission: [string, string] = [
   "--allow-ffi=/lib",
-  "for speed, on Linux: sockets of the C library (/lib64 where that is in there); without it --link linux_udp is not possible",
+  "for speed, on Linux: sockets of the C library and the cryptography of OpenSSL (/lib64 where they are in there); without it --link linux_udp is not possible",
 ];

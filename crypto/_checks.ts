@@ -19,6 +19,14 @@ export function expectRoom(out: Uint8Array, plaintext: Uint8Array): void {
   }
 }
 
+/** Refuses a buffer that an opened message does not fit into. */
+export function expectOpenRoom(out: Uint8Array, sealed: Uint8Array): void {
+  const needed = sealed.length - AEAD_TAG_BYTES;
+  if (out.length < needed) {
+    throw new RangeError(`the output has ${out.length} bytes but ${needed} are needed`);
+  }
+}
+
 // RFC 5869 §2.3: L <= 255 * HashLen.
 const EXPAND_BYTES_MAX = 255 * HASH_BYTES;
 

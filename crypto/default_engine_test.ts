@@ -1,7 +1,9 @@
 import { RgtpError } from "../core/mod.ts";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "../tests/_assert.ts";
 import { chooseEngine, defaultEngine, selfTest } from "./default_engine.ts";
-import type { Engine } from "./engine.ts";
+import type { Aead, Engine } from "./engine.ts";
+import { loadLibcrypto } from "./native/_libcrypto.ts";
+import { libcryptoEngine } from "./native/libcrypto_engine.ts";
 import { nativeEngine } from "./native_engine.ts";
 import { portableEngine } from "./portable_engine.ts";
 
@@ -11,6 +13,10 @@ function broken(): Engine[] {
     throw new Error("not on this platform");
   };
   const flipped = (bytes: Uint8Array) => bytes.map((byte) => byte ^ 1);
+  const seals = (change: Partial<Aead>): Engine["aead"] => (name) => ({
+    ...nativeEngine.aead(name),
+    ...change,
+  });
   const trusting = (engine: Engine): Engine["aead"] => (name) => ({
     ...engine.aead(name),
     open: (key, nonce, aad, sealed) => engine.aead(name).open(key, nonce, aad, sealed) ?? new Uint8Array(114),
@@ -23,6 +29,9 @@ function broken(): Engine[] {
     { hkdfExpand: () => new Uint8Array(0) },
     { aead: throws },
     { aead: trusting(nativeEngine) },
+    { aead: seals({ sealInto: () => {} }) },
+    { aead: seals({ openInto: () => false }) },
+    { aead: seals({ openInto: () => true }) },
     { aead: () => nativeEngine.aead("chacha20-poly1305") },
     { xchacha20Poly1305: { ...xchacha20Poly1305, seal: () => new Uint8Array(0) } },
     { x25519: { ...x25519, sharedSecret: () => undefined } },
@@ -44,8 +53,23 @@ Deno.test("without an engine that works, the failure names what was tried", () =
   assertThrows(() => chooseEngine([]), RgtpError, "none");
 });
 
-Deno.test("both engines work here, and the native one is preferred", () => {
-  assert(selfTest(nativeEngine));
-  assert(selfTest(portableEngine));
-  assertStrictEquals(defaultEngine(), nativeEngine);
+Deno.test("all engines work here, and the fastest one is preferred", () => {
+  const engines = [libcryptoEngine() ?? [], nativeEngine, portableEngine].flat();
+  for (const engine of engines) assert(selfTest(engine), engine.name);
+  assertStrictEquals(defaultEngine(), engines[0]);
+});
+
+Deno.test({
+  name: "the permission for the folders of libraries is enough for libcrypto",
+  ignore: libcryptoEngine() === undefined,
+  permissions: { ffi: ["/lib", "/lib64", "/usr/lib", "/usr/lib64"] },
+  fn: () => assert(loadLibcrypto()),
+});
+
+Deno.test({
+  name: "without a permission there is no libcrypto, and nobody is asked for one",
+  permissions: { ffi: false },
+  fn: () => {
+    assertStrictEquals(loadLibcrypto(), undefined);
+  },
 });

@@ -19,7 +19,7 @@ export const XNONCE_BYTES = 24;
 /** Bytes of an Ed25519 signature. */
 export const SIGNATURE_BYTES = 64;
 
-/** Authenticated encryption of one message at a time (RFC 5116). Inputs are never changed. */
+/** Authenticated encryption of one message at a time (RFC 5116). Inputs are never changed, but where they overlap `out`. */
 export interface Aead {
   /** Which AEAD this is. */
   readonly name: AeadName;
@@ -59,6 +59,20 @@ export interface Aead {
     aad: Uint8Array,
     sealed: Uint8Array,
   ): Uint8Array<ArrayBuffer> | undefined;
+
+  /**
+   * {@linkcode Aead.open} into the first `sealed.length - 16` bytes of `out`, which may be larger and may overlap
+   * `sealed`. False when `sealed` is not authentic: then those bytes may have changed, but hold no plaintext.
+   *
+   * @throws {RangeError} when `out` is too small, the key not 32 or the nonce not 12 bytes
+   */
+  openInto(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    sealed: Uint8Array,
+    out: Uint8Array,
+  ): boolean;
 }
 
 /**
@@ -150,7 +164,7 @@ export interface Ed25519 {
  * bytes; they differ in speed. Results are plain `Uint8Array`s that nobody else holds.
  */
 export interface Engine {
-  /** `"native"` (node:crypto) or `"portable"` (JavaScript alone). */
+  /** `"libcrypto"` (OpenSSL, called directly), `"native"` (node:crypto) or `"portable"` (JavaScript alone). */
   readonly name: string;
 
   /** SHA-256. */

@@ -2,7 +2,7 @@ import { ed25519 as nobleEd25519, ED25519_TORSION_SUBGROUP } from "@noble/curves
 import { sha512 } from "@noble/hashes/sha2.js";
 import fc from "fast-check";
 import { concatBytes, systemRandom, utf8 } from "../core/mod.ts";
-import { assert, assertEquals, assertStrictEquals, assertThrows } from "../tests/_assert.ts";
+import { assert, assertEquals, assertNotEquals, assertStrictEquals, assertThrows } from "../tests/_assert.ts";
 import { own, testPublished, type Wycheproof, type WycheproofCase } from "../tests/vectors/_load.ts";
 import {
   AEAD_TAG_BYTES,
@@ -12,12 +12,24 @@ import {
   NONCE_BYTES,
   XNONCE_BYTES,
 } from "./engine.ts";
+import { libcryptoEngine } from "./native/libcrypto_engine.ts";
 import { nativeEngine } from "./native_engine.ts";
 import { portableEngine } from "./portable_engine.ts";
 
 const hex = Uint8Array.fromHex.bind(Uint8Array);
-const ENGINES: readonly Engine[] = [nativeEngine, portableEngine];
+const libcrypto = libcryptoEngine();
+const ENGINES: readonly Engine[] = [nativeEngine, portableEngine, libcrypto ?? []].flat();
 const AEAD_NAMES: readonly AeadName[] = ["chacha20-poly1305", "aes-256-gcm"];
+
+Deno.test({
+  name: "libcrypto is one of the engines that are compared here" +
+    (libcrypto ? "" : " [skipped: no libcrypto.so.3 where glibc's distributions keep it, or no permission]"),
+  ignore: !libcrypto,
+  fn: () => {
+    assertEquals(ENGINES.map(({ name }) => name), ["native", "portable", "libcrypto"]);
+    assertStrictEquals(libcryptoEngine(), libcrypto);
+  },
+});
 
 /** Bytes that differ from each other and from those of other seeds. */
 function pattern(length: number, seed = 0): Uint8Array<ArrayBuffer> {
@@ -219,8 +231,52 @@ for (const engine of ENGINES) {
       aead.sealInto(key, nonce, aad, inPlace.subarray(1, 101), inPlace.subarray(0));
       assertEquals(inPlace, sealed);
       assertThrows(() => aead.sealInto(key, nonce, aad, message, new Uint8Array(115)), RangeError, "116");
+      const apart = new Uint8Array(130).fill(7);
+      apart.set(message, 3);
+      aead.sealInto(key, nonce, aad, apart.subarray(3, 103), apart.subarray(10));
+      assertEquals(apart.subarray(10, 126), sealed);
       assertThrows(() => aead.seal(key.subarray(1), nonce, aad, message), RangeError, "key must be 32");
       assertThrows(() => aead.open(key, pattern(13), aad, sealed), RangeError, "nonce must be 12");
+    });
+  }
+
+  for (const name of AEAD_NAMES) {
+    const aead = engine.aead(name);
+    const [key, nonce, aad] = [pattern(32, 1), pattern(12, 2), pattern(20, 3)];
+    const message = pattern(100);
+    const sealed = aead.seal(key, nonce, aad, message);
+
+    Deno.test(`${engine.name}: ${name} opens into a larger buffer, its own input, and nothing smaller`, () => {
+      const out = new Uint8Array(130).fill(7);
+      assert(aead.openInto(key, nonce, aad, sealed, out));
+      assertEquals(out, concatBytes(message, new Uint8Array(30).fill(7)));
+      for (const [from, to] of [[0, 0], [0, 9], [9, 0], [20, 3], [3, 20]]) {
+        const shared = new Uint8Array(150).fill(7);
+        shared.set(sealed, from);
+        assert(aead.openInto(key, nonce, aad, shared.subarray(from, from + 116), shared.subarray(to)));
+        assertEquals(shared.subarray(to, to + 100), message);
+        assertEquals(shared.subarray(136), new Uint8Array(14).fill(7));
+      }
+      assertThrows(() => aead.openInto(key, nonce, aad, sealed, new Uint8Array(99)), RangeError, "100");
+      assertThrows(() => aead.openInto(key, pattern(13), aad, sealed, out), RangeError, "nonce must be 12");
+      assertThrows(() => aead.openInto(pattern(33), nonce, aad, sealed, out), RangeError, "key must be 32");
+    });
+
+    Deno.test(`${engine.name}: ${name} leaves no plaintext of what is not authentic`, () => {
+      for (const at of [0, 50, 99, 100, 115]) {
+        const changed = sealed.slice();
+        changed[at] ^= 1;
+        const out = new Uint8Array(100);
+        assert(!aead.openInto(key, nonce, aad, changed, out));
+        assertEquals(out, new Uint8Array(100));
+        assert(!aead.openInto(key, nonce, aad, changed, changed));
+        assertNotEquals(changed.subarray(0, 8), message.subarray(0, 8));
+      }
+      for (let length = 0; length < 16; length++) {
+        assert(!aead.openInto(key, nonce, aad, sealed.subarray(0, length), new Uint8Array(0)));
+      }
+      // The next one is not spoiled by those before it.
+      assertEquals(aead.open(key, nonce, aad, sealed), message);
     });
   }
 
@@ -287,7 +343,7 @@ for (const engine of ENGINES) {
   });
 }
 
-Deno.test("both engines give the same bytes for all small lengths and unaligned slices", () => {
+Deno.test("all engines give the same bytes for all small lengths and unaligned slices", () => {
   for (let length = 0; length < 200; length++) {
     const shift = 1 + length % 7;
     const message = unaligned(pattern(length, length), shift);
@@ -314,12 +370,12 @@ Deno.test("both engines give the same bytes for all small lengths and unaligned 
         engine.hkdfExpand(key, message, length),
       ];
     });
-    assertEquals(results[0], results[1]);
+    for (const result of results) assertEquals(result, results[0]);
     assertEquals(message, before);
   }
 });
 
-Deno.test("both engines agree on curves and long messages with random inputs", () => {
+Deno.test("all engines agree on curves and long messages with random inputs", () => {
   for (let round = 0; round < 12; round++) {
     const [mine, theirs] = [systemRandom(32), systemRandom(32)];
     const message = systemRandom(5000 + round * 3777);
@@ -331,12 +387,12 @@ Deno.test("both engines agree on curves and long messages with random inputs", (
       ed25519.sign(mine, message),
       ...AEAD_NAMES.map((name) => aead(name).seal(mine, new Uint8Array(12), theirs, message)),
     ]);
-    assertEquals(results[0], results[1]);
+    for (const result of results) assertEquals(result, results[0]);
     assertEquals(results[0][1], results[0][2]);
   }
 });
 
-Deno.test("both engines agree on signatures of any shape", () => {
+Deno.test("all engines agree on signatures of any shape", () => {
   const signer = pattern(32);
   const publicKey = nativeEngine.ed25519.publicKey(signer);
   const signature = nativeEngine.ed25519.sign(signer, publicKey);
@@ -350,10 +406,8 @@ Deno.test("both engines agree on signatures of any shape", () => {
         changed,
       ]];
       for (const [candidate, claim] of cases) {
-        const [native, portable] = ENGINES.map((engine) =>
-          engine.ed25519.verify(candidate, publicKey, claim)
-        );
-        assertEquals(native, portable);
+        const verdicts = ENGINES.map((engine) => engine.ed25519.verify(candidate, publicKey, claim));
+        assertEquals(new Set(verdicts).size, 1);
       }
     }),
     { numRuns: 60 },

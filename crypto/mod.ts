@@ -1,10 +1,10 @@
 /**
- * Cryptography: one {@linkcode Engine} interface over two platforms, and what the protocol builds on it:
+ * Cryptography: one {@linkcode Engine} interface over three platforms, and what the protocol builds on it:
  * Merkle trees, Noise handshakes, identities, key derivation, cookies, grants and tokens.
  *
  * Everything is synchronous and touches nothing: engine, time and randomness are arguments.
  *
- * Promised: both engines give the same bytes for every input; whatever comes from outside and is not
+ * Promised: all engines give the same bytes for every input; whatever comes from outside and is not
  * authentic is `undefined` or `false`, never an exception and never half accepted; secrets are compared in a
  * time that does not depend on them, as far as JavaScript permits; keys that end are overwritten.
  *
@@ -44,6 +44,7 @@ export * from "./identity.ts";
 export * from "./key_schedule.ts";
 export * from "./leaf_pages.ts";
 export * from "./merkle.ts";
+export * from "./native/libcrypto_engine.ts";
 export * from "./native_engine.ts";
 export * from "./noise.ts";
 export * from "./passphrase.ts";

@@ -1,5 +1,5 @@
 import { concatBytes, RgtpError } from "../core/mod.ts";
-import { expectKeyAndNonce, expectLength, expectRoom } from "./_checks.ts";
+import { expectKeyAndNonce, expectLength, expectOpenRoom, expectRoom } from "./_checks.ts";
 import { expand } from "./_hkdf.ts";
 import { isPlausibleSignature, isUsableX25519Key } from "./_points.ts";
 import {
@@ -18,7 +18,7 @@ import { portableEngine } from "./portable_engine.ts";
 
 /**
  * The engine over `node:crypto` (OpenSSL, or what Deno has in its place). The fastest one that needs no
- * permission. Where there is no `node:crypto`, every use throws `RgtpError("CRYPTO_INIT")`; {@linkcode
+ * permission; {@linkcode libcryptoEngine} is faster. Where there is no `node:crypto`, every use throws `RgtpError("CRYPTO_INIT")`; {@linkcode
  * defaultEngine} tries that out.
  *
  * XChaCha20-Poly1305, which `node:crypto` lacks, comes from the portable engine.
@@ -103,7 +103,8 @@ function aead(name: AeadName): Aead {
     return sealed;
   };
 
-  const open = (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array) => {
+  /** What `node:crypto` has made of it, if it is authentic. */
+  const opened = (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array) => {
     expectKeyAndNonce(key, nonce, NONCE_BYTES);
     const length = sealed.length - AEAD_TAG_BYTES;
     if (length < 0) return undefined;
@@ -114,12 +115,33 @@ function aead(name: AeadName): Aead {
     try {
       decipher.final();
     } catch {
+      release(plaintext);
       return undefined;
     }
-    return plain(plaintext);
+    return plaintext;
   };
 
-  return Object.freeze({ name, seal, sealInto, open });
+  const open = (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array) => {
+    const plaintext = opened(key, nonce, aad, sealed);
+    return plaintext && plain(plaintext);
+  };
+
+  const openInto = (
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    sealed: Uint8Array,
+    out: Uint8Array,
+  ): boolean => {
+    expectOpenRoom(out, sealed);
+    const plaintext = opened(key, nonce, aad, sealed);
+    if (!plaintext) return false;
+    out.set(plaintext);
+    release(plaintext);
+    return true;
+  };
+
+  return Object.freeze({ name, seal, sealInto, open, openInto });
 }
 
 function sha256(): Hash {

@@ -5,7 +5,13 @@ import { expand, extract } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 as nobleSha256, sha512 } from "@noble/hashes/sha2.js";
 import { concatBytes, equalBytes } from "../core/mod.ts";
-import { expectExpandLength, expectKeyAndNonce, expectLength, expectRoom } from "./_checks.ts";
+import {
+  expectExpandLength,
+  expectKeyAndNonce,
+  expectLength,
+  expectOpenRoom,
+  expectRoom,
+} from "./_checks.ts";
 import { isPlausibleSignature, isUsableX25519Key } from "./_points.ts";
 import {
   type Aead,
@@ -71,7 +77,19 @@ function aead(name: AeadName, cipher: NobleCipher): Aead {
     expectRoom(out, plaintext);
     out.set(seal(key, nonce, aad, plaintext));
   };
-  return Object.freeze({ name, seal, sealInto, open });
+  const openInto = (
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    sealed: Uint8Array,
+    out: Uint8Array,
+  ): boolean => {
+    expectOpenRoom(out, sealed);
+    const plaintext = open(key, nonce, aad, sealed);
+    if (plaintext) out.set(plaintext);
+    return plaintext !== undefined;
+  };
+  return Object.freeze({ name, seal, sealInto, open, openInto });
 }
 
 function box(cipher: NobleCipher, nonceBytes: number): XAead {

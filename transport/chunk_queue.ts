@@ -33,7 +33,8 @@ export class ChunkQueue implements ChunkSink, AsyncIterable<PulledChunk> {
     while (true) {
       const next = this.#chunks.shift();
       if (next) {
-        yield next.chunk;
+        // The reader may keep it; its memory is another chunk's as soon as this one counts as taken.
+        yield { ...next.chunk, bytes: next.chunk.bytes.slice() };
         next.taken();
       } else if (this.#failure) {
         throw this.#failure.error;

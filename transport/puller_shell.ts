@@ -6,7 +6,7 @@ import { equalBytes } from "../core/bytes.ts";
 import { RgtpError } from "../core/errors.ts";
 import type { Clock } from "../core/machine.ts";
 import type { Aead, Engine } from "../crypto/engine.ts";
-import { HASH_BYTES } from "../crypto/engine.ts";
+import { AEAD_TAG_BYTES, HASH_BYTES } from "../crypto/engine.ts";
 import { chunkNonce } from "../crypto/key_schedule.ts";
 import { PAGE_LEAVES, verifyLeafPage } from "../crypto/leaf_pages.ts";
 import { leafHash, merkleRoot } from "../crypto/merkle.ts";
@@ -38,7 +38,7 @@ export interface ChunkSink {
   leave?(chunk: number): boolean;
   /** How many of the chunks whose `write` has not ended wait for chunks before them, and for nothing else. Absent: none. */
   heldBack?(): number;
-  /** Takes a verified chunk. The bytes are the sink's from now on. What it returns holds the pull back until it is done. */
+  /** Takes a verified chunk. What it returns holds the pull back until it is done; then the bytes are no longer the sink's. */
   write(chunk: number, bytes: Uint8Array): void | Promise<void>;
 }
 
@@ -199,6 +199,7 @@ export class ChunkOpener {
   readonly #chunks: number;
   readonly #leaves = new Map<number, Uint8Array>();
   readonly #scratch: Uint8Array;
+  readonly #resealed: Uint8Array;
 
   constructor(engine: Engine, grant: Grant, manifest: Manifest) {
     this.#engine = engine;
@@ -210,6 +211,7 @@ export class ChunkOpener {
     this.#aad = parameters(grant.manifest);
     this.#chunks = chunkCount(manifest);
     this.#scratch = new Uint8Array(Math.min(manifest.chunkSize, manifest.totalSize));
+    this.#resealed = new Uint8Array(this.#scratch.length + AEAD_TAG_BYTES);
     this.#acceptAll(grant.leaves);
   }
 
@@ -234,15 +236,18 @@ export class ChunkOpener {
     return this.#scratch.subarray(0, chunkBytes(this.#manifest, chunk));
   }
 
-  /** The plaintext of a sealed chunk, or `undefined` when it is not this exposure's. */
+  /** The plaintext of a sealed chunk, in the same memory; `undefined` when it is not this exposure's. */
   open(chunk: number, sealed: Uint8Array): Uint8Array | undefined {
     if (!this.#isLeaf(chunk, sealed)) return undefined;
-    return this.#aead.open(this.#key, chunkNonce(chunk), this.#aad, sealed);
+    const isOpen = this.#aead.openInto(this.#key, chunkNonce(chunk), this.#aad, sealed, sealed);
+    return isOpen ? sealed.subarray(0, sealed.length - AEAD_TAG_BYTES) : undefined;
   }
 
   /** Whether a plaintext is the chunk of this exposure: sealed again, it has the same leaf. */
   isChunk(chunk: number, plaintext: Uint8Array): boolean {
-    return this.#isLeaf(chunk, this.#aead.seal(this.#key, chunkNonce(chunk), this.#aad, plaintext));
+    const sealed = this.#resealed.subarray(0, plaintext.length + AEAD_TAG_BYTES);
+    this.#aead.sealInto(this.#key, chunkNonce(chunk), this.#aad, plaintext, sealed);
+    return this.#isLeaf(chunk, sealed);
   }
 
   #isLeaf(chunk: number, sealed: Uint8Array): boolean {

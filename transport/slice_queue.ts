@@ -104,6 +104,7 @@ export class SliceQueue implements ChunkSink {
 
   #cut(index: number, bytes: Uint8Array): Uint8Array {
     const at = chunkOffset(this.#manifest!, index);
-    return bytes.subarray(Math.max(0, this.#from - at), this.#end - at);
+    // The memory is another chunk's as soon as this one counts as taken.
+    return bytes.slice(Math.max(0, this.#from - at), this.#end - at);
   }
 }

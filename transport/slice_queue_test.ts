@@ -65,6 +65,16 @@ Deno.test("slice queue: the chunks that a range takes, and its cuts", async () =
   }
 });
 
+Deno.test("slice queue: what was read stays as it is when its memory holds the next chunk", async () => {
+  const queue = new SliceQueue(0, Infinity).begin(manifestOf(8192));
+  const memory = chunk(0);
+  const taken = queue.write(0, memory);
+  const first = await queue.next();
+  await taken;
+  queue.write(1, memory.fill(1));
+  assertEquals([first, await queue.next()], [chunk(0), chunk(1)]);
+});
+
 Deno.test("slice queue: no places, places outside, and a collection", () => {
   for (const [from, to] of [[-1, 5], [0.5, 5], [5, 4], [0, NaN], [Infinity, Infinity]]) {
     assertThrows(() => new SliceQueue(from, to), RangeError);

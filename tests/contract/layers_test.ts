@@ -158,7 +158,7 @@ Deno.test("core, codec and the machines use no clock, timer, randomness or runti
   assertEquals(wrong, []);
 });
 
-Deno.test("foreign functions are called in links, the native engine, labs and peers of benchmarks alone", () => {
+Deno.test("foreign functions are called in links, the engine over libcrypto, labs and peers of benchmarks alone", () => {
   const wrong = [...facts].flatMap(([file, { uses }]) =>
     FFI.test(file)
       ? []

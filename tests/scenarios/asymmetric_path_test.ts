@@ -14,7 +14,7 @@ const cases: readonly { name: string; weather: Weather; timesMax: number; factor
       down: { delayMs: 20, bytesPerSecond: mbit(100), queueMs: 50 },
       up: { delayMs: 20, bytesPerSecond: mbit(0.064), queueMs: 400 },
     },
-    timesMax: 30,
+    timesMax: 45,
     factorMax: 1.3,
   },
 ];

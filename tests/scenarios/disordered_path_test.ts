@@ -17,12 +17,12 @@ Deno.test("jitter, packets held back and duplicates: all bytes arrive, and littl
 });
 
 const cases = [
-  { name: "reordering", secondsMax: 8 },
-  { name: "disorder", secondsMax: 8 },
-  { name: "jitter", secondsMax: 1 },
+  { name: "reordering", secondsMax: 1, factorMax: 1.03 },
+  { name: "disorder", secondsMax: 1, factorMax: 1.06 },
+  { name: "jitter", secondsMax: 2, factorMax: 1.03 },
 ] as const;
 
-for (const { name, secondsMax } of cases) {
+for (const { name, secondsMax, factorMax } of cases) {
   Deno.test(`${name}: all bytes arrive within ${secondsMax} s, and next to nothing is sent twice`, async () => {
     for (const seed of simSeeds(1, 2, 3)) {
       const exposure = await simExposure(seed, 2_000_000);
@@ -30,7 +30,7 @@ for (const { name, secondsMax } of cases) {
       const time = world.run(() => puller.ended, 60_000);
       expectWhole(puller, exposure);
       assertLess(time, secondsMax * 1000);
-      assertLess(exposer.machine.bytesSent, 1.03 * leastWireBytes(exposure));
+      assertLess(exposer.machine.bytesSent, factorMax * leastWireBytes(exposure));
     }
   });
 }

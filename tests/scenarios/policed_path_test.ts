@@ -4,14 +4,15 @@ import { expectWhole, leastWireBytes, simExposure, simTransfer } from "../sim/tr
 import { weathers } from "../sim/weather.ts";
 import { simSeeds } from "../sim/world.ts";
 
-Deno.test("a policer of 50 Mbit/s, 40 ms away: a third of its rate is used, and little is sent in vain", async () => {
+Deno.test("a policer of 50 Mbit/s, 40 ms away: a third of its rate is used, and little is sent in vain but at the start", async () => {
   for (const seed of simSeeds(1, 2)) {
     const exposure = await simExposure(seed, 6_000_000);
     const { world, exposer, puller } = simTransfer(seed, exposure, { weather: weathers.policer });
     const time = world.run(() => puller.ended, 60_000);
     expectWhole(puller, exposure);
     assertLess(time, 3 * 6_000_000 / 6_250_000 * 1000);
-    assertLess(exposer.machine.bytesSent, 1.1 * leastWireBytes(exposure));
+    // The policer lets the trains pass by which a start tells a fast path.
+    assertLess(exposer.machine.bytesSent, 1.5 * leastWireBytes(exposure));
     assertGreater(world.network.stats.policed, 0);
   }
 });
@@ -24,7 +25,7 @@ Deno.test("a policer next door, of a rate far below what one window brings: it i
     const time = world.run(() => puller.ended, 60_000);
     expectWhole(puller, exposure);
     assertLess(time, 2 * 300_000 / 60_000 * 1000);
-    // A window of eight symbols is more than passes: most of what is asked for is dropped.
-    assertLess(exposer.machine.bytesSent, 8 * leastWireBytes(exposure));
+    // A window of four symbols each 2 ms is fifty times what passes: most of what is asked for is dropped.
+    assertLess(exposer.machine.bytesSent, 25 * leastWireBytes(exposure));
   }
 });

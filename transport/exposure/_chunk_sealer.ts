@@ -18,7 +18,7 @@ export interface SealPlan {
 }
 
 /**
- * Seals the chunks of one exposure, one after another, in two buffers of its own that serve all of them: they stay in the processor's
+ * Seals the chunks of one exposure, one after another, in a buffer of its own that serves all of them: it stays in the processor's
  * cache, and nobody else can change what was sealed between its hash and its sending.
  */
 export class ChunkSealer {
@@ -26,7 +26,6 @@ export class ChunkSealer {
   readonly #aead: Aead;
   readonly #plan: SealPlan;
   readonly #source: ByteSource;
-  readonly #plaintext: Uint8Array;
   readonly #sealed: Uint8Array;
 
   constructor(engine: Engine, aead: AeadName, plan: SealPlan, source: ByteSource) {
@@ -34,8 +33,7 @@ export class ChunkSealer {
     this.#aead = engine.aead(aead);
     this.#plan = plan;
     this.#source = source;
-    this.#plaintext = new Uint8Array(Math.min(plan.facts.chunkSize, plan.facts.totalSize));
-    this.#sealed = new Uint8Array(this.#plaintext.length + AEAD_TAG_BYTES);
+    this.#sealed = new Uint8Array(Math.min(plan.facts.chunkSize, plan.facts.totalSize) + AEAD_TAG_BYTES);
   }
 
   /**
@@ -46,8 +44,8 @@ export class ChunkSealer {
   seal(chunk: number): Uint8Array {
     const { facts, key, aad } = this.#plan;
     const bytes = chunkBytes(facts, chunk);
-    const plaintext = this.#plaintext.subarray(0, bytes);
     const sealed = this.#sealed.subarray(0, bytes + AEAD_TAG_BYTES);
+    const plaintext = sealed.subarray(0, bytes);
     this.#source.read(chunkOffset(facts, chunk), plaintext);
     this.#aead.sealInto(key, chunkNonce(chunk), aad, plaintext, sealed);
     return sealed;

@@ -42,6 +42,8 @@ export class GrowingFiles {
   /** Files whose part was opened, and given its size, since the pull began. */
   readonly #begun: Uint8Array;
   readonly #old = new HandleCache(READ_HANDLES_MAX);
+  /** One file at a time is read for its hash. */
+  readonly #slice = new Uint8Array(HASH_SLICE_BYTES);
 
   constructor(options: GrowingOptions) {
     this.#options = options;
@@ -183,7 +185,7 @@ export class GrowingFiles {
     let isRight = false;
     try {
       isRight = equalBytes(
-        last.length === entry.size ? hash.digest(last) : await hashOf(handle, entry.size, hash),
+        last.length === entry.size ? hash.digest(last) : await hashOf(handle, entry.size, hash, this.#slice),
         entry.sha256,
       );
       if (!isRight) throw lying(entry);
@@ -209,15 +211,19 @@ function sizeOf(path: string): number {
   }
 }
 
-async function hashOf(file: PositionedFile, size: number, hash: Hash): Promise<Uint8Array> {
+async function hashOf(
+  file: PositionedFile,
+  size: number,
+  hash: Hash,
+  slice: Uint8Array,
+): Promise<Uint8Array> {
   const hasher = hash.create();
-  const slice = new Uint8Array(Math.min(size, HASH_SLICE_BYTES));
   const turns = new Turns();
   for (let at = 0; at < size; at += slice.length) {
     if (turns.isOver()) await turns.yield();
     const bytes = slice.subarray(0, size - at);
-    file.readAt(at, bytes);
-    hasher.update(bytes);
+    // A file that ends early has another hash, whatever the slice held before.
+    hasher.update(bytes.subarray(0, file.readAt(at, bytes)));
   }
   return hasher.digest();
 }

@@ -75,6 +75,8 @@ const OVERRUN_SYMBOLS = 64;
 const OVERRUN_SHARE = 0.2;
 /** A cut for a queue leaves less than this share, so that it shows; and a queue of others keeps more than that. */
 const DRAIN_SHARE = 0.95;
+/** A cut to more than this share says nothing of who makes the queue. */
+const CUT_SHARE_SHOWN = 0.9;
 const FOREIGN_QUEUE_SHARE = 0.65;
 const FOREIGN_HINTS = 2;
 const CAPACITY_ROUNDS = 6;
@@ -372,7 +374,11 @@ export class Congestion {
     const share = this.#cautious > 0 ? 0 : STEP_SHARE;
     const step = Math.max(STEP, this.#window * share) * this.#traffic.growth;
     this.#setWindow(
-      this.#window + Math.min(step * this.#velocity, Math.max(step, this.#window * STEP_SHARE_MAX)),
+      this.#window +
+        Math.min(
+          step * this.#velocity,
+          Math.max(step, this.#window * STEP_SHARE_MAX),
+        ),
     );
     if (this.#cut && this.#window >= this.#cut.first) this.#cut = undefined;
     // What was taken for the most has been left behind: it was not.
@@ -389,14 +395,13 @@ export class Congestion {
     const rate = round.arrived / round.duration;
     const cut = this.#cut;
     // A queue of ours gets shorter when we ask for less, and as much comes as before. Of one that others keep full we only lose our share.
-    const isForeign = cut !== undefined && this.#window < cut.window &&
-      queue > cut.queue * FOREIGN_QUEUE_SHARE &&
+    const isCut = cut !== undefined && this.#window < cut.window * CUT_SHARE_SHOWN;
+    const isForeign = isCut && queue > cut.queue * FOREIGN_QUEUE_SHARE &&
       rate < cut.rate * (1 + this.#window / cut.window) / 2;
     const first = cut?.first ?? this.#window;
-    const hints = isForeign ? cut.hints + 1 : 0;
+    const hints = isForeign ? cut.hints + 1 : isCut ? 0 : cut?.hints ?? 0;
     if (this.#traffic.competes && hints >= FOREIGN_HINTS) return this.#enterCompeting(now, first);
-    // It may still have been growing at the first cut.
-    this.#cut = { window: this.#window, rate, queue: Math.max(queue, cut?.queue ?? 0), first, hints };
+    if (isCut || !cut) this.#cut = { window: this.#window, rate, queue, first, hints };
     // One round may have been slow because this machine was.
     const lately = Math.max(...this.#rates.slice(-2), rate) / (1 - this.#loss.baseline);
     const pipe = Math.min(this.#pipe, lately * this.#trips.empty + this.burst);

@@ -422,7 +422,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     live.proven = true;
     const { address, exposed, expiresAt } = live;
     for (const [key, old] of this.#live) {
-      const isOlder = old !== live && old.exposed === exposed && old.expiresAt <= expiresAt;
+      const isOlder = old !== live && old.exposed === exposed && old.expiresAt < expiresAt;
       if (isOlder && old.isFrom(address)) this.#forget(key, old);
     }
   }

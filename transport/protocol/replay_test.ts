@@ -46,6 +46,7 @@ class WatchedEngine {
         aead.sealInto(key, nonce, aad, plaintext, out);
       },
       open: (key, nonce, aad, sealed) => aead.open(key, nonce, aad, sealed),
+      openInto: (key, nonce, aad, sealed, out) => aead.openInto(key, nonce, aad, sealed, out),
     };
   }
 

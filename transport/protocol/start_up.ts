@@ -8,6 +8,8 @@ const TRAIN_MEMORY = 4;
 const FAR_FROM_FULL = 0.4;
 const NEARLY_FULL = 0.75;
 const GAIN_FAR = 3;
+/** Trains pass a policer that will not let a larger window pass. */
+const FAR_WINDOW_MAX = 256;
 const GAIN_NEAR = 0.3;
 /** Answers in a row that come late when a queue has begun, and how late; RFC 9406 §4.3. */
 const DELAYED_ANSWERS = 3;
@@ -59,7 +61,9 @@ export class StartUp {
   /** What each arrival adds to a window. */
   gain(window: number): number {
     if (this.#trainRate === 0) return 1;
-    if (this.#isFarFromFull(window)) return this.#delayed < DELAYED_ANSWERS ? GAIN_FAR : 1;
+    if (this.#isFarFromFull(window)) {
+      return this.#delayed < DELAYED_ANSWERS && window < FAR_WINDOW_MAX ? GAIN_FAR : 1;
+    }
     return window < this.#full * NEARLY_FULL ? 1 : GAIN_NEAR;
   }
 
