@@ -2,7 +2,7 @@
 import { assertGreater, assertLess } from "../_assert.ts";
 import { measure } from "../sim/measure.ts";
 import { expectWhole, leastWireBytes, simExposure, simTransfer } from "../sim/transfer.ts";
-import { mbit } from "../sim/weather.ts";
+import { mbit, weathers } from "../sim/weather.ts";
 import { simSeeds } from "../sim/world.ts";
 
 const way = { delayMs: 20, jitterMs: 0.5, jitterKeepsOrder: true };
@@ -34,6 +34,18 @@ for (const { name, bound, shareMin, ownLossMax } of cases) {
     }
   });
 }
+
+Deno.test("6 MB through a policer of 50 Mbit/s, 40 ms away: half of its rate is used, and little is sent in vain", async () => {
+  for (const seed of simSeeds(1, 2)) {
+    const exposure = await simExposure(seed, 6_000_000);
+    const { world, exposer, puller } = simTransfer(seed, exposure, { weather: weathers.policer });
+    const time = world.run(() => puller.ended, 60_000);
+    expectWhole(puller, exposure);
+    assertLess(time, 2 * 6_000_000 / rate * 1000);
+    assertLess(exposer.machine.bytesSent, 1.1 * leastWireBytes(exposure));
+    assertGreater(world.network.stats.policed, 0);
+  }
+});
 
 Deno.test("a policer next door, of a rate far below what one window brings: it is slow, and comes to its end", async () => {
   for (const seed of simSeeds(1, 2)) {
