@@ -5,7 +5,7 @@ import { weathers } from "../sim/weather.ts";
 import { simSeeds } from "../sim/world.ts";
 
 const cases = [
-  { name: "2 s of queue", bytes: 1_000_000, secondsMax: 9, factorMax: 1.35 },
+  { name: "2 s of queue", bytes: 1_000_000, secondsMax: 5, factorMax: 1.05 },
   // A start of 32 symbols is a second and a half here.
   { name: "thin", bytes: 500_000, secondsMax: 20, factorMax: 1.4 },
   { name: "mobile", bytes: 3_000_000, secondsMax: 6, factorMax: 1.05 },

@@ -6,15 +6,15 @@ import { simSeeds } from "../sim/world.ts";
 const BYTES = 4_000_000;
 const BYTES_PER_SECOND = 2_500_000;
 
-Deno.test("a clean path: the line is filled, and what overflows its queue once is all that is sent twice", async () => {
+Deno.test("a clean path: the line is filled, and next to nothing is sent twice", async () => {
   for (const seed of simSeeds(1, 2, 3)) {
     const exposure = await simExposure(seed, BYTES);
     const path = { delayMs: 20, bytesPerSecond: BYTES_PER_SECOND, queueBytes: 100_000 };
     const { world, exposer, puller } = simTransfer(seed, exposure, { path });
     const time = world.run(() => puller.ended, 60_000);
     expectWhole(puller, exposure);
-    assertLess(time, 2 * BYTES / BYTES_PER_SECOND * 1000);
-    assertLess(exposer.machine.bytesSent, 1.08 * leastWireBytes(exposure));
+    assertLess(time, 1.2 * BYTES / BYTES_PER_SECOND * 1000);
+    assertLess(exposer.machine.bytesSent, 1.01 * leastWireBytes(exposure));
   }
 });
 

@@ -4,11 +4,10 @@ import { expectWhole, leastWireBytes, simExposure, simTransfer } from "../sim/tr
 import { simSeeds } from "../sim/world.ts";
 
 const BYTES = 1_000_000;
-// The times are generous: the first window takes all loss for its own fault.
 const cases = [
-  { lossRate: 0.01, secondsMax: 8, factorMax: 1.08 },
-  { lossRate: 0.1, secondsMax: 20, factorMax: 1.25 },
-  { lossRate: 0.5, secondsMax: 90, factorMax: 2.4 },
+  { lossRate: 0.01, secondsMax: 0.4, factorMax: 1.05 },
+  { lossRate: 0.1, secondsMax: 0.45, factorMax: 1.22 },
+  { lossRate: 0.5, secondsMax: 2.5, factorMax: 2.3 },
 ];
 
 for (const { lossRate, secondsMax, factorMax } of cases) {

@@ -16,7 +16,7 @@ Deno.test("the puller vanishes: not more than what it had asked for is sent", as
     });
     world.run(() => world.now > 40_000, 700_000);
     assert(atCrash > 0);
-    assertLess(exposer.machine.bytesSent - atCrash, 1024 * 1452);
+    assertLess(exposer.machine.bytesSent - atCrash, 400 * 1452);
   }
 });
 

@@ -33,16 +33,16 @@ export interface SimExposure {
   readonly engine: Engine;
 }
 
-/** Seals `bytes` pseudo-random bytes. */
+/** Seals `bytes` pseudo-random bytes, or (`isBlank`) zeros, which are sooner made. */
 export async function simExposure(
   seed: number,
   bytes: number,
-  options: { chunkSize?: number; engine?: Engine } = {},
+  options: { chunkSize?: number; engine?: Engine; isBlank?: boolean } = {},
 ): Promise<SimExposure> {
-  const { chunkSize = 65_536, engine = nativeEngine } = options;
+  const { chunkSize = 65_536, engine = nativeEngine, isBlank = false } = options;
   const { bytes: random, uint32 } = seededRandom(seed, "content");
   const words = new Uint32Array(Math.ceil(bytes / 4));
-  for (let i = 0; i < words.length; i++) words[i] = uint32();
+  if (!isBlank) { for (let i = 0; i < words.length; i++) words[i] = uint32(); }
   const plaintext = new Uint8Array(words.buffer, 0, bytes);
   const identity = createIdentity(engine, random(32));
   const secret = exposerSecret(engine, identity);

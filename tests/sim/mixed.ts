@@ -32,8 +32,8 @@ const RUN_FACTOR = 100;
  * What may be sent, as a multiple of what must be, where a policer drops what it cannot carry, and elsewhere; and for each happening, and
  * for the beginning, so many bytes more.
  */
-const SENT_FACTOR_POLICED = 12;
-const SENT_FACTOR = 3;
+const SENT_FACTOR_POLICED = 24;
+const SENT_FACTOR = 5;
 const SENT_BYTES_EACH = 100_000;
 /** An exposer has forgotten everybody so long after they are gone: its own patience, and a sweep. */
 const FORGOTTEN_MS = 30_000;

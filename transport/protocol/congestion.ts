@@ -13,6 +13,8 @@
  */
 import { Competition } from "./competition.ts";
 import { LossModel } from "./loss_model.ts";
+import { verdictOf } from "./loss_trial.ts";
+import type { LossTrial } from "./loss_trial.ts";
 import { newRound, underWayOf } from "./round.ts";
 import type { EndedRound, Round } from "./round.ts";
 import { RoundTrips } from "./round_trips.ts";
@@ -55,6 +57,7 @@ const QUEUE_ROOT = 9.7;
 /** What a round adds at first, in symbols and as a share of the window; and the share that it adds at most. */
 const STEP = 2;
 const STEP_SHARE = 1 / 64;
+const STEP_SHARE_CAUTIOUS = 1 / 128;
 const STEP_SHARE_MAX = 0.25;
 /** Rounds of small steps after a loss of our own making; twice as many each time, so often. */
 const CAUTIOUS_ROUNDS = 16;
@@ -62,7 +65,7 @@ const CAUTION_DOUBLINGS_MAX = 4;
 const CEILING_SHARE = 1.25;
 /** To see what the path loses by itself, somewhat less is asked for than it bears. */
 const TRIAL_SHARE = 0.85;
-/** As often may a trial end with as much lost, and as much delivered; then the loss is the path's. */
+/** As often may a trial end unclear; then the loss is the path's. */
 const DOUBTS_MAX = 2;
 /** A cut for loss leaves this share at least. */
 const CUT_MOST = 0.5;
@@ -80,16 +83,6 @@ const CUT_SHARE_SHOWN = 0.9;
 const FOREIGN_QUEUE_SHARE = 0.65;
 const FOREIGN_HINTS = 2;
 const CAPACITY_ROUNDS = 6;
-/** A cut for loss: what there was before it. */
-interface Trial {
-  readonly window: number;
-  readonly rate: number;
-  readonly loss: number;
-  readonly burst: number;
-  /** Whether the start was interrupted for it. */
-  readonly isOfStart: boolean;
-}
-
 /** The window, the burst and the timeout for one source. Windows in symbols, times in ms. */
 export class Congestion {
   readonly #traffic: TrafficClass;
@@ -120,7 +113,7 @@ export class Congestion {
     }
     | undefined;
   /** While it is tried whether a loss is of our making. */
-  #trial: Trial | undefined;
+  #trial: LossTrial | undefined;
   /** Trials in a row that could be read either way. */
   #doubts = 0;
   /** Trials in a row that found a loss of our own making. */
@@ -200,12 +193,8 @@ export class Congestion {
 
   /** For tables and tests. */
   get state(): { mode: string; leastTrip: number; capacity: number; baseline: number } {
-    return {
-      mode: this.#mode,
-      leastTrip: this.#trips.least,
-      capacity: this.#capacity,
-      baseline: this.#loss.baseline,
-    };
+    const [leastTrip, capacity, { baseline }] = [this.#trips.least, this.#capacity, this.#loss];
+    return { mode: this.#mode, leastTrip, capacity, baseline };
   }
 
   /** A symbol arrived. */
@@ -351,7 +340,13 @@ export class Congestion {
     });
     if (!end) return;
     const window = underWayOf(round);
-    const before = { window, rate, loss: this.#loss.last, burst: this.burst, isOfStart: true };
+    const before = {
+      window,
+      rate,
+      loss: Math.min(this.#loss.last, this.#loss.rate),
+      burst: this.burst,
+      isOfStart: true,
+    };
     this.#enterSteady(round.next);
     this.#isKnown = end.isPlateau;
     if (end.isQueued) this.#setWindow(Math.min(this.#window, this.#pipe));
@@ -371,23 +366,21 @@ export class Congestion {
     if (this.#judgeLoss(round, queue)) return;
     if (queue > this.#queueTarget) return this.#drain(now, round, queue);
     if (!round.limited) return;
-    const share = this.#cautious > 0 ? 0 : STEP_SHARE;
+    const share = this.#cautious > 0 ? STEP_SHARE_CAUTIOUS : STEP_SHARE;
     const step = Math.max(STEP, this.#window * share) * this.#traffic.growth;
     this.#setWindow(
       this.#window +
         Math.min(
           step * this.#velocity,
-          Math.max(step, this.#window * STEP_SHARE_MAX),
+          Math.max(step, this.#window * STEP_SHARE_MAX * this.#traffic.queueShare ** 2),
         ),
     );
     if (this.#cut && this.#window >= this.#cut.first) this.#cut = undefined;
     // What was taken for the most has been left behind: it was not.
     if (this.#window > this.#ceiling * CEILING_SHARE) this.#cautious = this.#ownLosses = 0;
+    this.#burstCap *= BURST_REGROWTH;
     if (this.#cautious > 0) this.#cautious--;
-    else {
-      this.#velocity *= 2;
-      this.#burstCap *= BURST_REGROWTH;
-    }
+    else this.#velocity *= 2;
   }
 
   /** The queue is too long: only what the path holds without it stays under way. While it stands, what comes is what the path carries. */
@@ -425,19 +418,27 @@ export class Congestion {
     if (excess === 0) return false;
     this.#isKnown = true;
     const window = Math.min(this.#window, underWayOf(round) + this.burst);
-    this.#trial = { window, rate, loss: this.#loss.last, burst: this.burst, isOfStart: false };
-    this.#setWindow(Math.max(window * CUT_MOST, TRIAL_SHARE * Math.min(window * (1 - excess), this.#pipe)));
+    this.#trial = {
+      window,
+      rate,
+      loss: Math.min(this.#loss.last, this.#loss.rate),
+      burst: this.burst,
+      isOfStart: false,
+    };
+    // One sample may be of a burst: what is lost on average is what has to go.
+    const usual = Math.min(excess, Math.max(0, this.#loss.rate - this.#loss.baseline));
+    this.#setWindow(TRIAL_SHARE * Math.max(window * CUT_MOST, Math.min(window * (1 - usual), this.#pipe)));
     this.#restart(round.next);
     this.#velocity = 1;
     return true;
   }
 
-  #conclude(trial: Trial, rate: number, queue: number): void {
+  #conclude(trial: LossTrial, rate: number, queue: number): void {
     this.#trial = undefined;
-    const isStill = this.#loss.last > (trial.loss + this.#loss.baseline) / 2;
-    const isLess = rate < trial.rate * (1 + this.#window / trial.window) / 2;
-    // While a queue stands, it is a queue that loses.
-    if (!isStill || queue > this.#queueTarget) {
+    const { last: loss, baseline } = this.#loss;
+    const isQueued = queue > this.#queueTarget;
+    const verdict = verdictOf(trial, { window: this.#window, rate, loss, baseline, isQueued });
+    if (verdict === "ours") {
       this.#isKnown = true;
       this.#doubts = 0;
       this.#loss.lower();
@@ -447,10 +448,9 @@ export class Congestion {
       this.#ceiling = this.#window;
       return;
     }
-    if (!isLess && ++this.#doubts < DOUBTS_MAX) return;
-    this.#doubts = 0;
-    this.#ownLosses = 0;
-    this.#loss.accept(Math.min(trial.loss, this.#loss.last));
+    if (verdict === "unclear" && ++this.#doubts < DOUBTS_MAX) return;
+    this.#doubts = this.#ownLosses = 0;
+    this.#loss.accept(Math.min(trial.loss, loss));
     this.#setWindow(trial.window);
     if (trial.isOfStart) this.#mode = "start";
   }

@@ -19,7 +19,7 @@ export type TrafficClassName = (typeof trafficClassNames)[number];
 /** Kinds of transfer by name. */
 export const trafficClasses: Readonly<Record<TrafficClassName, TrafficClass>> = {
   realtime: { queueShare: 0.5, competes: true, growth: 1, margin: 2 },
-  high: { queueShare: 1, competes: true, growth: 2, margin: 1 },
-  normal: { queueShare: 1, competes: true, growth: 1, margin: 1 },
+  high: { queueShare: 1, competes: true, growth: 2, margin: 1.5 },
+  normal: { queueShare: 1, competes: true, growth: 1, margin: 1.5 },
   batch: { queueShare: 0.5, competes: false, growth: 1, margin: 0.5 },
 };

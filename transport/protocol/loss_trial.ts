@@ -1,0 +1,35 @@
+/** A cut for loss, to see whose the loss is: what there was before it. */
+export interface LossTrial {
+  /** What was under way, symbols. */
+  readonly window: number;
+  /** Symbols a ms that came. */
+  readonly rate: number;
+  /** Share that got lost. */
+  readonly loss: number;
+  /** Symbols of a burst. */
+  readonly burst: number;
+  /** Whether the start was interrupted for it. */
+  readonly isOfStart: boolean;
+}
+
+/** What came of it. */
+export interface TrialOutcome {
+  readonly window: number;
+  readonly rate: number;
+  readonly loss: number;
+  /** What is known already to be the path's own. */
+  readonly baseline: number;
+  /** Whether a queue stands that is longer than it may be. */
+  readonly isQueued: boolean;
+}
+
+/**
+ * Whose the loss was. It was for asking too much if less is lost of less, or while a queue stands: then it is the queue that loses. It is
+ * the path's if as large a share is lost, and less comes. If as much is lost and as much comes, one look does not tell.
+ */
+export function verdictOf(trial: LossTrial, outcome: TrialOutcome): "ours" | "the path's" | "unclear" {
+  const isStill = outcome.loss > (trial.loss + outcome.baseline) / 2;
+  if (!isStill || outcome.isQueued) return "ours";
+  const isLess = outcome.rate < trial.rate * (1 + outcome.window / trial.window) / 2;
+  return isLess ? "the path's" : "unclear";
+}
