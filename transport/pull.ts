@@ -177,7 +177,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
 
   /**
    * The bytes in their order, as a stream; the same one each time. The pull starts when it is first read, waits while its reader is behind
-   * (with at most some 16 MiB of chunks at hand), and is closed when the stream is cancelled. An error comes after the verified bytes
+   * (with at most some 32 MiB of chunks at hand), and is closed when the stream is cancelled. An error comes after the verified bytes
    * before it: only a stream that ends without one was whole. A collection has no such order: NOT_SUPPORTED.
    *
    * @example

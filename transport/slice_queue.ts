@@ -7,7 +7,7 @@ import type { ChunkSink } from "./puller_shell.ts";
 
 /**
  * A sink that hands the bytes from `from` to `to` to one reader, in their order. A chunk counts as stored when the reader has it, so what
- * waits here is bounded by what a puller may have in hand (16 MiB), and the pull waits while the reader is behind.
+ * waits here is bounded by what a puller may have in hand (32 MiB), and the pull waits while the reader is behind.
  */
 export class SliceQueue implements ChunkSink {
   readonly #from: number;

@@ -30,7 +30,9 @@ export function verdicts(
     const values = valuesOf(figure);
     const median = values.length === 0 ? undefined : spread(values).median;
     const isMet = median !== undefined && median >= (atLeast ?? -Infinity) && median <= (atMost ?? Infinity);
-    const asked = atLeast !== undefined ? `≥ ${atLeast}` : `≤ ${atMost}`;
+    const asked = atLeast === undefined
+      ? `≤ ${atMost}`
+      : `≥ ${atLeast}${atMost === undefined ? "" : `, ≤ ${atMost}`}`;
     return `${titles[figure]} ${asked}: ${isMet ? "met" : "short"}`;
   }).join(", ");
 }

@@ -82,7 +82,7 @@ Deno.test("readable: a reader that sleeps longer than the timeout holds the pull
   await pause(2500);
   const { wireBytes, bytes, state } = slow.stats();
   assertEquals(state, "pulling");
-  assertLess(wireBytes, 20 * MIB);
+  assertLess(wireBytes, 36 * MIB);
   assertLess(bytes, MIB);
   let at = first.value!.length;
   assertSame(first.value!, data.subarray(0, at));

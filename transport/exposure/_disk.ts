@@ -20,6 +20,9 @@ export function existing(path: string): { isFile: boolean; isDirectory: boolean;
   }
 }
 
+const LOCK_TRIES = 5;
+const LOCK_PAUSE_MS = 10;
+
 /**
  * The journal file, made if need be, and locked until it is closed: also by `kill -9`.
  *
@@ -30,7 +33,7 @@ export function lockJournal(path: string, out: string): Deno.FsFile {
     const file = openOwn(path);
     let isLocked = false;
     try {
-      if (!file.tryLockSync(true)) throw busy(out);
+      if (!tryLock(file)) throw busy(out);
       // The pull that held the lock may have removed the file after this one was opened: a lock on a nameless file guards nothing.
       isLocked = isSameFile(file, path);
       if (isLocked) return file;
@@ -40,6 +43,15 @@ export function lockJournal(path: string, out: string): Deno.FsFile {
       if (!isLocked) file.close();
     }
   }
+}
+
+/** A program that this process is starting holds copies of all open files for a moment, and with them their locks. */
+function tryLock(file: Deno.FsFile): boolean {
+  for (let tries = 0; tries < LOCK_TRIES; tries++) {
+    if (file.tryLockSync(true)) return true;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_PAUSE_MS);
+  }
+  return false;
 }
 
 /** A part file or journal, made if need be. @throws {RgtpError} IO, NO_SPACE */
