@@ -5,7 +5,7 @@ import { simSeeds } from "../sim/world.ts";
 
 const path = { delayMs: 10, bytesPerSecond: 1_000_000, queueBytes: 30_000 };
 
-Deno.test("a puller that is killed twice costs at most 1.03 x the bytes of an uninterrupted pull", async () => {
+Deno.test("a puller that is killed twice costs at most 1.05 x the bytes of an uninterrupted pull", async () => {
   for (const seed of simSeeds(1, 2, 3)) {
     const exposure = await simExposure(seed, 12_000_000);
     const whole = simTransfer(seed, exposure, { path });
@@ -21,7 +21,7 @@ Deno.test("a puller that is killed twice costs at most 1.03 x the bytes of an un
     }
     world.run(() => present.ended, 60_000);
     expectWhole(present, exposure);
-    assertLess(exposer.machine.bytesSent, 1.03 * whole.exposer.machine.bytesSent);
+    assertLess(exposer.machine.bytesSent, 1.05 * whole.exposer.machine.bytesSent);
   }
 });
 

@@ -63,6 +63,8 @@ const STEP_SHARE_MAX = 0.25;
 const CAUTIOUS_ROUNDS = 16;
 const CAUTION_DOUBLINGS_MAX = 4;
 const CEILING_SHARE = 1.25;
+/** Less than this share of the best rate of late is a dip. */
+const DIP_SHARE = 0.93;
 /** To see what the path loses by itself, somewhat less is asked for than it bears. */
 const TRIAL_SHARE = 0.85;
 /** As often may a trial end unclear; then the loss is the path's. */
@@ -150,11 +152,11 @@ export class Congestion {
     // At first what came in trains says more of the path than what came in a round.
     if (this.#mode === "start") {
       const { rate, trainMin } = this.#startUp;
-      return burstOf(most, trainMin, Math.min(this.#window / BURSTS_MIN, rate * BURST_MS));
+      return clamp(Math.min(this.#window / BURSTS_MIN, rate * BURST_MS), trainMin, most);
     }
     const least = Math.max(BURST_MIN, Math.min(BURST_USUAL, this.#rate * BURST_MS_MAX));
     const wished = Math.min(this.#window / BURSTS_MIN, this.#rate * BURST_MS, this.#burstCap);
-    return burstOf(most, least, this.#trial ? 0 : wished);
+    return clamp(this.#trial ? 0 : wished, least, most);
   }
 
   /**
@@ -340,13 +342,7 @@ export class Congestion {
     });
     if (!end) return;
     const window = underWayOf(round);
-    const before = {
-      window,
-      rate,
-      loss: Math.min(this.#loss.last, this.#loss.rate),
-      burst: this.burst,
-      isOfStart: true,
-    };
+    const before = this.#state(window, rate, true);
     this.#enterSteady(round.next);
     this.#isKnown = end.isPlateau;
     if (end.isQueued) this.#setWindow(Math.min(this.#window, this.#pipe));
@@ -416,21 +412,25 @@ export class Congestion {
       return true;
     }
     if (excess === 0) return false;
+    // A path that is too full delivers as much as it can. Where less comes than a moment ago, and nothing waits, it is the weather.
+    if (rate < this.#rate * DIP_SHARE && queue <= this.#queueTarget) {
+      this.#loss.accept(Math.max(this.#loss.baseline, Math.min(this.#loss.last, this.#loss.rate)));
+      return false;
+    }
     this.#isKnown = true;
     const window = Math.min(this.#window, underWayOf(round) + this.burst);
-    this.#trial = {
-      window,
-      rate,
-      loss: Math.min(this.#loss.last, this.#loss.rate),
-      burst: this.burst,
-      isOfStart: false,
-    };
+    this.#trial = this.#state(window, rate, false);
     // One sample may be of a burst: what is lost on average is what has to go.
-    const usual = Math.min(excess, Math.max(0, this.#loss.rate - this.#loss.baseline));
+    const usual = Math.min(excess, Math.max(0, this.#loss.usual - this.#loss.baseline));
     this.#setWindow(TRIAL_SHARE * Math.max(window * CUT_MOST, Math.min(window * (1 - usual), this.#pipe)));
     this.#restart(round.next);
     this.#velocity = 1;
     return true;
+  }
+
+  #state(window: number, rate: number, isOfStart: boolean): LossTrial {
+    const { last: loss, usual } = this.#loss;
+    return { window, rate, loss, usual: Math.min(loss, usual), burst: this.burst, isOfStart };
   }
 
   #conclude(trial: LossTrial, rate: number, queue: number): void {
@@ -495,6 +495,6 @@ export class Congestion {
   }
 }
 
-function burstOf(most: number, least: number, wished: number): number {
-  return Math.max(1, Math.floor(Math.min(most, Math.max(least, wished))));
+function clamp(symbols: number, least: number, most: number): number {
+  return Math.max(1, Math.floor(Math.min(most, Math.max(least, symbols))));
 }

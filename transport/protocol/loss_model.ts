@@ -1,5 +1,6 @@
-/** Symbols over which the loss is averaged. */
+/** Symbols over which the loss is averaged, of late and for long. */
 const MEMORY_SYMBOLS = 1024;
+const MEMORY_SYMBOLS_LONG = 16_384;
 /** Symbols that a look at the loss needs to say something. */
 const SAMPLE_SYMBOLS = 64;
 /** What chance makes of the baseline is taken for no less than this. */
@@ -19,6 +20,7 @@ const RATE_MAX = 0.75;
  */
 export class LossModel {
   #rate = 0;
+  #usual = 0;
   #symbols = 0;
   /** Nothing, until somebody has tried. */
   #baseline = 0;
@@ -31,6 +33,11 @@ export class LossModel {
   /** Share lost, of late. */
   get rate(): number {
     return Math.min(this.#rate, RATE_MAX);
+  }
+
+  /** Share lost, over many rounds: what a burst does not change. */
+  get usual(): number {
+    return Math.min(this.#usual, RATE_MAX);
   }
 
   /** Share that the path loses by itself. */
@@ -50,8 +57,10 @@ export class LossModel {
 
   /** Of `symbols` that were asked for, `lost` did not come: for the average. */
   noteRate(symbols: number, lost: number): void {
-    this.#symbols = Math.min(MEMORY_SYMBOLS, this.#symbols + symbols);
-    this.#rate += (lost / symbols - this.#rate) * Math.min(1, symbols / this.#symbols);
+    this.#symbols = Math.min(MEMORY_SYMBOLS_LONG, this.#symbols + symbols);
+    const share = lost / symbols;
+    this.#rate += (share - this.#rate) * Math.min(1, symbols / Math.min(MEMORY_SYMBOLS, this.#symbols));
+    this.#usual += (share - this.#usual) * Math.min(1, symbols / this.#symbols);
   }
 
   /** The same of a round under the present window: for the baseline. Of `requests`, `lossy` have lost something. */

@@ -1,11 +1,14 @@
+const STILL_SHARE = 0.25;
+
 /** A cut for loss, to see whose the loss is: what there was before it. */
 export interface LossTrial {
   /** What was under way, symbols. */
   readonly window: number;
   /** Symbols a ms that came. */
   readonly rate: number;
-  /** Share that got lost. */
+  /** Share that got lost, and that gets lost over many rounds. */
   readonly loss: number;
+  readonly usual: number;
   /** Symbols of a burst. */
   readonly burst: number;
   /** Whether the start was interrupted for it. */
@@ -28,7 +31,8 @@ export interface TrialOutcome {
  * the path's if as large a share is lost, and less comes. If as much is lost and as much comes, one look does not tell.
  */
 export function verdictOf(trial: LossTrial, outcome: TrialOutcome): "ours" | "the path's" | "unclear" {
-  const isStill = outcome.loss > (trial.loss + outcome.baseline) / 2;
+  // Somewhat less is asked for than the path bears: what is ours is gone then, and a quarter of it is chance.
+  const isStill = outcome.loss > outcome.baseline + STILL_SHARE * (trial.usual - outcome.baseline);
   if (!isStill || outcome.isQueued) return "ours";
   const isLess = outcome.rate < trial.rate * (1 + outcome.window / trial.window) / 2;
   return isLess ? "the path's" : "unclear";

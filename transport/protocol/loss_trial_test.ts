@@ -1,7 +1,7 @@
 import { assertEquals } from "../../tests/_assert.ts";
 import { verdictOf } from "./loss_trial.ts";
 
-const trial = { window: 100, rate: 10, loss: 0.2, burst: 16, isOfStart: false };
+const trial = { window: 100, rate: 10, loss: 0.2, usual: 0.2, burst: 16, isOfStart: false };
 const cases = [
   { what: "less is lost of less", loss: 0.02, rate: 9, isQueued: false, verdict: "ours" },
   { what: "as much is lost, and less comes", loss: 0.2, rate: 7, isQueued: false, verdict: "the path's" },
@@ -19,5 +19,5 @@ for (const { what, loss, rate, isQueued, verdict } of cases) {
 Deno.test("loss trial: what is known to be the path's does not count as still lost", () => {
   const outcome = { window: 60, rate: 6, baseline: 0.15, isQueued: false };
   assertEquals(verdictOf(trial, { ...outcome, loss: 0.16 }), "ours");
-  assertEquals(verdictOf(trial, { ...outcome, loss: 0.19 }), "the path's");
+  assertEquals(verdictOf(trial, { ...outcome, loss: 0.17 }), "the path's");
 });
