@@ -18,6 +18,8 @@ import type { Message } from "./payload.ts";
 import { noAnswer, Requests } from "./requests.ts";
 import type { Slot } from "./slot.ts";
 
+type ArrivedMessage = Extract<LinkOutput, { kind: "message" }>;
+
 /** A link as the machine of its peer sees it. */
 interface HeldLink {
   readonly machine: LinkMachine;
@@ -270,7 +272,7 @@ export class PeerMachine implements Machine<PeerOutput> {
       case "write":
         return void this.#outputs.push({ kind: "write", link, bytes: output.bytes });
       case "message":
-        return this.#take(now, link, held, output.message, output.flags, output.bytes);
+        return this.#take(now, link, held, output);
       case "ack":
         return this.#handleAck(now, output.ack);
       case "greeted":
@@ -361,12 +363,13 @@ export class PeerMachine implements Machine<PeerOutput> {
     this.#pump(now, slot);
   }
 
-  #take(now: number, link: number, held: HeldLink, message: Message, flags: number, bytes: number): void {
+  #take(now: number, link: number, held: HeldLink, arrived: ArrivedMessage): void {
+    const { message, flags } = arrived;
     // What keeps a link alive is no use of it.
     if (message.type !== "pong") held.usedAt = now;
     const requiresAck = (flags & FrameFlag.REQUIRES_ACK) !== 0;
     const verdict = this.#inbox.take(now, message, requiresAck);
-    if (verdict === "new") return this.#deliver(link, message, requiresAck, bytes, now);
+    if (verdict === "new") return this.#deliver(now, link, arrived, requiresAck);
     if (verdict === "duplicate") {
       this.#counters.duplicates++;
       return;
@@ -381,9 +384,14 @@ export class PeerMachine implements Machine<PeerOutput> {
     });
   }
 
-  #deliver(link: number, message: Message, requiresAck: boolean, bytes: number, now: number): void {
+  #deliver(
+    now: number,
+    link: number,
+    { message, bytes, memory }: ArrivedMessage,
+    requiresAck: boolean,
+  ): void {
     const { generation } = this.#inbox;
-    const delivered: Delivered = { message, link, bytes, requiresAck, generation };
+    const delivered: Delivered = { message, link, bytes, memory, requiresAck, generation };
     const { reply_to: replyTo } = message;
     if (replyTo === undefined) return void this.#outputs.push({ kind: "deliver", delivered });
     if (this.#requests.take(replyTo)) {
