@@ -18,8 +18,8 @@ export class FrameMemory {
 
   /** Memory for at least `bytes`, with anything in it; `undefined` when there is none that fits. */
   take(bytes: number): Uint8Array<ArrayBuffer> | undefined {
-    // A small frame shall not keep the place of a large one.
-    const place = this.#spare.findIndex(({ length }) => length >= bytes && length <= 2 * sizeFor(bytes));
+    // The last one that was given back is still in the caches. A small frame shall not keep the place of a large one.
+    const place = this.#spare.findLastIndex(({ length }) => length >= bytes && length <= 2 * sizeFor(bytes));
     if (place < 0) return undefined;
     const [memory] = this.#spare.splice(place, 1);
     this.#bytes -= memory.length;
