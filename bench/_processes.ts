@@ -93,6 +93,12 @@ export function denoWords(file: string, args: readonly string[], flags: readonly
   ];
 }
 
+/** What a process holds resident, in bytes: Linux alone tells. */
+export async function residentBytes(pid: number): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+}
+
 /** Processor time of a process and all its threads, in seconds: Linux alone tells, others and processes that have ended are `NaN`. */
 export async function cpuSeconds(pid: number): Promise<number> {
   try {
