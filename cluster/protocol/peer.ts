@@ -5,7 +5,7 @@ import type { Machine } from "../../core/machine.ts";
 import { Fifo } from "./_fifo.ts";
 import { Channels } from "./channels.ts";
 import { compose, refresh } from "./compose.ts";
-import { rnpError } from "./errors.ts";
+import { rnpError, startedAgain } from "./errors.ts";
 import type { RnpFault } from "./errors.ts";
 import { FrameFlag } from "./frame.ts";
 import { Inbox } from "./inbox.ts";
@@ -352,14 +352,7 @@ export class PeerMachine implements Machine<PeerOutput> {
     // A link that the peer has opened is no attempt of this node.
     if (done.length > 0 || !machine.settings.isDialer) slot.succeed();
     for (const outgoing of done) this.#settle(outgoing);
-    for (const outgoing of unknown) {
-      this.#settle(outgoing, {
-        code: "TIMEOUT",
-        message:
-          `'${this.#settings.peerId}' was started again before it had acknowledged this: ask it whether it was done`,
-        details: { uncertain: 1 },
-      });
-    }
+    for (const outgoing of unknown) this.#settle(outgoing, startedAgain(this.#settings.peerId));
     this.#pump(now, slot);
   }
 
