@@ -23,7 +23,7 @@ import { grantedEvent, progressOf, statsOf } from "./pull_stats.ts";
 import type { PullEvent, PullProgress, PullState, PullStats } from "./pull_stats.ts";
 import type { LinkKind } from "./link/open_link.ts";
 import type { TrafficClassName } from "./protocol/traffic_class.ts";
-import type { PullerOptions, PullerTimes } from "./protocol/puller.ts";
+import type { PullerOptions, PullerTimes } from "./protocol/puller_types.ts";
 import { PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
 import { SliceQueue } from "./slice_queue.ts";
