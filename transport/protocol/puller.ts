@@ -33,6 +33,7 @@ import { Blame } from "./blame.ts";
 import type { ChunkRun } from "./chunk_plan.ts";
 import { Delivery } from "./delivery.ts";
 import { DropCounter } from "./drops.ts";
+import { NO_KEY } from "./exposed.ts";
 import { Flow } from "./flow.ts";
 import {
   denied,
@@ -576,6 +577,3 @@ function wordOf(piece: number): string {
 function nameOf({ address, addresses }: Source): string {
   return listed(address ? [address] : addresses);
 }
-
-/** What stands in the place of a key that is not given. */
-const NO_KEY = new Uint8Array(32);
