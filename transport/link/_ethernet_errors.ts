@@ -29,6 +29,11 @@ const reasons: Readonly<Record<string, readonly [ErrorName, (options: EthernetOp
     "INVALID_ARG",
     ({ interface: name }) => `${name} is no Ethernet: choose a network card, a bridge, or a veth`,
   ],
+  SMALL_MTU: [
+    "INVALID_ARG",
+    ({ interface: name }) =>
+      `frames of ${name} are too short: it needs an MTU of 1232 at least ('ip link set ${name} mtu 1500')`,
+  ],
   IS_DOWN: ["SOCKET", ({ interface: name }) => `the interface ${name} is down: 'ip link set ${name} up'`],
   EADDRINUSE: [
     "ADDRESS_IN_USE",

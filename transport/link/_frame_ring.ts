@@ -30,7 +30,7 @@ const frameBytes = 2048;
 const retireMs = 1;
 
 /** What the kernel takes of a block beside a frame's bytes: its headers, and what aligns them. */
-const frameOverheadBytes = 112;
+const frameOverheadBytes = 128;
 
 /** See above. */
 export class FrameRing {

@@ -1,7 +1,9 @@
 /*
  * Sockets that carry whole Ethernet frames: Linux on 64 bits, little-endian (include/uapi/linux/if_packet.h, if_ether.h, sockios.h).
  */
-import { ETHERTYPE, MAC_ADDRESS_BYTES } from "../../codec/ethernet_frame.ts";
+import { ETHERTYPE, frameHeadLayout, MAC_ADDRESS_BYTES } from "../../codec/ethernet_frame.ts";
+import { symbolSizes } from "../../codec/geometry.ts";
+import { CHUNK_HEADER_BYTES } from "../../codec/packet.ts";
 import { utf8 } from "../../core/bytes.ts";
 import { isErrno, systemError } from "./_errno.ts";
 import { filterProgram } from "./_frame_filter.ts";
@@ -31,6 +33,9 @@ const IFF_UP = 1;
 const ETHERNET_DEVICES = [1, 772];
 
 const sendBufferBytes = 4 * 1024 * 1024;
+
+/** The shortest symbol with its header, and a frame's own: what has to fit. */
+const mtuMin = Math.min(...symbolSizes) + CHUNK_HEADER_BYTES + frameHeadLayout.size;
 
 /** Ports that are taken when any will do (RFC 6335 §6). */
 const freePortMin = 49152;
@@ -76,7 +81,7 @@ interface Interface {
   readonly mtu: number;
 }
 
-/** Opens one. @throws {Error} with a `code`: of the system, or `NOT_ETHERNET`, `IS_DOWN` */
+/** Opens one. @throws {Error} with a `code`: of the system, or `NOT_ETHERNET`, `IS_DOWN`, `SMALL_MTU` */
 export function openFrameSocket(libc: Libc, options: FrameSocketOptions): FrameSocket {
   const { call } = libc;
   // With no protocol nothing arrives before the filter is there.
@@ -130,6 +135,7 @@ function describe(libc: Libc, descriptor: number, name: string): Interface {
   if (!ETHERNET_DEVICES.includes(kind)) throw coded("NOT_ETHERNET", `it is a device of kind ${kind}`);
   if ((ask("SIOCGIFFLAGS", SIOCGIFFLAGS)[16] & IFF_UP) === 0) throw coded("IS_DOWN", "it is down");
   const mtu = numberIn(ask("SIOCGIFMTU", SIOCGIFMTU));
+  if (mtu < mtuMin) throw coded("SMALL_MTU", `its MTU is ${mtu}`);
   return { index, mac: hardware.slice(18, 18 + MAC_ADDRESS_BYTES), mtu };
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Address, formatAddress, macBytes, macHost } from "../../codec/address.ts";
+import { type Address, macBytes, macHost } from "../../codec/address.ts";
 import { decodeFrame, frameHeadLayout, tagBits } from "../../codec/ethernet_frame.ts";
 import type { VlanTag } from "../../codec/ethernet_frame.ts";
 import { closedError, deadError } from "./_bind.ts";
@@ -39,6 +39,8 @@ const busy: readonly ErrnoName[] = ["EAGAIN", "ENOBUFS", "EINTR"];
 const gone: readonly ErrnoName[] = ["ENETDOWN", "ENXIO", "ENODEV"];
 /** Payloads have 16 bits for their length. */
 const payloadBytesMost = 65535;
+/** The largest MTU that network cards commonly have. */
+const jumboBytes = 9000;
 /** Senders that are remembered. A flood from invented addresses empties the table, and costs memory for no more than these. */
 const peersMax = 1024;
 
@@ -97,7 +99,7 @@ class EthernetLink implements Link {
   readonly kind = "ethernet";
   readonly payloadBytesMax: number;
   readonly pathBytesMax: number;
-  readonly burstPacketsMax = FrameRing.burstFrames(1514);
+  readonly burstPacketsMax: number;
   readonly local: Address;
   readonly #poller: Poller;
   readonly #name: string;
@@ -119,6 +121,8 @@ class EthernetLink implements Link {
     this.#socket = socket;
     this.local = { host: macHost(socket.mac), port: socket.port };
     this.payloadBytesMax = this.pathBytesMax = Math.min(socket.mtu - frameHeadLayout.size, payloadBytesMost);
+    // Frames longer than jumbo ones hold no more: symbols have their sizes.
+    this.burstPacketsMax = FrameRing.burstFrames(Math.min(socket.mtu, jumboBytes));
     this.#out = new FramesOut(poller.libc, { source: socket.mac, sourcePort: socket.port, tag: vlan });
   }
 
