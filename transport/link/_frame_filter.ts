@@ -33,8 +33,14 @@ export interface FrameFilter {
   readonly vlan?: number | undefined;
 }
 
-/** The program: 8 bytes an instruction, little-endian, as `struct sock_filter` has them. */
+/** Jumps have 8 bits, and each destination takes four instructions. */
+const destinationsMax = 60;
+
+/** The program: 8 bytes an instruction, little-endian, as `struct sock_filter` has them. @throws {RangeError} for more than 60 destinations */
 export function filterProgram(filter: FrameFilter): Uint8Array<ArrayBuffer> {
+  if (filter.destinations.length > destinationsMax) {
+    throw new RangeError(`a filter takes ${destinationsMax} destinations, not ${filter.destinations.length}`);
+  }
   const lines = instructions(filter);
   const ends = { drop: lines.length - 2, pass: lines.length - 1 };
   const skip = (goal: Goal, from: number) => typeof goal === "number" ? goal : ends[goal] - from - 1;
