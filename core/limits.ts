@@ -98,6 +98,8 @@ export const limits = {
   /** What waits for its turn: from here on a sender is asked to slow down, and here it is refused. */
   rnpQueueHighBytesMax: 4_194_304,
   rnpQueueBytesMax: 67_108_864,
+  /** Memory of large messages that is kept for the next ones. */
+  rnpSpareBytesMax: 33_554_432,
   /** Acknowledgements wait for others to go with: so long, and for so much. */
   rnpAckDelayMs: 10,
   rnpAckBytesMax: 32_768,
