@@ -129,6 +129,8 @@ export const limits = {
   fleetCopiesMax: 16,
   /** Files that one peer may be sending at once. */
   fleetArrivalsMax: 64,
+  /** How long a node has for an answer to its controller, or a controller for one to whoever asks. */
+  fleetAnswerMsMax: 45_000,
   /** Rows of a list in one message. */
   fleetRowsMax: 1000,
 } as const;

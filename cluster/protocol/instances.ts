@@ -1,5 +1,8 @@
+import { limits } from "../../core/limits.ts";
 import type { InstanceState, ListedInstance, MessageData, Placement } from "./message_data.ts";
+import { demandFault } from "./resources.ts";
 import type { Demand } from "./resources.ts";
+import { offerFault } from "./services.ts";
 
 /** What an instance is made of. */
 export type InstancePlan = MessageData["instance.create"];
@@ -19,6 +22,8 @@ export type InstanceRecord = {
   readonly reason: string;
   /** When it was asked for: ms since 1970. */
   readonly created_at: number;
+  /** When it has ended; 0 while it has not. */
+  readonly ended_at: number;
 };
 
 /** An instance for which there is room on a node, and nothing more yet. */
@@ -40,6 +45,7 @@ export function placed(
     exit_code: 0,
     reason: "",
     created_at: now,
+    ended_at: 0,
   };
 }
 
@@ -55,8 +61,9 @@ export function started(
 export function stopped(
   record: InstanceRecord,
   { exit_code, reason }: MessageData["instance.stopped"],
+  now: number,
 ): InstanceRecord {
-  return { ...record, state: "stopped", pid: 0, exit_code, reason };
+  return { ...record, state: "stopped", pid: 0, exit_code, reason, ended_at: now };
 }
 
 /** As it stands in a list. */
@@ -90,6 +97,25 @@ export function reconcile(
     strangers: running.filter((id) => !placedThere.has(id)),
     missing: expected.filter(({ instance_id }) => !runs.has(instance_id)),
   };
+}
+
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** What is wrong with a plan; `undefined` when nothing is. */
+export function planFault(
+  { script, args = [], env = {}, resources, service }: InstancePlan,
+): string | undefined {
+  const texts = [script, ...args, ...Object.entries(env).flat()];
+  const bytes = texts.reduce((sum, text) => sum + new TextEncoder().encode(text).length, 0);
+  const variable = Object.keys(env).find((name) => !VARIABLE.test(name));
+  if (script === "") return "no program is named";
+  if (texts.some((text) => text.includes("\0"))) return "a text of the plan has a zero in it";
+  if (variable !== undefined) return `'${variable}' cannot be a variable's name`;
+  if (bytes > limits.fleetPlanBytesMax) {
+    return `program, arguments and variables of ${bytes} bytes: ${limits.fleetPlanBytesMax} are the most`;
+  }
+  const { cpu_percent, ram_mb, disk_mb } = resources;
+  return demandFault({ cpu_cores: cpu_percent / 100, ram_mb, disk_mb }) ?? (service && offerFault(service));
 }
 
 const INSTANCE_ID = /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62})$/;

@@ -305,8 +305,8 @@ export interface MessageData {
   };
   /** A node shall send a file that it keeps to another one. */
   "fs.copy": { readonly file_id: string; readonly to: string; readonly address?: string | undefined };
-  /** A node shall keep a file no longer. */
-  "fs.drop": { readonly file_id: string };
+  /** A node shall keep a content no longer: one of which there are copies enough (`known`), or one that belongs to no file. */
+  "fs.drop": { readonly file_id: string; readonly known?: boolean | undefined };
   /** Which files are there? Of a controller: by their paths; of a node that keeps files: by their IDs. */
   "fs.list": { readonly after?: string | undefined };
   /** These, in order. */

@@ -199,7 +199,7 @@ export const messageTypes: { readonly [T in MessageType]: Schema<MessageData[T]>
   "fs.locate": record({ path: text }),
   "fs.located": record({ path: text, size: count, checksum: text, nodes: places }),
   "fs.copy": record({ file_id: text, to: text, address: optional(text) }),
-  "fs.drop": record({ file_id: text }),
+  "fs.drop": record({ file_id: text, known: optional(boolean) }),
   "fs.list": record({ after: optional(text) }),
   "fs.listing": record({
     files: listOf(
