@@ -164,13 +164,23 @@ async function start(fleet: Fleet, { node, plan }: InstanceRecord): Promise<Mess
   return answer;
 }
 
-/** An instance has ended on a node. What another node says of it now and then is of an earlier life. */
-export async function end(fleet: Fleet, node: string, data: MessageData["instance.stopped"]): Promise<void> {
+/**
+ * An instance has ended on a node. What another node says of it is of an earlier life; and one that was lost shall live on elsewhere, unless
+ * somebody wants it to end (`isWanted`).
+ */
+export async function end(
+  fleet: Fleet,
+  node: string,
+  data: MessageData["instance.stopped"],
+  isWanted = false,
+): Promise<void> {
   const { instance_id } = data;
   await fleet.tables.instances.change(
     [instance_id],
     (record) =>
-      record?.node === node && record.state !== "stopped" ? stopped(record, data, Date.now()) : record,
+      record?.node === node && record.state !== "stopped" && (isWanted || record.state !== "lost")
+        ? stopped(record, data, Date.now())
+        : record,
   );
   await giveBack(fleet, node, instance_id);
   await dropServicesOf(fleet, instance_id, node);
@@ -188,7 +198,7 @@ export async function stop(
   const answer = record.state === "running"
     ? await ask(fleet.node, record.node, "instance.stop", { instance_id }, "instance.stopped")
     : { instance_id, exit_code: -1, reason: "cancelled", runtime_seconds: 0 };
-  await end(fleet, record.node, answer);
+  await end(fleet, record.node, answer, true);
   return answer;
 }
 

@@ -1,5 +1,5 @@
 import { formatAddress, parseAddress } from "../../codec/address.ts";
-import { RgtpError } from "../../core/errors.ts";
+import type { RgtpError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import { rnpError } from "../protocol/errors.ts";
 import { checksumOf, chunkCount, fileIdOf } from "../protocol/files.ts";

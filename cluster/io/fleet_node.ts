@@ -77,17 +77,18 @@ export async function startController(options: ControllerOptions): Promise<Fleet
   await using stack = new AsyncDisposableStack();
   const node = stack.use(await startNode(options));
   if (!isController(node.id)) throw wrongId(node.id, "a controller's begins with 'controller'");
-  let controller: Controller | undefined;
+  let changed = () => {};
   const membership = await joinCluster(node, {
     ...options,
     capabilities: ["controller"],
     onChange: (update) => {
-      controller?.changed();
+      changed();
       options.onChange?.(update);
     },
   });
   stack.defer(() => membership.end());
-  controller = stack.use(new Controller({ node, store, members: () => membership.members, times }));
+  const controller = stack.use(new Controller({ node, store, members: () => membership.members, times }));
+  changed = () => controller.changed();
   const all = stack.move();
   return {
     node,
