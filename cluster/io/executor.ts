@@ -10,14 +10,17 @@ export interface Ended {
   readonly exitCode: number;
   /** `exited`, `terminated` (it was told to stop), or the signal's name. */
   readonly reason: string;
+  /** From its start. */
   readonly runtimeSeconds: number;
 }
 
 /** An instance that runs. */
 export interface Running {
+  /** Its process. */
   readonly pid: number;
   /** Until it ran; with a port, until somebody listened on it. */
   readonly startupMs: number;
+  /** Resolves when it has ended. */
   readonly ended: Promise<Ended>;
   /** Asks it to end, and ends it when it has not after a while. */
   stop(): Promise<Ended>;
@@ -35,6 +38,7 @@ export interface Confinement {
 
 /** Starts instances. */
 export interface Executor {
+  /** What holds them. */
   readonly confinement: Confinement;
   /**
    * Starts one.

@@ -27,8 +27,11 @@ export interface ClientOptions extends Pick<NodeOptions, "credentials" | "secret
 
 /** What became of a file that was put. */
 export interface PutResult {
+  /** Its name in the cluster. */
   readonly path: string;
+  /** Bytes. */
   readonly size: number;
+  /** `sha256:` and 64 hexadecimal digits. */
   readonly checksum: string;
   /** Those that keep it. */
   readonly nodes: readonly string[];

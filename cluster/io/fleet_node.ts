@@ -48,12 +48,15 @@ export interface WorkerOptions extends FleetOptions {
 export interface ControllerOptions extends FleetOptions {
   /** What it knows: shared by all controllers. */
   readonly store: Store;
+  /** When it does what it does by itself. */
   readonly times?: Partial<ControllerTimes>;
 }
 
 /** A node that takes part in a fleet. */
 export interface FleetNode extends AsyncDisposable {
+  /** Its connections and messages. */
   readonly node: ClusterNode;
+  /** Whom it knows. */
   readonly membership: Membership;
   /** What holds its instances to what they may use; of a controller there are none. */
   readonly confinement?: Confinement;

@@ -5,6 +5,7 @@ import { rnpError } from "../protocol/errors.ts";
 export interface StoreEntry {
   /** Tokens of letters, digits, `-`, `_` and `=`, with dots between them. */
   readonly key: string;
+  /** A map. */
   readonly value: PackedMap;
   /** Another number after each change; never 0. */
   readonly revision: number;

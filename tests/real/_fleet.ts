@@ -28,7 +28,10 @@ export interface FleetSetup {
   /** More flags for controllers. */
   readonly controllerFlags?: readonly string[];
   /** What goes before each process, such as `ip netns exec NAME`, and where it listens; by node. */
-  readonly place?: (node: string, index: number) => { readonly via?: readonly string[]; readonly host: string };
+  readonly place?: (
+    node: string,
+    index: number,
+  ) => { readonly via?: readonly string[]; readonly host: string };
 }
 
 /** The processes of a fleet; all of them end with the block. */
@@ -60,9 +63,12 @@ export class TestFleet implements AsyncDisposable {
       fleet.seed = await fleet.spawn(controllers[0], 0);
       await Promise.all(controllers.slice(1).map((id, i) => fleet.spawn(id, i + 1)));
       await Promise.all(names.map((id, i) => fleet.spawn(id, controllers.length + i)));
-      await fleet.until("everybody has told what it has", async (client) =>
-        (await client.nodes()).filter(({ ram_free_mb, state }) => ram_free_mb > 0 && state === "alive")
-          .length === workers);
+      await fleet.until(
+        "everybody has told what it has",
+        async (client) =>
+          (await client.nodes()).filter(({ ram_free_mb, state }) => ram_free_mb > 0 && state === "alive")
+            .length === workers,
+      );
       return fleet;
     } catch (error) {
       await fleet[Symbol.asyncDispose]();
@@ -77,7 +83,18 @@ export class TestFleet implements AsyncDisposable {
     const how = this.seed === "" ? ["start"] : ["join", this.seed];
     const more = id.startsWith("controller") ? controllerFlags : ["--label", `number=${index}`];
     const process = new RgtpProcess(
-      ["node", ...how, "--as", this.identity(id), "--listen", `${host}:0`, "--pace", `${pace}`, "--json", ...more],
+      [
+        "node",
+        ...how,
+        "--as",
+        this.identity(id),
+        "--listen",
+        `${host}:0`,
+        "--pace",
+        `${pace}`,
+        "--json",
+        ...more,
+      ],
       { permissions: PERMISSIONS, ...(via && { via }) },
     );
     this.processes.set(id, process);

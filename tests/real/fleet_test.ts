@@ -11,7 +11,8 @@ const ignore = Deno.build.os !== "linux";
 const test = (what: string, fn: () => Promise<void>) => Deno.test({ name: `fleet: ${what}`, fn, ignore });
 
 /** A service that listens where it is told. */
-const SERVER = `Deno.serve({ hostname: Deno.env.get("RNP_HOST"), port: Number(Deno.env.get("PORT")), onListen() {} },
+const SERVER =
+  `Deno.serve({ hostname: Deno.env.get("RNP_HOST"), port: Number(Deno.env.get("PORT")), onListen() {} },
   (request) => new Response(null, { status: new URL(request.url).pathname === "/health" ? 200 : 404 }))`;
 const serverArgs = ["--", Deno.execPath(), "eval", "--no-lock", SERVER];
 
@@ -57,24 +58,35 @@ test("join, run, services, put and get; a node that is killed is made up for, an
   const victim = String(served.node);
   const killed = performance.now();
   await fleet.processes.get(victim)!.kill("SIGKILL");
-  await fleet.until("the death is known", async (client) =>
-    (await client.nodes()).find(({ node }) => node === victim)!.state === "dead");
+  await fleet.until(
+    "the death is known",
+    async (client) => (await client.nodes()).find(({ node }) => node === victim)!.state === "dead",
+  );
   const dead = performance.now() - killed;
   await fleet.until("its instance runs elsewhere", async (client) => {
     const server = (await client.instances()).find(({ instance_id }) => instance_id === "server")!;
     return server.state === "running" && server.node !== victim;
   });
-  await fleet.until("its service is healthy elsewhere", async (client) =>
-    (await client.services()).some(({ healthy, node }) => healthy && node !== victim));
-  await fleet.until("its files are there three times", async (client) =>
-    (await client.files()).every(({ nodes }) => nodes.length === 3 && !nodes.includes(victim)));
+  await fleet.until(
+    "its service is healthy elsewhere",
+    async (client) => (await client.services()).some(({ healthy, node }) => healthy && node !== victim),
+  );
+  await fleet.until(
+    "its files are there three times",
+    async (client) =>
+      (await client.files()).every(({ nodes }) => nodes.length === 3 && !nodes.includes(victim)),
+  );
   const repaired = performance.now() - killed;
-  console.log(`killed: dead after ${Math.round(dead)} ms, repaired after ${Math.round(repaired)} ms, at pace 10`);
+  console.log(
+    `killed: dead after ${Math.round(dead)} ms, repaired after ${Math.round(repaired)} ms, at pace 10`,
+  );
 
   // It comes back, and what has moved meanwhile does not rise from the dead.
   await fleet.spawn(victim, 40);
-  await fleet.until("it is alive again", async (client) =>
-    (await client.nodes()).find(({ node }) => node === victim)!.state === "alive");
+  await fleet.until(
+    "it is alive again",
+    async (client) => (await client.nodes()).find(({ node }) => node === victim)!.state === "alive",
+  );
   const [again] = await events("services", "web");
   assert(again.node !== victim, "its service is where it was moved to");
   assertEquals((await events("services", "web")).length, 1);
