@@ -1,3 +1,4 @@
+import type { Address } from "../codec/address.ts";
 import type { Grant } from "../codec/grant.ts";
 import { chunkBytes, chunkCount, ManifestAead, parameters } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
@@ -14,7 +15,7 @@ import { Drive, processClock } from "./drive.ts";
 import type { Link } from "./link/link.ts";
 import type { ChunkRun } from "./protocol/chunk_plan.ts";
 import { PullerMachine } from "./protocol/puller.ts";
-import type { PullerOptions, PullerOutput } from "./protocol/puller.ts";
+import type { PullerOptions, PullerOutput } from "./protocol/puller_types.ts";
 
 /** Where the chunks of a pull go, and where candidates come from. */
 export interface ChunkSink {
@@ -48,6 +49,10 @@ export interface PullerEvents {
   granted(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): ChunkSink | Promise<ChunkSink>;
   /** Nothing comes, and why; or (`undefined`) it goes on. */
   stalled(reason: string | undefined): void;
+  /** One more source serves it. */
+  joined?(source: Address): void;
+  /** A source is asked for nothing more; others go on. */
+  dropped?(source: string, error: RgtpError): void;
 }
 
 /** A puller's machine on a link: verifies, opens and stores what it brings. */
@@ -119,6 +124,8 @@ export class PullerShell {
       pageDone: ({ page }) => this.#opener?.forget(page),
       stalled: ({ reason }) => this.#events.stalled(reason),
       resumed: () => this.#events.stalled(undefined),
+      joined: ({ source }) => this.#events.joined?.(source),
+      dropped: ({ source, error }) => this.#events.dropped?.(source, error),
       done: () => this.#result.resolve(),
       failed: ({ error }) => this.stop(error),
     };
