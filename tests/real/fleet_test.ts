@@ -2,8 +2,7 @@
  * Five nodes and a controller as processes of their own, each on a loopback address: what people do with them, and what happens when one
  * is killed. RNP's timeline goes ten times as fast.
  */
-import { RgtpError } from "../../core/errors.ts";
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "../_assert.ts";
+import { assert, assertEquals, assertStringIncludes } from "../_assert.ts";
 import { makeFile, sha256Of } from "./_files.ts";
 import { TestFleet } from "./_fleet.ts";
 
