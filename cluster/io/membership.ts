@@ -45,8 +45,9 @@ const TYPES: readonly MessageType[] = [
   "gossip.probe_ack",
 ];
 
-/** Faster, and pauses of a healthy runtime would count. */
-const PACE_MAX = 20;
+/** Slower, and nobody would wait for it; faster, and every pause of a healthy runtime would count. */
+const PACE_MIN = 0.1;
+const PACE_MAX = 100;
 
 /**
  * Lets a running node take part in its cluster: it learns who else does, where they are, and who lives.
@@ -76,8 +77,8 @@ export class Membership {
     this.#node = node;
     this.#onChange = options.onChange ?? (() => {});
     this.#pace = options.pace ?? 1;
-    if (!(this.#pace > 0 && this.#pace <= PACE_MAX)) {
-      throw new RangeError(`a pace of ${this.#pace}: from above 0 to ${PACE_MAX} are allowed`);
+    if (!(this.#pace >= PACE_MIN && this.#pace <= PACE_MAX)) {
+      throw new RangeError(`a pace of ${this.#pace}: ${PACE_MIN} to ${PACE_MAX} are allowed`);
     }
     this.#machine = new MembershipMachine(this.#now(), {
       nodeId: node.id,
@@ -119,6 +120,11 @@ export class Membership {
     clearTimeout(this.#timer);
   }
 
+  /** The machine's clock: a cluster with another pace has another one. */
+  #now(): number {
+    return performance.now() * this.#pace;
+  }
+
   #do(change: (now: number) => void): void {
     if (this.#isOver) return;
     change(this.#now());
@@ -128,10 +134,6 @@ export class Membership {
     if (deadline === Infinity) return;
     const wait = Math.max(0, deadline - this.#now()) / this.#pace;
     this.#timer = setTimeout(() => this.#do((now) => this.#machine.handleTimeout(now)), wait);
-  }
-
-  #now(): number {
-    return performance.now() * this.#pace;
   }
 
   #perform(output: MembershipOutput): void {
