@@ -364,7 +364,7 @@ export class Flow implements Taker {
     if (this.#underWay > 0 || !this.holdings.takeWish()) return [];
     const run = this.#hand.takeRun(symbols, this.#ownerOf(number), weather, {
       source: this.source,
-      eta: () => Infinity,
+      eta: (more) => this.eta(more),
     });
     return run ? [run] : [];
   }

@@ -142,6 +142,12 @@ export class Sources {
     return silent.length > 0 && this.alive.some(isHeard) ? silent : [];
   }
 
+  /** Whether a source is silent while others are not. */
+  canSpare({ flow }: Source): boolean {
+    if (flow?.silentTimeouts === 0) return false;
+    return this.alive.some((other) => other.flow?.silentTimeouts === 0);
+  }
+
   /** Whether nobody but the first can serve now. */
   isFirstNeeded(now: number): boolean {
     const others = this.alive.filter(({ number }) => number > 0);
