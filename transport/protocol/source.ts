@@ -16,6 +16,8 @@ export interface SourceFacts {
   readonly exposerKey?: Uint8Array;
   /** Which ticket, 8 bytes, and its psk; absent: none. */
   readonly ticket?: { readonly id: Uint8Array; readonly psk: Uint8Array };
+  /** It is a cache: as long as it serves, those who are none are spared. */
+  readonly isEdge?: boolean;
 }
 
 /** What all sources of a pull are asked with. */
