@@ -74,6 +74,7 @@ export interface RequestOptions extends SendOptions {
 const REQUEST_MS = 10_000;
 
 interface Waiting {
+  readonly isRequest: boolean;
   readonly resolve: (message: Message | undefined) => void;
   readonly reject: (error: RgtpError) => void;
 }
@@ -249,6 +250,7 @@ export class ClusterNode implements AsyncDisposable {
     const answer = await this.#await(
       peerId,
       (machine, now) => machine.request(now, type, data, timeoutMs, options),
+      true,
     );
     return answer!;
   }
@@ -319,13 +321,14 @@ export class ClusterNode implements AsyncDisposable {
   async #await(
     peerId: string,
     start: (machine: PeerShell["machine"], now: number) => string,
+    isRequest = false,
   ): Promise<Message | undefined> {
     const peer = this.#peer(peerId);
     const { promise, resolve, reject } = Promise.withResolvers<Message | undefined>();
     peer.mutate((now) => {
       // Before what it leads to is carried out: the end may come at once.
       try {
-        this.#waiting.set(start(peer.machine, now), { resolve, reject });
+        this.#waiting.set(start(peer.machine, now), { isRequest, resolve, reject });
       } catch (error) {
         reject(error);
       }
@@ -394,8 +397,8 @@ export class ClusterNode implements AsyncDisposable {
     const { id, fault } = output;
     const waiting = this.#waiting.get(id);
     if (!waiting) return;
-    // A request that was sent waits for its answer.
-    if (output.kind === "settled" && !fault && peer.machine.isAsked(id)) return;
+    // A request that was sent waits for its answer, which may have come with the acknowledgement.
+    if (output.kind === "settled" && !fault && waiting.isRequest) return;
     this.#waiting.delete(id);
     if (fault) waiting.reject(rnpError(fault));
     else waiting.resolve(output.kind === "answered" ? output.message : undefined);

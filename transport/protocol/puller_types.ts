@@ -83,6 +83,8 @@ export interface PullBeginning extends Omit<ChunkPlanOptions, "chunks"> {
    * holds no others, silence is the network's, not the shell's.
    */
   readonly heldBack?: () => number;
+  /** Gives memory for full chunks to be put together in, each used again and again. Absent: some of our own. */
+  readonly allocate?: (bytes: number) => Uint8Array;
 }
 
 /** How far a pull is. */
