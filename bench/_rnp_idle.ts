@@ -2,8 +2,7 @@
  * One side of `bench/rnp_idle.ts`, in a process of its own.
  *
  *   _rnp_idle.ts hold FOLDER             a node that takes connections; prints its port, and what it holds for each line that it is told
- *   _rnp_idle.ts dial FOLDER PORT FIRST COUNT   so many nodes that each dial it; prints how many have. Told `touch`, all say a PING; told
- *                                        `state`, some do, and it prints how long that took
+ *   _rnp_idle.ts dial FOLDER PORT FIRST COUNT   so many nodes that each dial it; prints how many have, and how they fare for each line
  */
 import { readNodeFolder, startNode } from "../cluster/mod.ts";
 import type { ClusterNode } from "../cluster/mod.ts";
@@ -14,6 +13,8 @@ const LINKS_MAX = 20_000;
 /** Handshakes at once: a node lets in 64 strangers. */
 const AT_ONCE = 8;
 const PINGS = 50;
+/** RNP closes a link that was of no use for 300 s. */
+const USED_EVERY_MS = 120_000;
 
 const [role, folder, ...rest] = Deno.args;
 if (role === "hold") await hold();
@@ -43,28 +44,18 @@ async function dial(port: number, first: number, count: number): Promise<void> {
     const credentials = { ...await issueCertificate({ cert, key }, id), ca: cert };
     const node = await startNode({ credentials, peers: { hub: { host: "127.0.0.1", port } } });
     await node.ping("hub", 60_000);
+    setInterval(() => void node.ping("hub", 60_000), USED_EVERY_MS);
     nodes.push(node);
   };
   let next = first;
-  await severally(async () => {
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     while (next < first + count) await one(`node-${next++}`);
-  });
+  }));
   console.log(JSON.stringify({ linked: nodes.length }));
-  for await (const line of lines(Deno.stdin.readable)) {
+  for await (const _ of lines(Deno.stdin.readable)) {
     const times: number[] = [];
-    if (line === "touch") {
-      let next = 0;
-      await severally(async () => {
-        while (next < nodes.length) await nodes[next++].ping("hub", 60_000);
-      });
-    } else {
-      for (let i = 0; i < PINGS; i++) times.push(await nodes[i * 31 % nodes.length].ping("hub", 60_000));
-    }
+    for (let i = 0; i < PINGS; i++) times.push(await nodes[i * 31 % nodes.length].ping("hub", 60_000));
     const open = nodes.filter(({ peers }) => peers[0].isReachable).length;
     console.log(JSON.stringify({ open, times }));
   }
-}
-
-async function severally(work: () => Promise<void>): Promise<void> {
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
