@@ -4,7 +4,7 @@
  *   _rnp_idle.ts hold FOLDER             a node that takes connections; prints its port, and what it holds for each line that it is told
  *   _rnp_idle.ts dial FOLDER PORT FIRST COUNT   so many nodes that each dial it; prints how many have, and how they fare for each line
  */
-import { readNodeFolder, startNode } from "../cluster/mod.ts";
+import { defaultRetry, readNodeFolder, startNode } from "../cluster/mod.ts";
 import type { ClusterNode } from "../cluster/mod.ts";
 import { issueCertificate } from "../cluster/io/authority.ts";
 import { lines } from "./_processes.ts";
@@ -13,6 +13,8 @@ const LINKS_MAX = 20_000;
 /** Handshakes at once: a node lets in 64 strangers. */
 const AT_ONCE = 8;
 const PINGS = 50;
+/** On a machine that has other work a handshake may take seconds. */
+const retry = { ...defaultRetry, attemptsMax: 20 };
 /** RNP closes a link that was of no use for 300 s. */
 const USED_EVERY_MS = 120_000;
 
@@ -42,8 +44,8 @@ async function dial(port: number, first: number, count: number): Promise<void> {
   const nodes: ClusterNode[] = [];
   const one = async (id: string) => {
     const credentials = { ...await issueCertificate({ cert, key }, id), ca: cert };
-    const node = await startNode({ credentials, peers: { hub: { host: "127.0.0.1", port } } });
-    await node.ping("hub", 60_000);
+    const node = await startNode({ credentials, peers: { hub: { host: "127.0.0.1", port } }, retry });
+    await node.ping("hub", 120_000);
     setInterval(() => void node.ping("hub", 60_000), USED_EVERY_MS);
     nodes.push(node);
   };
