@@ -37,6 +37,7 @@ export class PiecesInHand {
   readonly #opening = new Map<number, Uint8Array>();
   /** Buffers of full chunks for use again. */
   readonly #spare: Uint8Array[] = [];
+  readonly #allocate: (bytes: number) => Uint8Array;
   /** All sources, by number: to reckon who would be sooner. */
   readonly #takers = new Map<number, Taker>();
   /** Pieces that one source alone is asked for. */
@@ -45,11 +46,17 @@ export class PiecesInHand {
   #isTail = false;
   #symbolSize: number;
 
-  /** Nothing in hand yet. */
-  constructor(manifest: Manifest, plan: PiecePlan, symbolSize: number) {
+  /** Nothing in hand yet. `allocate` gives memory for full chunks, which is used again and again. */
+  constructor(
+    manifest: Manifest,
+    plan: PiecePlan,
+    symbolSize: number,
+    allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
+  ) {
     this.#manifest = manifest;
     this.#plan = plan;
     this.#symbolSize = symbolSize;
+    this.#allocate = allocate;
     const fit = Math.floor(BYTES_IN_HAND_MAX / manifest.chunkSize);
     this.#limit = Math.max(PIECES_MIN, Math.min(PIECES_MAX, fit));
   }
@@ -111,7 +118,7 @@ export class PiecesInHand {
     for (const assembly of this.#assemblies.values()) {
       if (!which(assembly.piece)) continue;
       if (this.#alone.has(assembly.piece) && assembly.home === source) this.#restart(assembly);
-      if (assembly.helper === source) assembly.helper = undefined;
+      if (assembly.helper === source) assembly.endHelp();
       if (assembly.home === source) assembly.home = undefined;
     }
   }
@@ -139,8 +146,7 @@ export class PiecesInHand {
   settle(piece: number): void {
     const buffer = this.#opening.get(piece);
     this.#opening.delete(piece);
-    const isChunk = piece < PAGE_BIT && buffer?.length === pieceBytes(this.#manifest, 0);
-    if (buffer && isChunk && this.#spare.length < this.#limit) this.#spare.push(buffer);
+    if (buffer) this.#reuse(piece, buffer);
   }
 
   /** A chunk on disk to check; end with {@linkcode settleCheck}. */
@@ -158,7 +164,8 @@ export class PiecesInHand {
 
   /** Throws away what is being assembled, to begin again with symbols of another size. */
   restart(symbolSize: number): void {
-    for (const { piece } of this.#assemblies.values()) {
+    for (const { piece, bytes } of this.#assemblies.values()) {
+      this.#reuse(piece, bytes);
       if (piece >= PAGE_BIT) this.#plan.settlePage(piece - PAGE_BIT, false);
       else this.#plan.settleChunk(piece, false);
     }
@@ -213,9 +220,19 @@ export class PiecesInHand {
 
   #open(piece: number): Assembly {
     const size = pieceBytes(this.#manifest, piece)!;
-    const spare = size === this.#spare.at(-1)?.length ? this.#spare.pop() : undefined;
-    const assembly = new Assembly(piece, spare ?? new Uint8Array(size), this.#symbolSize);
+    const buffer = this.#isFullChunk(piece, size)
+      ? this.#spare.pop() ?? this.#allocate(size)
+      : new Uint8Array(size);
+    const assembly = new Assembly(piece, buffer, this.#symbolSize);
     this.#assemblies.set(piece, assembly);
     return assembly;
+  }
+
+  #reuse(piece: number, buffer: Uint8Array): void {
+    if (this.#isFullChunk(piece, buffer.length) && this.#spare.length < this.#limit) this.#spare.push(buffer);
+  }
+
+  #isFullChunk(piece: number, size: number): boolean {
+    return piece < PAGE_BIT && size === pieceBytes(this.#manifest, 0);
   }
 }

@@ -56,8 +56,6 @@ export interface PullerOptions extends SourceFacts {
   readonly isSealed?: boolean;
   /** Who else serves it. What they are not trusted with is to be right: that shows. */
   readonly others?: readonly SourceFacts[];
-  /** Spares the exposer that the ticket names: it gives the key, and chunks only while no other source can. */
-  readonly sparesFirst?: boolean;
   /** Packets that our receive buffer holds in one burst. */
   readonly burstPacketsMax: number;
   /** The symbol size to begin with; a path that does not carry it is noticed. */
@@ -85,6 +83,8 @@ export interface PullBeginning extends Omit<ChunkPlanOptions, "chunks"> {
    * holds no others, silence is the network's, not the shell's.
    */
   readonly heldBack?: () => number;
+  /** Gives memory for full chunks to be put together in, each used again and again. Absent: some of our own. */
+  readonly allocate?: (bytes: number) => Uint8Array;
 }
 
 /** How far a pull is. */
