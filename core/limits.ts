@@ -56,7 +56,7 @@ export const limits = {
   /** Threads beside the main one that seal or open the chunks of one exposure, the jobs that each may have, and how much makes them pay. */
   crewThreadsMax: 2,
   crewJobsMax: 16,
-  crewBytesMin: 33_554_432,
+  crewBytesMin: 134_217_728,
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,
