@@ -36,7 +36,7 @@ function sealer(): ChunkSealer {
 
 /** A crew that has begun to work. */
 async function readyCrew(): Promise<Crew> {
-  const crew = new Crew(chunkKey, new URL("../crew/chunk_worker.ts", import.meta.url), limits.crewThreadsMax);
+  const crew = new Crew(chunkKey, new URL("../crew/chunk_worker.ts", import.meta.url), limits.sealThreadsMax);
   const bytes = crew.memory(CHUNK);
   for (let tries = 0; !crew.seal(0, bytes, () => {}); tries++) {
     assert(tries < 3000, "no thread took a job in half a minute");

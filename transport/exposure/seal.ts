@@ -4,6 +4,7 @@ import { ManifestAead, ManifestHash, ManifestKind } from "../../codec/manifest.t
 import { PROTOCOL_VERSION } from "../../codec/packet.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
+import { limits } from "../../core/limits.ts";
 import type { AeadName, Engine } from "../../crypto/engine.ts";
 import { HASH_BYTES } from "../../crypto/engine.ts";
 import { exposureId, exposureKey, keyCheck } from "../../crypto/key_schedule.ts";
@@ -98,7 +99,7 @@ export async function sealSource(
   const plan = planOf(source, options);
   const sealer = new ChunkSealer(options.engine, plan, source);
   const filler = fillerOf(source, options, plan, sealer);
-  const crew = hireCrew(plan.chunkKey, plan.facts.totalSize);
+  const crew = hireCrew(plan.chunkKey, plan.facts.totalSize, limits.sealThreadsMax);
   try {
     const leaves = await sealChunks(source, options, plan.facts, sealer, filler, crew);
     if (!leaves) {
