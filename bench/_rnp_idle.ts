@@ -33,7 +33,8 @@ async function hold(): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
     const links = node.peers.reduce((sum, peer) => sum + peer.links, 0);
-    console.log(JSON.stringify({ links, rss: Deno.memoryUsage().rss, heap: Deno.memoryUsage().heapUsed }));
+    const { rss, heapUsed: heap } = Deno.memoryUsage();
+    console.log(JSON.stringify({ links, rss, heap, troubles: node.troubles }));
   }
 }
 
@@ -46,7 +47,8 @@ async function dial(port: number, first: number, count: number): Promise<void> {
     const credentials = { ...await issueCertificate({ cert, key }, id), ca: cert };
     const node = await startNode({ credentials, peers: { hub: { host: "127.0.0.1", port } }, retry });
     await node.ping("hub", 120_000);
-    setInterval(() => void node.ping("hub", 60_000), USED_EVERY_MS);
+    // One that gets no answer is told of below: its link is gone.
+    setInterval(() => void node.ping("hub").catch(() => {}), USED_EVERY_MS);
     nodes.push(node);
   };
   let next = first;
@@ -58,6 +60,7 @@ async function dial(port: number, first: number, count: number): Promise<void> {
     const times: number[] = [];
     for (let i = 0; i < PINGS; i++) times.push(await nodes[i * 31 % nodes.length].ping("hub", 60_000));
     const open = nodes.filter(({ peers }) => peers[0].isReachable).length;
-    console.log(JSON.stringify({ open, times }));
+    const troubles = nodes.flatMap((node) => node.troubles);
+    console.log(JSON.stringify({ open, times, troubles }));
   }
 }

@@ -51,6 +51,9 @@ try {
   console.log(`  the node in all        ${kib(Number(full.rss))}, ${kib(Number(empty.rss))} without a link`);
   console.log(`  processor while idle   ${(100 * idleCpu).toFixed(1)} % of one`);
   console.log(`  PING over them, ms     median ${median.toFixed(2)}, most ${max.toFixed(2)}`);
+  const troubles = [full, ...states].flatMap(({ troubles }) => troubles as string[]);
+  const counts = Map.groupBy(troubles, (text) => text.replace(/^node-\d+/, "node-…"));
+  for (const [text, all] of counts) console.log(`  ${all.length} times: ${text}`);
   if (full.links !== connections || open !== connections) throw new Error("links were lost");
 } finally {
   await Deno.remove(folder, { recursive: true });
