@@ -67,6 +67,8 @@ export interface FleetNode extends AsyncDisposable {
 }
 
 const REPORT_MS = 30_000;
+/** What was told last has so long to get there: others may be gone as well. */
+const CLOSE_MS = 1000;
 /** All that a node does may have to be moved before it leaves. */
 const DRAIN_MS = 600_000;
 
@@ -78,7 +80,8 @@ const DRAIN_MS = 600_000;
 export async function startController(options: ControllerOptions): Promise<FleetNode> {
   const { store, times } = options;
   await using stack = new AsyncDisposableStack();
-  const node = stack.use(await startNode(options));
+  const node = await startNode(options);
+  stack.defer(() => node.close(CLOSE_MS));
   if (!isController(node.id)) throw wrongId(node.id, "a controller's begins with 'controller'");
   let changed = () => {};
   const membership = await joinCluster(node, {
@@ -110,7 +113,8 @@ export async function startController(options: ControllerOptions): Promise<Fleet
 export async function startWorker(options: WorkerOptions): Promise<FleetNode> {
   const { folder, labels, reportMs = REPORT_MS } = options;
   await using stack = new AsyncDisposableStack();
-  const node = stack.use(await startNode(options));
+  const node = await startNode(options);
+  stack.defer(() => node.close(CLOSE_MS));
   if (isController(node.id)) throw wrongId(node.id, "that is a controller's");
   const executor = options.executor ?? await commandExecutor(`${folder}/instances`, node.id);
   const shelf = await Shelf.open(`${folder}/files`);
