@@ -40,6 +40,8 @@ export class TestFleet implements AsyncDisposable {
   readonly folder: string;
   /** By node. */
   readonly processes = new Map<string, RgtpProcess>();
+  /** Where each of them listens. */
+  readonly addresses = new Map<string, string>();
   readonly #setup: FleetSetup;
   /** Of the first controller. */
   seed = "";
@@ -99,7 +101,9 @@ export class TestFleet implements AsyncDisposable {
     );
     this.processes.set(id, process);
     await process.until(() => this.#ready(process) !== undefined, "'ready'");
-    return this.#ready(process)!.address;
+    const { address } = this.#ready(process)!;
+    this.addresses.set(id, address);
+    return address;
   }
 
   #ready({ events }: RgtpProcess): { readonly address: string } | undefined {
