@@ -34,6 +34,7 @@ import { isHere, page } from "./fleet.ts";
 import type { Fleet } from "./fleet.ts";
 import { messageOf } from "./handlers.ts";
 import type { Reply } from "./handlers.ts";
+import { inParallel } from "./in_parallel.ts";
 import { Lease } from "./lease.ts";
 import type { ClusterNode } from "./node.ts";
 import type { Store } from "./store.ts";
@@ -58,6 +59,10 @@ export const controllerTimes: ControllerTimes = {
   inspectMs: 300_000,
   settleMs: 60_000,
 };
+
+/** How long a node that is said to be dead has for an answer, and how many are asked at once. */
+const PING_MS = 1000;
+const PINGS_MAX = 64;
 
 /** What a controller works with. */
 export interface ControllerParts {
@@ -86,6 +91,9 @@ export class Controller implements AsyncDisposable {
   readonly #loops: Promise<void>[];
   /** Nodes whose possessions were looked at: in which life, and when. */
   readonly #inspected = new Map<string, { readonly incarnation: number; readonly at: number }>();
+  /** Nodes that are dead and did not answer: in which life. */
+  readonly #buried = new Map<string, number>();
+  readonly #settledAt: number;
   #byId = new Map<string, MemberUpdate>();
   #wake = () => {};
 
@@ -94,14 +102,12 @@ export class Controller implements AsyncDisposable {
     this.#times = { ...controllerTimes, ...times };
     this.#lease = new Lease(store, node.id);
     this.#members = members;
-    const settledAt = performance.now() + this.#times.settleMs;
+    this.#settledAt = performance.now() + this.#times.settleMs;
     this.#fleet = {
       node,
       tables: tablesIn(store),
       member: (id) => this.#byId.get(id),
-      get isSettled() {
-        return performance.now() >= settledAt;
-      },
+      isGone: (id) => this.#isGone(id),
       stir: () => this.#wake(),
     };
     this.changed();
@@ -178,10 +184,32 @@ export class Controller implements AsyncDisposable {
   async #sweeps(): Promise<void> {
     await this.#repeat(this.#times.sweepMs, async () => {
       await forgetLeft(this.#fleet);
+      await this.#bury();
       await this.#inspect();
       await repairInstances(this.#fleet);
       await repairFiles(this.#fleet);
     }, true);
+  }
+
+  #isGone(id: string): boolean {
+    const update = this.#byId.get(id);
+    if (update === undefined) return performance.now() >= this.#settledAt;
+    return update.state === "left" ||
+      (update.state === "dead" && this.#buried.get(id) === update.incarnation);
+  }
+
+  /**
+   * Asks those who are said to be dead, once. When a cluster that was cut in two finds itself again, each half says of the other that it is
+   * dead, until it contradicts: nothing must be moved for that.
+   */
+  async #bury(): Promise<void> {
+    const dead = Array.from(this.#byId.values()).filter(({ node, state, incarnation }) =>
+      state === "dead" && this.#buried.get(node) !== incarnation
+    );
+    await inParallel(dead, PINGS_MAX, async ({ node, incarnation }) => {
+      const isThere = await this.#node.ping(node, PING_MS).then(() => true, () => false);
+      if (!isThere) this.#buried.set(node, incarnation);
+    });
   }
 
   /** Looks at what those nodes have that have come, or come again, or were looked at long ago. */
