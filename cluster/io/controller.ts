@@ -60,6 +60,8 @@ export const controllerTimes: ControllerTimes = {
   settleMs: 60_000,
 };
 
+/** How often it looks whether it still leads. */
+const LEASE_LOOK_MS = 1000;
 /** How long a node that is said to be dead has for an answer, and how many are asked at once. */
 const PING_MS = 1000;
 const PINGS_MAX = 64;
@@ -95,7 +97,8 @@ export class Controller implements AsyncDisposable {
   readonly #buried = new Map<string, number>();
   readonly #settledAt: number;
   #byId = new Map<string, MemberUpdate>();
-  #wake = () => {};
+  /** What has the next look at once, by what looks. */
+  readonly #wakers = new Map<() => Promise<void>, () => void>();
 
   constructor({ node, store, members, times }: ControllerParts) {
     this.#node = node;
@@ -115,7 +118,15 @@ export class Controller implements AsyncDisposable {
       // A status that comes later is not overtaken by one that came before.
       node.handle(type, answer as never, { concurrent: type !== "resource.status" });
     }
-    this.#loops = [this.#repeat(this.#times.healthMs, () => checkServices(this.#fleet)), this.#sweeps()];
+    const fleet = this.#fleet;
+    const { sweepMs, healthMs } = this.#times;
+    this.#loops = [
+      this.#repeat(LEASE_LOOK_MS, () => Promise.resolve()),
+      this.#repeat(healthMs, () => checkServices(fleet)),
+      this.#repeat(sweepMs, () => this.#repair(), true),
+      // Large files take their time: instances do not wait for them.
+      this.#repeat(sweepMs, () => this.#repairFiles(), true),
+    ];
   }
 
   /** What is known of nodes has changed. */
@@ -181,14 +192,20 @@ export class Controller implements AsyncDisposable {
     return { node };
   }
 
-  async #sweeps(): Promise<void> {
-    await this.#repeat(this.#times.sweepMs, async () => {
-      await forgetLeft(this.#fleet);
-      await this.#bury();
-      await this.#inspect();
-      await repairInstances(this.#fleet);
-      await repairFiles(this.#fleet);
-    }, true);
+  #wake(): void {
+    for (const wake of this.#wakers.values()) wake();
+  }
+
+  async #repair(): Promise<void> {
+    await forgetLeft(this.#fleet);
+    await this.#bury();
+    await this.#inspect();
+    await repairInstances(this.#fleet);
+  }
+
+  async #repairFiles(): Promise<void> {
+    await this.#bury();
+    await repairFiles(this.#fleet);
   }
 
   #isGone(id: string): boolean {
@@ -235,7 +252,7 @@ export class Controller implements AsyncDisposable {
     while (!this.#ended.signal.aborted) {
       const next = new AbortController();
       // Whatever stirs while the work is done has it done again.
-      if (isStirred) this.#wake = () => next.abort();
+      if (isStirred) this.#wakers.set(work, () => next.abort());
       try {
         if (await this.#lease.hold(performance.now())) await work();
       } catch (error) {

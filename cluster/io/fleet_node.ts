@@ -124,10 +124,11 @@ export async function startWorker(options: WorkerOptions): Promise<FleetNode> {
       controllersAmong(membership.members),
       (to) => node.send(to, type, data as never, FLEET),
     );
-  const worker = new Worker({ node, executor, shelf, host: options.listen.host, tell });
+  let stir = () => {};
+  const { host } = options.listen;
+  const worker = new Worker({ node, executor, shelf, host, tell, onChange: () => stir() });
   stack.defer(() => worker.stopAll());
   new FileTransfers(node, shelf, exposureHost(node));
-  let stir = () => {};
   const membership = await joinCluster(node, {
     ...options,
     capabilities: ["instance", "filesystem", "mesh"],
@@ -154,7 +155,7 @@ export async function startWorker(options: WorkerOptions): Promise<FleetNode> {
     return { type: "node.left", data: { node: node.id } };
   }, { concurrent: true });
 
-  // What the node has it tells from time to time, and when a controller comes.
+  // What the node has it tells from time to time, when that changes, and when a controller comes.
   const ended = new AbortController();
   stack.defer(() => ended.abort());
   void (async () => {
