@@ -47,6 +47,8 @@ export interface NodeOptions {
   readonly retry?: RetryPolicy;
   /** Bytes that are taken from a peer before they are acknowledged: 64 KiB to 16 MiB, the most when nothing is said. */
   readonly windowBytes?: number;
+  /** Links to all peers at once: 1,000 when nothing is said. Each takes less than 100 KB, and a descriptor of the system. */
+  readonly linksMax?: number;
   /** Ends the node. */
   readonly signal?: AbortSignal;
 }
@@ -356,7 +358,7 @@ export class ClusterNode implements AsyncDisposable {
     if (!address) {
       throw new RgtpError("NOT_FOUND", `nobody has said where '${peerId}' is: say it with know()`);
     }
-    if (this.#linkCount() >= limits.rnpConnectionsMax) throw this.#tooMany();
+    if (this.#linkCount() >= this.#linksMax) throw this.#tooMany();
     return await dialMutualTls(address, this.#credentials, peerId);
   }
 
@@ -370,7 +372,7 @@ export class ClusterNode implements AsyncDisposable {
     if (this.#isClosed) return void socket.destroy();
     if (allow && !allow.includes(peerId)) return refuse("it is not on the list");
     if (peerId === this.id) return refuse("it has this node's own certificate");
-    if (this.#linkCount() >= limits.rnpConnectionsMax) return refuse(this.#tooMany().message);
+    if (this.#linkCount() >= this.#linksMax) return refuse(this.#tooMany().message);
     try {
       this.#peer(peerId).accept(connection);
     } catch (error) {
@@ -378,10 +380,14 @@ export class ClusterNode implements AsyncDisposable {
     }
   }
 
+  get #linksMax(): number {
+    return this.#options.linksMax ?? limits.rnpConnectionsMax;
+  }
+
   #tooMany(): RgtpError {
     return rnpError({
       code: "QUOTA_EXCEEDED",
-      message: `there are ${limits.rnpConnectionsMax} connections already`,
+      message: `there are ${this.#linksMax} connections already`,
     });
   }
 
