@@ -6,7 +6,7 @@ import type { ListedFile, MessageData } from "../protocol/message_data.ts";
 import { free } from "../protocol/resources.ts";
 import { allPages, ask, isHere, nodesHere, placesOf } from "./fleet.ts";
 import type { Fleet } from "./fleet.ts";
-import { transferMs } from "./file_transfers.ts";
+import { transferMs } from "./file_sender.ts";
 import { messageOf } from "./handlers.ts";
 import { inParallel } from "./in_parallel.ts";
 

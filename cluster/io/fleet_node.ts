@@ -8,7 +8,8 @@ import { Controller, nodesKnown } from "./controller.ts";
 import type { ControllerTimes } from "./controller.ts";
 import { commandExecutor } from "./executor.ts";
 import type { Confinement, Executor } from "./executor.ts";
-import { exposureHost, FileTransfers } from "./file_transfers.ts";
+import { FileKeeper } from "./file_keeper.ts";
+import { exposureHost, FileSender } from "./file_sender.ts";
 import { messageOf } from "./handlers.ts";
 import { Meter } from "./measure.ts";
 import { joinCluster } from "./membership.ts";
@@ -128,7 +129,7 @@ export async function startWorker(options: WorkerOptions): Promise<FleetNode> {
   const { host } = options.listen;
   const worker = new Worker({ node, executor, shelf, host, tell, onChange: () => stir() });
   stack.defer(() => worker.stopAll());
-  new FileTransfers(node, shelf, exposureHost(node));
+  new FileKeeper(node, shelf, new FileSender(node, exposureHost(node)));
   const membership = await joinCluster(node, {
     ...options,
     capabilities: ["instance", "filesystem", "mesh"],

@@ -9,13 +9,7 @@ import { rgtp } from "./_rgtp.ts";
 import type { End } from "./_rgtp.ts";
 
 /** What the help of `rgtp node start` names. */
-const PERMISSIONS = [
-  "--allow-net",
-  "--allow-read",
-  "--allow-write",
-  "--allow-run=sh",
-  "--allow-sys=cpus,systemMemoryInfo,statfs,networkInterfaces",
-];
+const NODE_PERMISSIONS = ["--allow-run=sh", "--allow-sys=cpus,systemMemoryInfo,statfs,networkInterfaces"];
 
 /** What a fleet is started with. */
 export interface FleetSetup {
@@ -100,7 +94,7 @@ export class TestFleet implements AsyncDisposable {
         "--json",
         ...more,
       ],
-      { permissions: PERMISSIONS, ...(via && { via }) },
+      { permissions: [...this.#permissions(this.identity(id)), ...NODE_PERMISSIONS], ...(via && { via }) },
     );
     this.processes.set(id, process);
     await process.until(() => this.#ready(process) !== undefined, "'ready'");
@@ -113,6 +107,10 @@ export class TestFleet implements AsyncDisposable {
     return (events as readonly { readonly event: string }[]).find(({ event }) => event === "ready") as never;
   }
 
+  #permissions(folder: string): string[] {
+    return ["--allow-net", `--allow-read=${folder}`, `--allow-write=${folder}`];
+  }
+
   /** A node's folder. */
   identity(id: string): string {
     return `${this.folder}/ca/nodes/${id}`;
@@ -123,7 +121,7 @@ export class TestFleet implements AsyncDisposable {
     const [command, ...rest] = args;
     return await rgtp(
       ["node", command, "--as", this.identity("operator"), "--at", this.seed, "--json", ...rest],
-      ["--allow-net", "--allow-read", "--allow-write", "--allow-sys=networkInterfaces"],
+      [...this.#permissions(this.folder), "--allow-sys=networkInterfaces"],
     );
   }
 
@@ -133,7 +131,7 @@ export class TestFleet implements AsyncDisposable {
     const { via } = this.#setup;
     await using process = new RgtpProcess(
       ["node", command, "--as", this.identity("operator"), "--at", this.seed, "--json", ...rest],
-      { ...(via && { via }) },
+      { permissions: this.#permissions(this.identity("operator")), ...(via && { via }) },
     );
     const { code } = await process.ended(60_000);
     if (code !== 0) throw process.failure(`ended with status ${code}`);
