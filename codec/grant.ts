@@ -19,6 +19,8 @@
  */
 import { limits } from "../core/limits.ts";
 import { concatBytes, utf8 } from "../core/bytes.ts";
+import { decodeGroup, encodeGroup } from "./group.ts";
+import type { Group } from "./group.ts";
 import { bytes, layout, u32, u64, u8 } from "./layout.ts";
 import type { Layout } from "./layout.ts";
 import { MANIFEST_BYTES } from "./manifest.ts";
@@ -112,7 +114,7 @@ export function decodeAsk(payload: Uint8Array): Ask | undefined {
 /** Why a puller gets no grant. Absent and denied are one answer. */
 export const DenialReason = { DENIED: 1, SOURCE_CHANGED: 2, BUSY: 3 } as const;
 
-/** Extension types of a grant; all but the secret are reserved. */
+/** Extension types of a grant; all but group and secret are reserved. */
 export const GrantExtension = { SOURCES: 1, GROUP: 2, EDGE_PASS: 3, SHARE: 4, SECRET: 5 } as const;
 
 /** Bytes of a ticket's secret in an extension. */
@@ -146,6 +148,8 @@ export interface Grant extends GrantHead {
   readonly leaves: Uint8Array;
   /** 16 bytes: the secret of a ticket to this exposure, for whoever has proved that he knows its passphrase. */
   readonly secret?: Uint8Array;
+  /** A multicast group that carries the exposure too. */
+  readonly group?: Group;
 }
 
 /** Wire form of {@linkcode GrantHead}. */
@@ -186,15 +190,23 @@ export function encodeAnswer(answer: Answer): Uint8Array<ArrayBuffer> {
   }
   const head = new Uint8Array(1 + grantHeadLayout.size);
   grantHeadLayout.write(head, 1, grant);
-  const extensions = grant.secret ? secretExtension(grant.secret) : new Uint8Array(0);
-  return concatBytes(head, Uint8Array.of(name.length), name, Uint8Array.of(leaves), grant.leaves, extensions);
-}
-
-function secretExtension(secret: Uint8Array): Uint8Array {
-  if (secret.length !== SECRET_BYTES) {
+  const { secret, group } = grant;
+  if (secret && secret.length !== SECRET_BYTES) {
     throw new RangeError(`a ticket's secret has ${SECRET_BYTES} bytes, not ${secret.length}`);
   }
-  return Uint8Array.of(GrantExtension.SECRET, 0, SECRET_BYTES, ...secret);
+  return concatBytes(
+    head,
+    Uint8Array.of(name.length),
+    name,
+    Uint8Array.of(leaves),
+    grant.leaves,
+    ...(group ? [extension(GrantExtension.GROUP, encodeGroup(group))] : []),
+    ...(secret ? [extension(GrantExtension.SECRET, secret)] : []),
+  );
+}
+
+function extension(type: number, value: Uint8Array): Uint8Array {
+  return concatBytes(Uint8Array.of(type, value.length >> 8, value.length & 255), value);
 }
 
 /** The answer that bytes hold (copied), or `undefined`. */
@@ -208,10 +220,12 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
   const leafCount = reader.u8();
   const leaves = reader.bytes(32 * leafCount).slice();
   let secret: Uint8Array | undefined;
+  let group: Group | undefined;
   while (!reader.failed && reader.remaining > 0) {
     const type = reader.u8();
     const value = reader.bytes(reader.u16());
     if (type === GrantExtension.SECRET && value.length === SECRET_BYTES) secret = value.slice();
+    if (type === GrantExtension.GROUP) group = decodeGroup(value);
   }
   if (reader.failed || leafCount > limits.grantLeavesMax) return undefined;
   // ignoreBOM: the default would drop one at the front, and change the name.
@@ -222,6 +236,7 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
       name: new TextDecoder("utf-8", { ignoreBOM: true }).decode(name),
       leaves,
       ...(secret && { secret }),
+      ...(group && { group }),
     },
   };
 }

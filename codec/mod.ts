@@ -26,6 +26,7 @@ export * from "./collection_path.ts";
 export * from "./control.ts";
 export * from "./geometry.ts";
 export * from "./grant.ts";
+export * from "./group.ts";
 export * from "./handshake.ts";
 export * from "./layout.ts";
 export * from "./listing.ts";

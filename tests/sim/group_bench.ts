@@ -1,0 +1,497 @@
+/*
+ * A group in virtual time: one sender and up to a thousand receivers behind one uplink, each with a line and a loss of its own. Receivers
+ * count symbols rather than keep them, so that millions of packets take seconds.
+ */
+import { decodePullRequest } from "../../codec/pull_request.ts";
+import { rateReport } from "../../codec/control.ts";
+import { blockPlan, blockStart, blockSymbols } from "../../codec/geometry.ts";
+import type { BlockPlan } from "../../codec/geometry.ts";
+import type { BlockSymbols, Group } from "../../codec/group.ts";
+import type { Run } from "../../codec/listing.ts";
+import {
+  CHUNK_HEADER_BYTES,
+  chunkDataBlock,
+  chunkDataIndex,
+  chunkDataPiece,
+  PAGE_BIT,
+  stampChunkHeader,
+  writeChunkHeader,
+} from "../../codec/packet.ts";
+import { chunkCount } from "../../codec/manifest.ts";
+import { defaultEngine } from "../../crypto/default_engine.ts";
+import { exposurePages, pieceBytes } from "../../transport/exposure/pieces.ts";
+import type { PieceFacts } from "../../transport/exposure/pieces.ts";
+import { DropCounter } from "../../transport/protocol/drops.ts";
+import { GroupReceiver } from "../../transport/protocol/group_receiver.ts";
+import type { GroupNeeds, LeaveReason } from "../../transport/protocol/group_receiver.ts";
+import { GroupSender } from "../../transport/protocol/group_sender.ts";
+import type { Cast, GroupSenderOptions } from "../../transport/protocol/group_sender.ts";
+import { seededRandom } from "./random.ts";
+import type { SeededRandom } from "./random.ts";
+
+/** One receiver. */
+export interface GroupMemberPlan {
+  /** Share of packets that get lost on the way to it. */
+  readonly lossRate?: number;
+  /** Bytes a second of its own line; absent: as fast as the uplink. */
+  readonly lineRate?: number;
+  /** When it comes, ms; absent: at once. */
+  readonly joinsAt?: number;
+  /** Whether nothing of the group reaches it. */
+  readonly isDeaf?: boolean;
+}
+
+/** What is simulated. */
+export interface GroupPlan extends Pick<GroupSenderOptions, "receivers" | "gatherMs" | "limitRate"> {
+  readonly seed: number;
+  readonly bytes: number;
+  readonly chunkSize?: number;
+  readonly symbolSize?: number;
+  readonly members: readonly GroupMemberPlan[];
+  readonly policy?: GroupSenderOptions["policy"];
+  /** Bytes a second of the sender's uplink. */
+  readonly uplink: number;
+  /** One way, ms. */
+  readonly delayMs?: number;
+  /** Virtual ms at most. */
+  readonly msMax?: number;
+}
+
+/** How one receiver fared. */
+export interface GroupMemberResult {
+  /** When it had everything; absent: it never had. */
+  readonly doneAt?: number;
+  /** Why it left before. */
+  readonly left?: LeaveReason;
+  /** Bytes that it sent. */
+  readonly controlBytes: number;
+}
+
+/** What came of it. */
+export interface GroupResult {
+  readonly members: readonly GroupMemberResult[];
+  /** CHUNK_DATA bytes, headers included. */
+  readonly sentBytes: number;
+  readonly statusBytes: number;
+  /** From all receivers. */
+  readonly controlBytes: number;
+  readonly requests: number;
+  readonly endedAt: number;
+}
+
+const QUEUE_MS = 50;
+
+/** Runs a group to its end. */
+export function runGroup(plan: GroupPlan): GroupResult {
+  return new Bench(plan).run();
+}
+
+interface Event {
+  readonly at: number;
+  readonly act: () => void;
+}
+
+class Bench {
+  readonly #plan: GroupPlan;
+  readonly #delayMs: number;
+  readonly #sender: GroupSender;
+  readonly #members: Member[];
+  readonly #events = new EventQueue();
+  readonly #header: Uint8Array;
+  readonly #uplink: Line;
+  readonly #tag: Uint8Array;
+  #now = 0;
+  #sentBytes = 0;
+  #statusBytes = 0;
+  #senderWakes = Infinity;
+
+  constructor(plan: GroupPlan) {
+    this.#plan = plan;
+    const { seed, bytes, chunkSize = 65_536, symbolSize = 1428, policy, uplink } = plan;
+    this.#delayMs = plan.delayMs ?? 1;
+    const engine = defaultEngine();
+    const facts = { chunkSize, totalSize: bytes };
+    const group: Group = {
+      address: { host: "239.1.2.3", port: 9000 },
+      tag: seededRandom(seed, "tag").bytes(8),
+      key: seededRandom(seed, "key").bytes(32),
+      symbolSize,
+    };
+    this.#tag = group.tag;
+    this.#uplink = new Line(uplink);
+    this.#header = new Uint8Array(CHUNK_HEADER_BYTES + symbolSize);
+    const { receivers, gatherMs, limitRate } = plan;
+    this.#sender = new GroupSender({
+      engine,
+      group,
+      facts,
+      policy: policy ?? { name: "percentile", share: 0.75 },
+      ...(receivers !== undefined && { receivers }),
+      ...(gatherMs !== undefined && { gatherMs }),
+      ...(limitRate !== undefined && { limitRate }),
+    });
+    this.#members = plan.members.map((member, i) => new Member(i, plan, member, facts, group));
+  }
+
+  run(): GroupResult {
+    for (const member of this.#members) {
+      this.#events.add(member.plan.joinsAt ?? 0, () => {
+        member.join(this.#now);
+        this.#tend(member);
+      });
+    }
+    const end = this.#plan.msMax ?? 600_000;
+    for (let event = this.#events.take(); event && event.at <= end; event = this.#events.take()) {
+      this.#now = event.at;
+      event.act();
+      if (this.#members.every((member) => member.isOver)) break;
+    }
+    const members = this.#members.map((member) => member.result);
+    return {
+      members,
+      sentBytes: this.#sentBytes,
+      statusBytes: this.#statusBytes,
+      controlBytes: members.reduce((sum, { controlBytes }) => sum + controlBytes, 0),
+      requests: this.#members.reduce((sum, { requests }) => sum + requests, 0),
+      endedAt: this.#now,
+    };
+  }
+
+  /** What a receiver has to send, and when it wants to be called again. */
+  #tend(member: Member): void {
+    const { receiver } = member;
+    if (!receiver) return;
+    for (let packet = receiver.nextPacket(); packet; packet = receiver.nextPacket()) {
+      member.controlBytes += packet.length;
+      const bytes = packet;
+      this.#events.add(this.#now + this.#delayMs, () => this.#receive(member, bytes));
+    }
+    if (receiver.leaving && !member.isOver) {
+      member.left = receiver.leaving;
+      this.#events.add(this.#now + this.#delayMs, () => this.#leave(member));
+    }
+    if (member.isOver || receiver.deadline >= member.wakes) return;
+    const at = Math.max(this.#now, receiver.deadline);
+    member.wakes = at;
+    this.#events.add(at, () => {
+      if (member.wakes !== at) return;
+      member.wakes = Infinity;
+      if (member.isOver) return;
+      receiver.handleTimeout(this.#now);
+      this.#tend(member);
+    });
+  }
+
+  #receive(member: Member, packet: Uint8Array): void {
+    const report = rateReport.decode(packet);
+    if (report) this.#sender.handleReport(this.#now, member, report);
+    const request = decodePullRequest(packet);
+    if (request) {
+      member.requests++;
+      this.#sender.handleRequest(this.#now, request);
+    }
+    this.#drainSender();
+  }
+
+  #leave(member: Member): void {
+    this.#sender.leave(this.#now, member);
+    this.#drainSender();
+  }
+
+  #drainSender(): void {
+    for (let output = this.#sender.next(this.#now); output; output = this.#sender.next(this.#now)) {
+      if (output.kind === "cast") this.#cast(output.cast);
+      else {
+        this.#statusBytes += output.bytes.length;
+        const { bytes } = output;
+        const at = this.#uplink.carry(this.#now, bytes.length);
+        if (at !== undefined) {
+          this.#events.add(at + this.#delayMs, () => this.#deliver((member) => member.status(this.#now, bytes)));
+        }
+      }
+    }
+    const at = this.#sender.deadline;
+    if (at >= this.#senderWakes) return;
+    this.#senderWakes = at;
+    this.#events.add(Math.max(at, this.#now), () => {
+      if (this.#senderWakes !== at) return;
+      this.#senderWakes = Infinity;
+      this.#drainSender();
+    });
+  }
+
+  #cast(cast: Cast): void {
+    this.#sentBytes += cast.bytes;
+    const sentAt = Math.floor(this.#now * 1000) % 2 ** 32;
+    const at = this.#uplink.carry(this.#now, cast.bytes);
+    if (at === undefined) return;
+    this.#events.add(at + this.#delayMs, () => {
+      this.#deliver((member) => {
+        for (let i = 0; i < cast.count; i++) this.#symbol(member, cast, i, sentAt);
+      });
+    });
+  }
+
+  #symbol(member: Member, { piece, parityOf, first, sequence, count, bytes }: Cast, i: number, sentAt: number): void {
+    if (!member.survives(this.#now, bytes / count)) return;
+    const { block, index } = member.shape.placeOf(piece, parityOf, first + i);
+    writeChunkHeader(this.#header, block, index, piece);
+    stampChunkHeader(this.#header, 0, this.#tag, (sequence + i) % 2 ** 32, sentAt);
+    member.symbol(this.#now, this.#header);
+  }
+
+  #deliver(act: (member: Member) => void): void {
+    for (const member of this.#members) {
+      if (!member.receiver || member.isOver || member.plan.isDeaf) continue;
+      act(member);
+      if (member.hand.isWhole && !member.isOver) {
+        member.doneAt = this.#now;
+        // It says so, as any puller does.
+        member.controlBytes += DONE_BYTES;
+        this.#events.add(this.#now + this.#delayMs, () => this.#leave(member));
+      }
+      this.#tend(member);
+    }
+  }
+}
+
+/** A PULL_REQUEST that asks for nothing. */
+const DONE_BYTES = 139;
+
+class Member {
+  readonly plan: GroupMemberPlan;
+  readonly hand: CountingHand;
+  readonly shape: Shape;
+  receiver: GroupReceiver | undefined;
+  wakes = Infinity;
+  doneAt: number | undefined;
+  left: LeaveReason | undefined;
+  controlBytes = 0;
+  requests = 0;
+  readonly #random: SeededRandom;
+  readonly #group: Group;
+  readonly #line: Line | undefined;
+  /** Packets until the next loss. */
+  #untilLoss: number;
+
+  constructor(index: number, { seed }: GroupPlan, plan: GroupMemberPlan, facts: PieceFacts, group: Group) {
+    this.plan = plan;
+    this.shape = new Shape(facts, group.symbolSize);
+    this.hand = new CountingHand(facts, this.shape);
+    this.#random = seededRandom(seed, `member ${index}`);
+    this.#group = group;
+    this.#line = plan.lineRate === undefined ? undefined : new Line(plan.lineRate);
+    this.#untilLoss = this.#drawLoss();
+  }
+
+  get isOver(): boolean {
+    return this.doneAt !== undefined || this.left !== undefined;
+  }
+
+  get result(): GroupMemberResult {
+    return {
+      controlBytes: this.controlBytes,
+      ...(this.doneAt !== undefined && { doneAt: this.doneAt }),
+      ...(this.left && { left: this.left }),
+    };
+  }
+
+  join(now: number): void {
+    this.receiver = new GroupReceiver(now, {
+      engine: defaultEngine(),
+      random: (length) => this.#random.bytes(length),
+      grant: { token: this.#random.bytes(104), pullKey: this.#random.bytes(32) },
+      group: this.#group,
+      tag: this.#random.bytes(8),
+      roundTrip: 2,
+      needs: this.hand,
+      drops: new DropCounter(),
+    });
+    this.receiver.handleTimeout(now);
+  }
+
+  survives(now: number, bytes: number): boolean {
+    if (this.#untilLoss-- <= 0) {
+      this.#untilLoss = this.#drawLoss();
+      return false;
+    }
+    return this.#line === undefined || this.#line.carry(now, bytes) !== undefined;
+  }
+
+  symbol(now: number, packet: Uint8Array): void {
+    this.receiver!.handleSymbol(now, packet);
+    this.hand.accept(packet);
+  }
+
+  status(now: number, packet: Uint8Array): void {
+    if (this.survives(now, packet.length)) this.receiver!.handleStatus(now, packet);
+  }
+
+  /** How many packets come before one is lost: of chance, geometric. */
+  #drawLoss(): number {
+    const { lossRate = 0 } = this.plan;
+    if (lossRate === 0) return Infinity;
+    return Math.floor(Math.log(1 - this.#random.float()) / Math.log(1 - lossRate));
+  }
+}
+
+/** Where symbols of an exposure belong; all chunks but the last are alike. */
+class Shape {
+  readonly #facts: PieceFacts;
+  readonly #symbolSize: number;
+  readonly #plans = new Map<number, BlockPlan>();
+
+  constructor(facts: PieceFacts, symbolSize: number) {
+    this.#facts = facts;
+    this.#symbolSize = symbolSize;
+  }
+
+  plan(piece: number): BlockPlan {
+    const bytes = pieceBytes(this.#facts, piece)!;
+    let plan = this.#plans.get(bytes);
+    if (!plan) this.#plans.set(bytes, plan = blockPlan(bytes, this.#symbolSize));
+    return plan;
+  }
+
+  placeOf(piece: number, parityOf: number | undefined, symbol: number): { block: number; index: number } {
+    const plan = this.plan(piece);
+    if (parityOf !== undefined) return { block: parityOf, index: blockSymbols(plan, parityOf) + symbol };
+    if (plan.blocks === 1) return { block: 0, index: symbol };
+    let block = 0;
+    while (block + 1 < plan.blocks && blockStart(plan, block + 1) <= symbol) block++;
+    return { block, index: symbol - blockStart(plan, block) };
+  }
+}
+
+interface Piece {
+  readonly lacking: number[];
+  readonly seen: Uint8Array[];
+}
+
+/** What a receiver has, in numbers. */
+class CountingHand implements GroupNeeds {
+  readonly #shape: Shape;
+  readonly #chunks: number;
+  readonly #total: number;
+  readonly #whole: Uint8Array;
+  readonly #begun = new Map<number, Piece>();
+  #left: number;
+
+  constructor(facts: PieceFacts, shape: Shape) {
+    this.#shape = shape;
+    this.#chunks = chunkCount(facts);
+    this.#total = this.#left = this.#chunks + exposurePages(facts);
+    this.#whole = new Uint8Array(this.#total);
+  }
+
+  get isWhole(): boolean {
+    return this.#left === 0;
+  }
+
+  accept(packet: Uint8Array): void {
+    const number = chunkDataPiece(packet);
+    const at = number >= PAGE_BIT ? this.#chunks + number - PAGE_BIT : number;
+    if (this.#whole[at]) return;
+    const piece = this.#begin(number);
+    const block = chunkDataBlock(packet);
+    const index = chunkDataIndex(packet);
+    if (piece.seen[block][index] || piece.lacking[block] === 0) return;
+    piece.seen[block][index] = 1;
+    piece.lacking[block]--;
+    if (piece.lacking.some((lacking) => lacking > 0)) return;
+    this.#begun.delete(number);
+    this.#whole[at] = 1;
+    this.#left--;
+  }
+
+  *short(): Generator<BlockSymbols & { first: number }> {
+    for (const [piece, { lacking }] of this.#begun) {
+      for (let block = 0; block < lacking.length; block++) {
+        const symbols = lacking[block];
+        if (symbols > 0) yield { piece, block, symbols, first: blockStart(this.#shape.plan(piece), block) };
+      }
+    }
+  }
+
+  *missing(): Generator<Run> {
+    if (this.#left === this.#begun.size) return;
+    yield* this.#runs(0, this.#chunks, 0);
+    yield* this.#runs(this.#chunks, this.#total, PAGE_BIT - this.#chunks);
+  }
+
+  *#runs(from: number, to: number, shift: number): Generator<Run> {
+    let first = -1;
+    for (let at = from; at <= to; at++) {
+      const isMissing = at < to && !this.#whole[at] && !this.#begun.has(at + shift);
+      if (isMissing && first < 0) first = at;
+      if (isMissing || first < 0) continue;
+      yield { first: first + shift, count: at - first };
+      first = -1;
+    }
+  }
+
+  #begin(number: number): Piece {
+    let piece = this.#begun.get(number);
+    if (piece) return piece;
+    const plan = this.#shape.plan(number);
+    const lacking = Array.from({ length: plan.blocks }, (_, block) => blockSymbols(plan, block));
+    piece = { lacking, seen: lacking.map(() => new Uint8Array(256)) };
+    this.#begun.set(number, piece);
+    return piece;
+  }
+}
+
+/** A line with a queue: what would wait too long is lost. */
+class Line {
+  readonly #bytesPerMs: number;
+  #freeAt = 0;
+
+  constructor(bytesPerSecond: number) {
+    this.#bytesPerMs = bytesPerSecond / 1000;
+  }
+
+  carry(now: number, bytes: number): number | undefined {
+    const from = Math.max(now, this.#freeAt);
+    if (from - now > QUEUE_MS) return undefined;
+    return this.#freeAt = from + bytes / this.#bytesPerMs;
+  }
+}
+
+/** Events by time; those of one time in the order in which they came. */
+class EventQueue {
+  readonly #heap: (Event & { readonly number: number })[] = [];
+  #number = 0;
+
+  add(at: number, act: () => void): void {
+    if (at === Infinity) return;
+    const heap = this.#heap;
+    heap.push({ at, act, number: this.#number++ });
+    for (let i = heap.length - 1; i > 0;) {
+      const parent = (i - 1) >> 1;
+      if (!isBefore(heap[i], heap[parent])) break;
+      [heap[i], heap[parent]] = [heap[parent], heap[i]];
+      i = parent;
+    }
+  }
+
+  take(): Event | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (!last || last === first) return first;
+    heap[0] = last;
+    for (let i = 0;;) {
+      const [left, right] = [2 * i + 1, 2 * i + 2];
+      let least = i;
+      if (left < heap.length && isBefore(heap[left], heap[least])) least = left;
+      if (right < heap.length && isBefore(heap[right], heap[least])) least = right;
+      if (least === i) return first;
+      [heap[i], heap[least]] = [heap[least], heap[i]];
+      i = least;
+    }
+  }
+}
+
+function isBefore(a: Event & { number: number }, b: Event & { number: number }): boolean {
+  return a.at < b.at || (a.at === b.at && a.number < b.number);
+}
