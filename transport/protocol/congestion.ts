@@ -13,7 +13,7 @@
  */
 import { Competition } from "./competition.ts";
 import { LossModel } from "./loss_model.ts";
-import { verdictOf } from "./loss_trial.ts";
+import { isEnough, verdictOf } from "./loss_trial.ts";
 import type { LossTrial } from "./loss_trial.ts";
 import { newRound, underWayOf } from "./round.ts";
 import type { EndedRound, Round } from "./round.ts";
@@ -331,6 +331,7 @@ export class Congestion {
   }
 
   #start(round: EndedRound, rate: number, queue: number): void {
+    this.#loss.raise(this.#startUp.handleLoss(round.settled, round.lost));
     const hasExcess = this.#loss.takeExcess() > 0;
     const end = this.#startUp.handleRound({
       rate,
@@ -339,17 +340,16 @@ export class Congestion {
       isQueued: queue > this.#queueTarget,
       hasExcess: hasExcess && this.#loss.last > this.#loss.baseline + SMALL_LOSS,
       excess: this.#loss.last - this.#loss.baseline,
+      isEverywhere: round.lossy > round.requests / 2,
     });
     if (!end) return;
     const window = underWayOf(round);
-    const before = this.#state(window, rate, true);
+    if (end.isLossy) this.#trial = this.#state(window, rate, true);
     this.#enterSteady(round.next);
     this.#isKnown = end.isPlateau;
     if (end.isQueued) this.#setWindow(Math.min(this.#window, this.#pipe));
-    if (!end.isLossy) return;
     // Perhaps twice as much as the path bears, as with every window that doubles; perhaps the path is so.
-    this.#trial = before;
-    this.#setWindow(Math.min(this.#window, window / 2));
+    if (end.isLossy) this.#setWindow(Math.min(this.#window, window / 2));
   }
 
   #enterSteady(next: number): void {
@@ -408,13 +408,14 @@ export class Congestion {
     const trial = this.#trial;
     const rate = round.arrived / round.duration;
     if (trial) {
-      if (this.#loss.isFresh) this.#conclude(trial, rate, queue);
+      trial.rounds++;
+      if (this.#loss.isFresh && isEnough(trial, this.#loss)) this.#conclude(trial, rate, queue);
       return true;
     }
     if (excess === 0) return false;
     // A path that is too full delivers as much as it can. Where less comes than a moment ago, and nothing waits, it is the weather.
     if (rate < this.#rate * DIP_SHARE && queue <= this.#queueTarget) {
-      this.#loss.accept(Math.max(this.#loss.baseline, Math.min(this.#loss.last, this.#loss.rate)));
+      this.#loss.accept(Math.max(this.#loss.baseline, Math.min(this.#loss.last, this.#loss.usual)));
       return false;
     }
     this.#isKnown = true;
@@ -429,13 +430,23 @@ export class Congestion {
   }
 
   #state(window: number, rate: number, isOfStart: boolean): LossTrial {
-    const { last: loss, usual } = this.#loss;
-    return { window, rate, loss, usual: Math.min(loss, usual), burst: this.burst, isOfStart };
+    const { last: loss, usual, perEvent } = this.#loss;
+    return {
+      window,
+      rate,
+      loss,
+      usual: Math.min(loss, usual),
+      perEvent,
+      burst: this.burst,
+      isOfStart,
+      rounds: 0,
+    };
   }
 
   #conclude(trial: LossTrial, rate: number, queue: number): void {
     this.#trial = undefined;
-    const { last: loss, baseline } = this.#loss;
+    const { since, baseline } = this.#loss;
+    const loss = since.lost / since.symbols;
     const isQueued = queue > this.#queueTarget;
     const verdict = verdictOf(trial, { window: this.#window, rate, loss, baseline, isQueued });
     if (verdict === "ours") {
@@ -450,14 +461,14 @@ export class Congestion {
     }
     if (verdict === "unclear" && ++this.#doubts < DOUBTS_MAX) return;
     this.#doubts = this.#ownLosses = 0;
-    this.#loss.accept(Math.min(trial.loss, loss));
+    this.#loss.accept(loss);
     this.#setWindow(trial.window);
     if (trial.isOfStart) this.#mode = "start";
   }
 
   /** The window has changed: what is seen before that shows is not counted. */
   #restart(next: number): void {
-    this.#hold = ROUNDS_TO_SHOW;
+    this.#hold = this.#trial ? 1 : ROUNDS_TO_SHOW;
     this.#countFrom = next;
     this.#loss.restart();
   }

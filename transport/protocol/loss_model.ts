@@ -13,6 +13,8 @@ const FALL = 8;
 const RISE = 64;
 /** More than this is no loss but the end of a way. */
 const RATE_MAX = 0.75;
+/** How slowly the symbols that one event takes are learnt. */
+const EVENT_MEMORY = 8;
 
 /**
  * What share of symbols gets lost, and how much of that is the path's own: the baseline, which falls as soon as less is lost and rises
@@ -24,7 +26,10 @@ export class LossModel {
   #symbols = 0;
   /** Nothing, until somebody has tried. */
   #baseline = 0;
-  #sample: Sample = { symbols: 0, lost: 0, requests: 0, lossy: 0 };
+  #sample = noSample();
+  /** All samples since it began anew. */
+  #since = noSample();
+  #perEvent = 1;
   #last = 0;
   #excess = 0;
   #evidence = 0;
@@ -50,6 +55,16 @@ export class LossModel {
     return this.#isFresh;
   }
 
+  /** Symbols that one event takes, on average: more than one where they get lost in bursts. */
+  get perEvent(): number {
+    return this.#perEvent;
+  }
+
+  /** All that is known of the present window: what of so many symbols got lost. */
+  get since(): { readonly symbols: number; readonly lost: number } {
+    return this.#since;
+  }
+
   /** Share lost in the latest sample. */
   get last(): number {
     return this.#last;
@@ -65,10 +80,12 @@ export class LossModel {
 
   /** The same of a round under the present window: for the baseline. Of `requests`, `lossy` have lost something. */
   note(symbols: number, lost: number, requests: number, lossy: number): void {
-    this.#sample.requests += requests;
-    this.#sample.lossy += lossy;
-    this.#sample.symbols += symbols;
-    this.#sample.lost += lost;
+    for (const sample of [this.#sample, this.#since]) {
+      sample.requests += requests;
+      sample.lossy += lossy;
+      sample.symbols += symbols;
+      sample.lost += lost;
+    }
     if (this.#sample.symbols >= SAMPLE_SYMBOLS) this.#look();
   }
 
@@ -85,15 +102,21 @@ export class LossModel {
     this.#excess = this.#evidence = 0;
   }
 
+  /** At least so much is the path's own. */
+  raise(share: number): void {
+    if (share > this.#baseline) this.accept(share);
+  }
+
   /** Less was asked for, and less was lost: the path's own is no more than that. */
   lower(): void {
-    const most = this.#last + this.#sigma(SAMPLE_SYMBOLS);
+    const most = this.#since.lost / this.#since.symbols + this.#sigma(SAMPLE_SYMBOLS);
     this.#baseline = Math.min(this.baseline, most);
   }
 
   /** Forgets the sample that is being taken: it belongs to another window. */
   restart(): void {
-    this.#sample = { symbols: 0, lost: 0, requests: 0, lossy: 0 };
+    this.#sample = noSample();
+    this.#since = noSample();
     this.#excess = this.#evidence = 0;
     this.#last = this.baseline;
     this.#isFresh = false;
@@ -102,9 +125,13 @@ export class LossModel {
   #look(): void {
     const { symbols, lost } = this.#sample;
     const events = eventsOf(this.#sample);
-    this.#sample = { symbols: 0, lost: 0, requests: 0, lossy: 0 };
+    this.#sample = noSample();
     this.#isFresh = true;
     const share = lost / symbols;
+    if (lost > 0) {
+      const each = lost / Math.max(1, events);
+      this.#perEvent = Math.max(each, this.#perEvent + (each - this.#perEvent) / EVENT_MEMORY);
+    }
     this.#last = share;
     const luck = share * Math.sqrt((1 - share) / Math.max(1, events));
     const usual = Math.max(this.#sigma(symbols), luck, SIGMA_MIN);
@@ -129,6 +156,10 @@ interface Sample {
   lost: number;
   requests: number;
   lossy: number;
+}
+
+function noSample(): Sample {
+  return { symbols: 0, lost: 0, requests: 0, lossy: 0 };
 }
 
 /**

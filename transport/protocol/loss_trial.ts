@@ -1,4 +1,9 @@
 const STILL_SHARE = 0.25;
+/** As many events should have been seen, if the loss is the path's, before their absence says that it is ours; and the rounds to wait for them. */
+const EVENTS = 8;
+const ROUNDS_MAX = 12;
+/** A trial does not wait for fewer than this would show: 8 events at 5 % are 160 symbols. */
+const USUAL_MAX = 0.05;
 
 /** A cut for loss, to see whose the loss is: what there was before it. */
 export interface LossTrial {
@@ -9,10 +14,26 @@ export interface LossTrial {
   /** Share that got lost, and that gets lost over many rounds. */
   readonly loss: number;
   readonly usual: number;
+  /** Symbols that one event takes. */
+  readonly perEvent: number;
   /** Symbols of a burst. */
   readonly burst: number;
   /** Whether the start was interrupted for it. */
   readonly isOfStart: boolean;
+  /** Rounds that it has lasted. */
+  rounds: number;
+}
+
+/** Whether so much has been seen since that luck will not have decided: losses in bursts are few, and their absence says little. */
+export function isEnough(
+  trial: LossTrial,
+  { since, baseline }: {
+    readonly since: { readonly symbols: number; readonly lost: number };
+    readonly baseline: number;
+  },
+): boolean {
+  const share = Math.max(since.lost / since.symbols, Math.min(trial.usual - baseline, USUAL_MAX));
+  return trial.rounds >= ROUNDS_MAX || since.symbols * share >= EVENTS * trial.perEvent;
 }
 
 /** What came of it. */

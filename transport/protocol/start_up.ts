@@ -23,6 +23,9 @@ const PLATEAU_ROUNDS = 3;
 const LOSSY_ROUNDS = 2;
 const LOSSY_SHARE = 0.2;
 
+/** Symbols of earlier rounds that say what the path loses by itself. */
+const EARLY_SYMBOLS = 256;
+
 /** Why a start is over. */
 export interface StartEnd {
   /** The queue is longer than it may be. */
@@ -42,6 +45,9 @@ export class StartUp {
   #plateau = 0;
   #delayed = 0;
   #lossy = 0;
+  /** What was asked for and lost in all rounds but the last two, and in those. */
+  readonly #early = { symbols: 0, lost: 0 };
+  readonly #late: { readonly symbols: number; readonly lost: number }[] = [];
 
   /** At the beginning, or after a silence. */
   constructor(trips: RoundTrips) {
@@ -92,6 +98,8 @@ export class StartUp {
     /** Loss above what was lost at first: whether it is sure, and the share. */
     readonly hasExcess: boolean;
     readonly excess: number;
+    /** Whether most requests have lost something: a burst hits a few. */
+    readonly isEverywhere: boolean;
   }): StartEnd | undefined {
     if (round.rate > this.#bestRate * PLATEAU_GROWTH) {
       this.#bestRate = round.rate;
@@ -101,10 +109,24 @@ export class StartUp {
     this.#lossy = round.hasExcess ? this.#lossy + 1 : 0;
     const end = {
       isQueued: round.isQueued && !this.#isFarFromFull(round.window),
-      isLossy: this.#lossy >= LOSSY_ROUNDS || round.excess > LOSSY_SHARE,
+      isLossy: this.#lossy >= LOSSY_ROUNDS || (round.excess > LOSSY_SHARE && round.isEverywhere),
       isPlateau: this.#plateau >= PLATEAU_ROUNDS,
     };
     return end.isQueued || end.isLossy || end.isPlateau ? end : undefined;
+  }
+
+  /**
+   * A round has ended, in which `lost` of so many symbols did not come. Returns the share that was lost when windows were a quarter of the
+   * present one, 0 while too little is known: a path that was overrun then would have stopped the start since.
+   */
+  handleLoss(symbols: number, lost: number): number {
+    this.#late.push({ symbols, lost });
+    if (this.#late.length > 2) {
+      const { symbols, lost } = this.#late.shift()!;
+      this.#early.symbols += symbols;
+      this.#early.lost += lost;
+    }
+    return this.#early.symbols < EARLY_SYMBOLS ? 0 : this.#early.lost / this.#early.symbols;
   }
 
   get #full(): number {
