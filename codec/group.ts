@@ -75,7 +75,9 @@ export function decodeGroup(value: Uint8Array): Group | undefined {
   if (value.length !== groupExtensionLayout.size) return undefined;
   const { address, ...group } = groupExtensionLayout.read(value)!;
   const where = addressOf(address);
-  if (!isGroupHost(where.host) || where.port === 0 || !symbolSizes.includes(group.symbolSize)) return undefined;
+  if (!isGroupHost(where.host) || where.port === 0 || !symbolSizes.includes(group.symbolSize)) {
+    return undefined;
+  }
   return { ...group, address: where };
 }
 

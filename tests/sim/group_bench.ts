@@ -206,7 +206,10 @@ class Bench {
         const { bytes } = output;
         const at = this.#uplink.carry(this.#now, bytes.length);
         if (at !== undefined) {
-          this.#events.add(at + this.#delayMs, () => this.#deliver((member) => member.status(this.#now, bytes)));
+          this.#events.add(
+            at + this.#delayMs,
+            () => this.#deliver((member) => member.status(this.#now, bytes)),
+          );
         }
       }
     }
@@ -232,7 +235,12 @@ class Bench {
     });
   }
 
-  #symbol(member: Member, { piece, parityOf, first, sequence, count, bytes }: Cast, i: number, sentAt: number): void {
+  #symbol(
+    member: Member,
+    { piece, parityOf, first, sequence, count, bytes }: Cast,
+    i: number,
+    sentAt: number,
+  ): void {
     if (!member.survives(this.#now, bytes / count)) return;
     const { block, index } = member.shape.placeOf(piece, parityOf, first + i);
     writeChunkHeader(this.#header, block, index, piece);

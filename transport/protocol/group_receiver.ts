@@ -201,7 +201,10 @@ export class GroupReceiver {
       this.#request({ sections: [entries.slice(at, at + requestEntriesMax)] });
     }
     for (const { base, bits } of bitmaps) {
-      this.#request({ sections: [], bitmap: { base, bits: bits.subarray(0, bits.findLastIndex((byte) => byte > 0) + 1) } });
+      this.#request({
+        sections: [],
+        bitmap: { base, bits: bits.subarray(0, bits.findLastIndex((byte) => byte > 0) + 1) },
+      });
     }
     // A request was too much, or got lost: the next status shows it.
     if (this.#packets.length > packets) {

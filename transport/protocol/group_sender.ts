@@ -354,7 +354,14 @@ export class GroupSender {
       const bytes = parityOf === undefined
         ? symbolsBytes(pieceBytes, symbolSize, first, count)
         : count * (CHUNK_HEADER_BYTES + symbolSize);
-      this.#train.push({ piece, first, count, symbolSize, bytes, ...(parityOf !== undefined && { parityOf }) });
+      this.#train.push({
+        piece,
+        first,
+        count,
+        symbolSize,
+        bytes,
+        ...(parityOf !== undefined && { parityOf }),
+      });
     }
   }
 
