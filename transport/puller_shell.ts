@@ -1,4 +1,5 @@
 import type { Grant } from "../codec/grant.ts";
+import type { Group } from "../codec/group.ts";
 import { chunkBytes, chunkCount, ManifestAead, parameters } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
 import { PAGE_BIT } from "../codec/packet.ts";
@@ -46,6 +47,10 @@ export interface ChunkSink {
 export interface PullerEvents {
   /** The exposer has granted the pull. Answers with the sink; may throw. */
   granted(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): ChunkSink | Promise<ChunkSink>;
+  /** Listens to the multicast group of the grant. Absent: groups are not joined. @throws {RgtpError} when it cannot */
+  join?(group: Group): Promise<Link>;
+  /** It listens to that (`undefined`), or the pull goes on by itself, and why. */
+  cast?(reason: string | undefined): void;
   /** Nothing comes, and why; or (`undefined`) it goes on. */
   stalled(reason: string | undefined): void;
 }
@@ -62,6 +67,8 @@ export class PullerShell {
   readonly #sends = new Set<Promise<void>>();
   #opener: ChunkOpener | undefined;
   #sink: ChunkSink | undefined;
+  #groupLink: Link | undefined;
+  #isOver = false;
 
   /** Takes over the link and begins the handshake at {@linkcode PullerShell.run}. */
   constructor(link: Link, options: PullerOptions, events: PullerEvents, clock: Clock = processClock) {
@@ -90,6 +97,8 @@ export class PullerShell {
       // The last packets say that all is here: they leave before the socket goes.
       await Promise.allSettled(this.#sends);
       this.#link.close();
+      this.#isOver = true;
+      this.#groupLink?.close();
     }
   }
 
@@ -116,12 +125,33 @@ export class PullerShell {
           (error) => this.stop(error),
         );
       },
+      join: ({ group }) => void this.#join(group),
+      leave: ({ reason }) => {
+        this.#groupLink?.close();
+        this.#events.cast?.(reason);
+      },
       pageDone: ({ page }) => this.#opener?.forget(page),
       stalled: ({ reason }) => this.#events.stalled(reason),
       resumed: () => this.#events.stalled(undefined),
       done: () => this.#result.resolve(),
       failed: ({ error }) => this.stop(error),
     };
+
+  /** A group that cannot be listened to, or no longer, ends nothing. */
+  async #join(group: Group): Promise<void> {
+    try {
+      const link = await this.#events.join!(group);
+      this.#groupLink = link;
+      if (this.#isOver) return link.close();
+      this.#events.cast?.(undefined);
+      this.#drive.mutate((now) => this.machine.joined(now));
+      await this.#drive.listen(link);
+    } catch (error) {
+      if (this.#isOver) return;
+      this.#events.cast?.(error instanceof Error ? error.message : String(error));
+      this.#drive.mutate((now) => this.machine.notJoined(now));
+    }
+  }
 
   async #begin(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): Promise<void> {
     const sink = await this.#events.granted(grant, manifest, exposerKey);

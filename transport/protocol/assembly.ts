@@ -118,6 +118,13 @@ export class Assembly {
     return "new";
   }
 
+  /** Blocks that have too few symbols: their first data symbol, counted over the piece, and how many are lacking. */
+  *lacking(): Generator<{ readonly block: number; readonly first: number; readonly symbols: number }> {
+    for (const { number: block, start: first, lacking: symbols } of this.#blocks) {
+      if (symbols > 0) yield { block, first, symbols };
+    }
+  }
+
   /** Makes what is missing of the data from the parity that is here. The piece is whole. */
   repair(): void {
     for (const { number, missing, parity } of this.#blocks) {
@@ -158,6 +165,10 @@ class Block {
 
   get whole(): boolean {
     return this.#got >= this.symbols;
+  }
+
+  get lacking(): number {
+    return Math.max(0, this.symbols - this.#got);
   }
 
   /** Indexes of data symbols that are not here. */

@@ -39,6 +39,15 @@ export type LeaveReason =
   /** The exposer has ended the group. */
   | "over";
 
+/** The same for people. */
+export const leaveWords: Readonly<Record<LeaveReason, string>> = {
+  silent: "nothing of the group arrives here",
+  slow: "the group is faster than the line to here",
+  alone: "nobody else is in the group",
+  spoiled: "what came of the group was forged",
+  over: "the exposer has ended the group",
+};
+
 /** What a group's receiver is made of. */
 export interface GroupReceiverOptions {
   /** Cryptography. */

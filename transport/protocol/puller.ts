@@ -14,6 +14,7 @@ import {
 } from "../../codec/control.ts";
 import { DenialReason } from "../../codec/grant.ts";
 import type { Grant } from "../../codec/grant.ts";
+import type { Group } from "../../codec/group.ts";
 import { chunkBytes, chunkCount, decodeManifest } from "../../codec/manifest.ts";
 import type { Manifest } from "../../codec/manifest.ts";
 import {
@@ -39,6 +40,8 @@ import { trafficClasses } from "./traffic_class.ts";
 import type { TrafficClassName } from "./traffic_class.ts";
 import { DropCounter } from "./drops.ts";
 import { Flow } from "./flow.ts";
+import { GroupPull } from "./group_pull.ts";
+import { leaveWords } from "./group_receiver.ts";
 import { PiecesInHand } from "./pieces_in_hand.ts";
 import {
   denied,
@@ -68,6 +71,10 @@ export type PullerOutput =
   | { readonly kind: "open"; readonly piece: number; readonly sealed: Uint8Array }
   /** Check a chunk on disk against its leaf; then call `handleChecked`. */
   | { readonly kind: "check"; readonly chunk: number }
+  /** Listen to this multicast group, then call `joined`; or `notJoined`. */
+  | { readonly kind: "join"; readonly group: Group }
+  /** Nothing of the group is wanted any more: the pull goes on by itself, and why. */
+  | { readonly kind: "leave"; readonly reason: string }
   /** All chunks of a page are here: its leaves are needed no longer. */
   | { readonly kind: "pageDone"; readonly page: number }
   /** Nothing has come for a while, and this is what is known of why. */
@@ -105,6 +112,8 @@ export interface PullerOptions {
   readonly limitRate?: number;
   /** How it behaves towards other traffic; absent: `normal`. */
   readonly trafficClass?: TrafficClassName;
+  /** Whether it joins the multicast group of a grant. */
+  readonly joinsGroups?: boolean;
   /** Without any progress for this long, it fails. */
   readonly timeoutMs: number;
   /** The same for the first contact. */
@@ -193,6 +202,9 @@ export class PullerMachine implements Machine<PullerOutput> {
   #attempts: Attempts | undefined;
   #attemptsSince: number;
   #flow: Flow | undefined;
+  /** The multicast group that it is in, or was in: its figures count. */
+  #group: GroupPull | undefined;
+  #membership: "none" | "joining" | "in" | "left" = "none";
   #renewAt = Infinity;
   #tokenLost = false;
   #to: Address | undefined;
@@ -231,13 +243,14 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** How far it is. */
   get progress(): PullerProgress {
     const flow = this.#flow;
+    const group = this.#group;
     return {
       total: this.#total,
       done: this.#done,
       reused: this.#reused,
-      wireBytes: flow?.bytesReceived ?? 0,
-      symbolsReceived: flow?.symbolsReceived ?? 0,
-      symbolsLost: flow?.symbolsLost ?? 0,
+      wireBytes: (flow?.bytesReceived ?? 0) + (group?.bytesReceived ?? 0),
+      symbolsReceived: (flow?.symbolsReceived ?? 0) + (group?.received ?? 0),
+      symbolsLost: (flow?.symbolsLost ?? 0) + (group?.lost ?? 0),
       roundTrip: flow?.roundTrip ?? 0,
     };
   }
@@ -265,7 +278,9 @@ export class PullerMachine implements Machine<PullerOutput> {
     const manifest = this.#manifest;
     const chunks = chunkCount(manifest);
     this.#plan = new ChunkPlan({ chunks, ...plan });
-    this.#hand = new PiecesInHand(manifest, this.#plan, this.#options.symbolSize ?? SYMBOL_SIZE);
+    const group = this.#options.joinsGroups ? this.#grant.group : undefined;
+    const symbolSize = group?.symbolSize ?? this.#options.symbolSize ?? SYMBOL_SIZE;
+    this.#hand = new PiecesInHand(manifest, this.#plan, symbolSize);
     const { engine, random, burstPacketsMax, limitRate, trafficClass = "normal" } = this.#options;
     const roundTrip = this.#roundTrip;
     const common = {
@@ -283,6 +298,35 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#phase = "pulling";
     this.#addToTotal(plan.wanted ?? [{ first: 0, end: chunks }]);
     this.#lastProgress = now;
+    if (group) {
+      this.#membership = "joining";
+      this.#outputs.push({ kind: "join", group });
+    }
+    this.#pump(now);
+  }
+
+  /** Whatever is sent to the group arrives here from now on. */
+  joined(now: number): void {
+    const { engine, random, limitRate } = this.#options;
+    if (this.#membership !== "joining" || this.#phase !== "pulling") return;
+    this.#membership = "in";
+    this.times.requestedAt ??= now;
+    this.#group = new GroupPull(now, this.#hand!, {
+      engine,
+      random,
+      grant: this.#grant!,
+      group: this.#grant!.group!,
+      tag: this.#flow!.tag,
+      roundTrip: this.#roundTrip,
+      drops: this.drops,
+      ...(limitRate !== undefined && { limitRate }),
+    });
+    this.#tendGroup(now);
+  }
+
+  /** The group cannot be listened to. */
+  notJoined(now: number): void {
+    this.#membership = "left";
     this.#pump(now);
   }
 
@@ -339,7 +383,9 @@ export class PullerMachine implements Machine<PullerOutput> {
     if (this.#ended) return;
     this.#sendHandshakes(now);
     this.#handleFlowTimeout(now);
+    this.#inGroup?.handleTimeout(now);
     this.#checkStall(now);
+    this.#tendGroup(now);
     this.#pump(now);
   }
 
@@ -349,7 +395,8 @@ export class PullerMachine implements Machine<PullerOutput> {
     const stall = this.#waitsForUs
       ? Infinity
       : this.#lastProgress + (this.#stalled ? this.#patience : Math.min(STALL_NOTICE_MS, this.#patience));
-    return Math.min(stall, this.#attempts?.deadline ?? this.#renewAt, this.#flow?.deadline ?? Infinity);
+    const flows = Math.min(this.#flow?.deadline ?? Infinity, this.#inGroup?.deadline ?? Infinity);
+    return Math.min(stall, this.#attempts?.deadline ?? this.#renewAt, flows);
   }
 
   /** See {@linkcode Machine.poll}. */
@@ -363,6 +410,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     [PacketType.REFUSAL]: (now, packet) => this.#handleRefusal(now, packet),
     [PacketType.EXPOSURE_COMPLETE]: (_now, packet) => this.#handleComplete(packet),
     [PacketType.KEEPALIVE]: (_now, packet) => this.#handleEcho(packet),
+    [PacketType.GROUP_STATUS]: (now, packet) => this.#handleGroupStatus(now, packet),
   };
 
   get #ended(): boolean {
@@ -446,6 +494,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   #renew(now: number, grant: Grant): void {
     this.#grant = grant;
     this.#flow?.renew(now, grant, this.#tokenLost);
+    this.#inGroup?.renew(grant);
     this.#tokenLost = false;
     this.#pump(now);
   }
@@ -515,11 +564,40 @@ export class PullerMachine implements Machine<PullerOutput> {
 
   #handleSymbol(now: number, packet: Uint8Array): void {
     if (!this.#flow || this.#phase !== "pulling") return this.drops.count("unexpected");
+    const group = this.#inGroup;
+    if (group?.owns(packet)) return this.#handleGroupSymbol(now, group, packet);
     const received = this.#flow.symbolsReceived;
     const assembly = this.#flow.handleSymbol(now, packet);
     if (this.#flow.symbolsReceived > received) this.#progressed(now);
     if (assembly) this.#open(assembly);
     this.#request(now);
+  }
+
+  #handleGroupSymbol(now: number, group: GroupPull, packet: Uint8Array): void {
+    const { isNew, whole } = group.handleSymbol(now, packet);
+    if (isNew) this.#progressed(now);
+    if (whole) this.#open(whole);
+  }
+
+  #handleGroupStatus(now: number, packet: Uint8Array): void {
+    const group = this.#inGroup;
+    if (!group) return this.drops.count("unexpected");
+    group.handleStatus(now, packet);
+    if (group.isGathering) this.#progressed(now);
+    this.#tendGroup(now);
+  }
+
+  /** What the group's receiver has to say, and its end: then the pull goes on by itself. */
+  #tendGroup(now: number): void {
+    const group = this.#inGroup;
+    if (!group || this.#ended) return;
+    for (let bytes = group.nextPacket(); bytes; bytes = group.nextPacket()) {
+      this.#outputs.push({ kind: "send", to: this.#to!, bytes });
+    }
+    if (!group.leaving) return;
+    this.#membership = "left";
+    this.#outputs.push({ kind: "leave", reason: leaveWords[group.leaving] });
+    this.#pump(now);
   }
 
   #open(assembly: Assembly): void {
@@ -563,6 +641,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** A piece that is not the exposure's is pulled again; a source that gives only such is given up. */
   #blame(piece: number): void {
     this.drops.count("wrong chunk");
+    this.#inGroup?.handleWrong();
     const times = (this.#wrong.get(piece) ?? 0) + 1;
     this.#wrong.set(piece, times);
     if (times < WRONG_PIECES_MAX) return;
@@ -594,6 +673,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     // Reckoned as `deadline` does: a difference may be rounded to just less than what it must reach.
     if (now >= this.#lastProgress + this.#patience) return this.#fail(silenceError(this.#silence));
     if (now < this.#lastProgress + STALL_NOTICE_MS || this.#stalled) return;
+    if (this.#inGroup) return this.#inGroup.handleStall();
     this.#stalled = true;
     this.#outputs.push({ kind: "stalled", reason: this.#silence.what });
   }
@@ -620,12 +700,17 @@ export class PullerMachine implements Machine<PullerOutput> {
     });
   }
 
+  get #inGroup(): GroupPull | undefined {
+    return this.#membership === "in" ? this.#group : undefined;
+  }
+
   get #source(): string {
     return this.#to ? formatAddress(this.#to) : "the exposer";
   }
 
   /** Asks for all that may be asked for now. */
   #request(now: number): void {
+    if (this.#membership === "joining" || this.#membership === "in") return;
     for (let bytes = this.#flow!.nextRequest(now); bytes; bytes = this.#flow!.nextRequest(now)) {
       this.times.requestedAt ??= now;
       this.#outputs.push({ kind: "send", to: this.#to!, bytes });

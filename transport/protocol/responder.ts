@@ -308,6 +308,7 @@ export class Responder {
         name: exposed.name,
         leaves,
         ...(secret && { secret }),
+        ...(exposed.cast && { group: exposed.cast.group }),
       },
     };
   }
