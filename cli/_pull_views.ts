@@ -1,6 +1,6 @@
 import { formatAddress } from "../codec/address.ts";
 import type { Ticket } from "../codec/ticket.ts";
-import type { PullProgress, PullResult } from "../transport/pull.ts";
+import type { PullEvent, PullProgress, PullResult } from "../transport/pull.ts";
 import type { Io } from "./_io.ts";
 import { RateMeter } from "./_rate_meter.ts";
 import { emit } from "./_report.ts";
@@ -16,6 +16,8 @@ export interface PullView {
   progress(progress: PullProgress): void;
   /** Nothing comes, and why; `undefined`: it goes on. */
   stall(reason: string | undefined): void;
+  /** Something happened: of this only what concerns a multicast group is told here. */
+  event(event: PullEvent): void;
   /** All is here and is read again: so many bytes are hashed. */
   hashing(bytes: number): void;
   /** It ended well. */
@@ -52,6 +54,11 @@ export class JsonPullView implements PullView {
 
   stall(reason: string | undefined): void {
     emit(this.#io, ...stallEvent(reason));
+  }
+
+  event(event: PullEvent): void {
+    if (event.kind === "group") emit(this.#io, "group", { group: formatAddress(event.group) });
+    if (event.kind === "unicast") emit(this.#io, "unicast", { reason: event.reason });
   }
 
   hashing(): void {}
@@ -94,6 +101,15 @@ export class HumanPullView implements PullView {
     if (reason === this.#stalled) return;
     this.#stalled = reason;
     this.#status.note(stallText(reason));
+  }
+
+  event(event: PullEvent): void {
+    if (event.kind === "group") {
+      this.#status.note(`listening to the multicast group ${formatAddress(event.group)}`);
+    }
+    if (event.kind === "unicast") {
+      this.#status.note(`${visible(event.reason)}: the rest comes without multicast`);
+    }
   }
 
   hashing(bytes: number): void {

@@ -9,6 +9,7 @@ import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { interfaceFlag } from "./_cast_flags.ts";
 import { linkFlags, linkPermission } from "./_link_flag.ts";
 import { showEntries } from "./_list_view.ts";
 import { identityFolder } from "./_node_identity.ts";
@@ -52,6 +53,8 @@ const flags = {
   },
   ...exposerFlags,
   ...linkFlags,
+  ...interfaceFlag,
+  unicast: { kind: "boolean", help: "pull for yourself, also where the exposer has a multicast group" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -144,6 +147,7 @@ async function runToFile(ticket: Ticket, flags: Flags, io: Io, out: string | und
     ...pullOptions(flags, ticket),
     signal: interrupt.signal,
     onStall: (reason) => view.stall(reason),
+    onEvent: (event) => view.event(event),
   });
   let result: PullResult;
   try {
@@ -231,6 +235,8 @@ function pullOptions(flags: Flags, ticket: Ticket): Parameters<typeof pull>[1] {
     ...(limitRate !== undefined && { limitRate }),
     ...(priority !== undefined && { priority }),
     ...(link !== undefined && { link }),
+    ...(flags.interface !== undefined && { interface: flags.interface }),
+    multicast: !flags.unicast,
     ...(stateDir !== undefined && { stateDir }),
   };
 }

@@ -1,5 +1,6 @@
 import { parseTicket } from "../codec/ticket.ts";
 import type { Ticket } from "../codec/ticket.ts";
+import type { Group } from "../codec/group.ts";
 import type { Manifest } from "../codec/manifest.ts";
 import type { CollectionEntry } from "../codec/collection_index.ts";
 import { loadIdentitySeed } from "./exposure/identity_file.ts";
@@ -14,6 +15,7 @@ import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import { networkWords } from "./network_words.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import type { Link } from "./link/link.ts";
+import { openGroupListener } from "./link/open_group.ts";
 import { openLink } from "./link/open_link.ts";
 import { openOutput } from "./output.ts";
 import type { Output } from "./output.ts";
@@ -45,6 +47,10 @@ export interface PullOptions {
   readonly stateDir?: string;
   /** Which link; absent: the best there is. */
   readonly link?: LinkKind;
+  /** Whether the multicast group is joined that the exposer may have; absent: it is. Where nothing of it arrives the pull goes on without. */
+  readonly multicast?: boolean;
+  /** The network interface on which it is joined; absent: the one that the system's routes say. */
+  readonly interface?: string;
   /** Ends the pull with CANCELLED; what is on disk stays for a later pull. */
   readonly signal?: AbortSignal;
   /** Told when nothing comes, with the reason; and with `undefined` when it goes on. */
@@ -355,6 +361,11 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
         this.#tell("pulling", grantedEvent(manifest, shell.machine.source!));
         return open(manifest);
       },
+      ...(this.#options.multicast !== false && { join: (group: Group) => this.#joinGroup(group) }),
+      cast: (group, reason) =>
+        this.#options.onEvent?.(
+          reason === undefined ? { kind: "group", group } : { kind: "unicast", reason },
+        ),
       stalled: (reason) => this.#handleStall(reason),
     });
     this.#shell = shell;
@@ -367,6 +378,15 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     } finally {
       signal.removeEventListener("abort", stop);
     }
+  }
+
+  #joinGroup({ address: group }: Group): Promise<Link> {
+    const { interface: interfaceName, link: kind } = this.#options;
+    return openGroupListener({
+      group,
+      ...(interfaceName !== undefined && { interfaceName }),
+      ...(kind && { kind }),
+    });
   }
 
   #tell(state: PullState, event: PullEvent): void {
@@ -398,6 +418,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       burstPacketsMax: Math.min(link.burstPacketsMax, BURST_PACKETS_MAX),
       ...(limitRate !== undefined && { limitRate }),
       ...(priority && { trafficClass: priority }),
+      joinsGroups: this.#options.multicast !== false,
       timeoutMs: timeoutMs ?? TIMEOUT_MS,
       handshakeTimeoutMs: timeoutMs ?? FIRST_CONTACT_MS,
       network: () => networkWords(this.ticket.addresses, addresses, link.stats),

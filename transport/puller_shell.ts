@@ -5,6 +5,7 @@ import type { Manifest } from "../codec/manifest.ts";
 import { PAGE_BIT } from "../codec/packet.ts";
 import { equalBytes } from "../core/bytes.ts";
 import { RgtpError } from "../core/errors.ts";
+import type { Address } from "../codec/address.ts";
 import type { Clock } from "../core/machine.ts";
 import type { Aead, Engine } from "../crypto/engine.ts";
 import { AEAD_TAG_BYTES, HASH_BYTES } from "../crypto/engine.ts";
@@ -49,8 +50,8 @@ export interface PullerEvents {
   granted(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): ChunkSink | Promise<ChunkSink>;
   /** Listens to the multicast group of the grant. Absent: groups are not joined. @throws {RgtpError} when it cannot */
   join?(group: Group): Promise<Link>;
-  /** It listens to that (`undefined`), or the pull goes on by itself, and why. */
-  cast?(reason: string | undefined): void;
+  /** It listens to that; or the pull goes on by itself, and why. */
+  cast?(group: Address, reason: string | undefined): void;
   /** Nothing comes, and why; or (`undefined`) it goes on. */
   stalled(reason: string | undefined): void;
 }
@@ -126,9 +127,9 @@ export class PullerShell {
         );
       },
       join: ({ group }) => void this.#join(group),
-      leave: ({ reason }) => {
+      leave: ({ group, reason }) => {
         this.#groupLink?.close();
-        this.#events.cast?.(reason);
+        this.#events.cast?.(group.address, reason);
       },
       pageDone: ({ page }) => this.#opener?.forget(page),
       stalled: ({ reason }) => this.#events.stalled(reason),
@@ -143,12 +144,12 @@ export class PullerShell {
       const link = await this.#events.join!(group);
       this.#groupLink = link;
       if (this.#isOver) return link.close();
-      this.#events.cast?.(undefined);
+      this.#events.cast?.(group.address, undefined);
       this.#drive.mutate((now) => this.machine.joined(now));
       await this.#drive.listen(link);
     } catch (error) {
       if (this.#isOver) return;
-      this.#events.cast?.(error instanceof Error ? error.message : String(error));
+      this.#events.cast?.(group.address, error instanceof Error ? error.message : String(error));
       this.#drive.mutate((now) => this.machine.notJoined(now));
     }
   }

@@ -3,7 +3,7 @@
  * by the group's receiver. When that leaves, the pieces stay in hand, and the pull goes on by its own requests.
  */
 import { chunkDataPiece } from "../../codec/packet.ts";
-import type { Address } from "../../codec/address.ts";
+import type { Group } from "../../codec/group.ts";
 import type { Assembly } from "./assembly.ts";
 import { GroupReceiver, hasGroupTag } from "./group_receiver.ts";
 import type { GroupReceiverOptions, LeaveReason } from "./group_receiver.ts";
@@ -34,9 +34,9 @@ export class GroupPull {
     this.#receiver.handleTimeout(now);
   }
 
-  /** Where the group is. */
-  get address(): Address {
-    return this.#options.group.address;
+  /** Which group. */
+  get group(): Group {
+    return this.#options.group;
   }
 
   /** Packets that came. */

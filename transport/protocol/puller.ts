@@ -74,7 +74,7 @@ export type PullerOutput =
   /** Listen to this multicast group, then call `joined`; or `notJoined`. */
   | { readonly kind: "join"; readonly group: Group }
   /** Nothing of the group is wanted any more: the pull goes on by itself, and why. */
-  | { readonly kind: "leave"; readonly reason: string }
+  | { readonly kind: "leave"; readonly group: Group; readonly reason: string }
   /** All chunks of a page are here: its leaves are needed no longer. */
   | { readonly kind: "pageDone"; readonly page: number }
   /** Nothing has come for a while, and this is what is known of why. */
@@ -596,7 +596,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     }
     if (!group.leaving) return;
     this.#membership = "left";
-    this.#outputs.push({ kind: "leave", reason: leaveWords[group.leaving] });
+    this.#outputs.push({ kind: "leave", group: group.group, reason: leaveWords[group.leaving] });
     this.#pump(now);
   }
 
