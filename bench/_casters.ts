@@ -164,7 +164,12 @@ class Started {
   readonly #lines: AsyncGenerator<string>;
 
   constructor([command, ...args]: readonly string[]) {
-    const options = { args, stdin: "null", stdout: "piped", stderr: Deno.env.has("BENCH_LOUD") ? "inherit" : "null" } as const;
+    const options = {
+      args,
+      stdin: "null",
+      stdout: "piped",
+      stderr: Deno.env.has("BENCH_LOUD") ? "inherit" : "null",
+    } as const;
     this.#child = new Deno.Command(command, options).spawn();
     this.#lines = lines(this.#child.stdout);
   }

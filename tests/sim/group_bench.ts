@@ -97,7 +97,9 @@ class Bench {
   readonly #sender: GroupSender;
   readonly #members: Member[];
   readonly #events = new EventQueue();
-  readonly #header: Uint8Array;
+  readonly #shape: Shape;
+  readonly #packets: Uint8Array[] = [];
+  readonly #packetBytes: number;
   readonly #uplink: Line;
   readonly #tag: Uint8Array;
   #now = 0;
@@ -119,7 +121,8 @@ class Bench {
     };
     this.#tag = group.tag;
     this.#uplink = new Line(uplink);
-    this.#header = new Uint8Array(CHUNK_HEADER_BYTES + symbolSize);
+    this.#shape = new Shape(facts, symbolSize);
+    this.#packetBytes = CHUNK_HEADER_BYTES + symbolSize;
     const { receivers, gatherMs, limitRate } = plan;
     this.#sender = new GroupSender({
       engine,
@@ -130,7 +133,7 @@ class Bench {
       ...(gatherMs !== undefined && { gatherMs }),
       ...(limitRate !== undefined && { limitRate }),
     });
-    this.#members = plan.members.map((member, i) => new Member(i, plan, member, facts, group));
+    this.#members = plan.members.map((member, i) => new Member(i, plan, member, this.#shape, group));
   }
 
   run(): GroupResult {
@@ -229,23 +232,24 @@ class Bench {
     const at = this.#uplink.carry(this.#now, cast.bytes);
     if (at === undefined) return;
     this.#events.add(at + this.#delayMs, () => {
+      this.#stamp(cast, sentAt);
+      const bytes = cast.bytes / cast.count;
       this.#deliver((member) => {
-        for (let i = 0; i < cast.count; i++) this.#symbol(member, cast, i, sentAt);
+        for (let i = 0; i < cast.count; i++) {
+          if (member.survives(this.#now, bytes)) member.symbol(this.#now, this.#packets[i]);
+        }
       });
     });
   }
 
-  #symbol(
-    member: Member,
-    { piece, parityOf, first, sequence, count, bytes }: Cast,
-    i: number,
-    sentAt: number,
-  ): void {
-    if (!member.survives(this.#now, bytes / count)) return;
-    const { block, index } = member.shape.placeOf(piece, parityOf, first + i);
-    writeChunkHeader(this.#header, block, index, piece);
-    stampChunkHeader(this.#header, 0, this.#tag, (sequence + i) % 2 ** 32, sentAt);
-    member.symbol(this.#now, this.#header);
+  /** The headers of a cast, once for all receivers. */
+  #stamp({ piece, parityOf, first, sequence, count }: Cast, sentAt: number): void {
+    for (let i = 0; i < count; i++) {
+      const packet = this.#packets[i] ??= new Uint8Array(this.#packetBytes);
+      const { block, index } = this.#shape.placeOf(piece, parityOf, first + i);
+      writeChunkHeader(packet, block, index, piece);
+      stampChunkHeader(packet, 0, this.#tag, (sequence + i) % 2 ** 32, sentAt);
+    }
   }
 
   #deliver(act: (member: Member) => void): void {
@@ -269,7 +273,6 @@ const DONE_BYTES = 139;
 class Member {
   readonly plan: GroupMemberPlan;
   readonly hand: CountingHand;
-  readonly shape: Shape;
   receiver: GroupReceiver | undefined;
   wakes = Infinity;
   doneAt: number | undefined;
@@ -282,10 +285,9 @@ class Member {
   /** Packets until the next loss. */
   #untilLoss: number;
 
-  constructor(index: number, { seed }: GroupPlan, plan: GroupMemberPlan, facts: PieceFacts, group: Group) {
+  constructor(index: number, { seed }: GroupPlan, plan: GroupMemberPlan, shape: Shape, group: Group) {
     this.plan = plan;
-    this.shape = new Shape(facts, group.symbolSize);
-    this.hand = new CountingHand(facts, this.shape);
+    this.hand = new CountingHand(shape);
     this.#random = seededRandom(seed, `member ${index}`);
     this.#group = group;
     this.#line = plan.lineRate === undefined ? undefined : new Line(plan.lineRate);
@@ -345,17 +347,17 @@ class Member {
 
 /** Where symbols of an exposure belong; all chunks but the last are alike. */
 class Shape {
-  readonly #facts: PieceFacts;
+  readonly facts: PieceFacts;
   readonly #symbolSize: number;
   readonly #plans = new Map<number, BlockPlan>();
 
   constructor(facts: PieceFacts, symbolSize: number) {
-    this.#facts = facts;
+    this.facts = facts;
     this.#symbolSize = symbolSize;
   }
 
   plan(piece: number): BlockPlan {
-    const bytes = pieceBytes(this.#facts, piece)!;
+    const bytes = pieceBytes(this.facts, piece)!;
     let plan = this.#plans.get(bytes);
     if (!plan) this.#plans.set(bytes, plan = blockPlan(bytes, this.#symbolSize));
     return plan;
@@ -385,10 +387,10 @@ class CountingHand implements GroupNeeds {
   readonly #begun = new Map<number, Piece>();
   #left: number;
 
-  constructor(facts: PieceFacts, shape: Shape) {
+  constructor(shape: Shape) {
     this.#shape = shape;
-    this.#chunks = chunkCount(facts);
-    this.#total = this.#left = this.#chunks + exposurePages(facts);
+    this.#chunks = chunkCount(shape.facts);
+    this.#total = this.#left = this.#chunks + exposurePages(shape.facts);
     this.#whole = new Uint8Array(this.#total);
   }
 

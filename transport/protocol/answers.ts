@@ -68,9 +68,14 @@ function overlap(a: ParityRange, b: ParityRange): boolean {
 }
 
 /** Symbols in portions: what goes out before another puller has its turn. */
-export function* symbolRuns(first: number, count: number): Generator<{ first: number; count: number }> {
-  for (let at = first; at < first + count; at += SYMBOLS_PER_ANSWER) {
-    yield { first: at, count: Math.min(SYMBOLS_PER_ANSWER, first + count - at) };
+export function* symbolRuns(
+  first: number,
+  count: number,
+  most = SYMBOLS_PER_ANSWER,
+): Generator<{ first: number; count: number }> {
+  const step = Math.max(1, Math.min(most, SYMBOLS_PER_ANSWER));
+  for (let at = first; at < first + count; at += step) {
+    yield { first: at, count: Math.min(step, first + count - at) };
   }
 }
 

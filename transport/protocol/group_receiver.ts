@@ -17,6 +17,7 @@ import type { Engine } from "../../crypto/engine.ts";
 import { packetMac, packetMacIsRight } from "../../crypto/tokens.ts";
 import type { DropCounter } from "./drops.ts";
 import { GroupWeather } from "./group_weather.ts";
+import type { GroupView } from "./group_weather.ts";
 
 /** What a receiver lacks, as its owner knows it. */
 export interface GroupNeeds {
@@ -78,9 +79,9 @@ const BITMAP_BYTES_MAX = 1024;
 const HOLD_MS = 20;
 /** Until it is heard of, a join is repeated. */
 const JOIN_MS = 250;
-/** Less than this share of what is sent, in so many looks one after the other, is too little. */
+/** Less than this share of what is sent, for so long, is too little. */
 const SLOW_SHARE = 0.5;
-const SLOW_LOOKS = 3;
+const SLOW_MS = 1000;
 /** A receiver that loses so much asks for nothing: what it would get is lost too, and the others would have to wait for it. */
 const ASK_LOSS_MAX = 0.5;
 const WANTED_RATE_MAX = 2 ** 48;
@@ -101,7 +102,7 @@ export class GroupReceiver {
   #holdUntil = -Infinity;
   #reports = 0;
   #requests = 0;
-  #slowLooks = 0;
+  #slowSince: number | undefined;
   #aloneStatuses = 0;
   #leaving: LeaveReason | undefined;
 
@@ -241,7 +242,7 @@ export class GroupReceiver {
     const { engine, limitRate = Infinity } = this.#options;
     const status = this.#status;
     const view = this.weather.look(status?.rate ?? 0);
-    if (status && !status.isGathering) this.#noteSpeed(status, view.loss, view.arrivalRate);
+    if (status && !status.isGathering) this.#noteSpeed(now, status, view);
     if (this.#leaving) return;
     // Nobody reports in step with others.
     this.#reportAt = now + (status ? status.reportMs * (0.75 + 0.5 * this.#chance()) : JOIN_MS);
@@ -258,11 +259,11 @@ export class GroupReceiver {
     );
   }
 
-  #noteSpeed({ rate }: GroupStatus, loss: number, arrivalRate: number): void {
+  #noteSpeed(now: number, { rate }: GroupStatus, { loss, arrivalRate }: GroupView): void {
     const { limitRate = Infinity } = this.#options;
     const isSlow = (loss > SLOW_SHARE && arrivalRate < SLOW_SHARE * rate) || limitRate < SLOW_SHARE * rate;
-    this.#slowLooks = isSlow ? this.#slowLooks + 1 : 0;
-    if (this.#slowLooks >= SLOW_LOOKS) this.leave("slow");
+    this.#slowSince = isSlow ? this.#slowSince ?? now : undefined;
+    if (this.#slowSince !== undefined && now - this.#slowSince >= SLOW_MS) this.leave("slow");
   }
 
   /** Blocks that are short, and of which too little is promised. */

@@ -75,11 +75,13 @@ const ECHO_MS = 4;
 /** Requests are spread over this, and more among many: the first are echoed before the others' turn. */
 const SPREAD_MS = 16;
 const SPREAD_MS_EACH_DOUBLING = 8;
-const REPORT_MS_MIN = 100;
+const REPORT_MS_MIN = 40;
 const REPORT_MS_MAX = 5000;
 /** What all reports together may be of the rate. */
 const REPORT_SHARE = 0.002;
 const REPORT_BYTES = 134;
+/** What goes out at once takes no longer than this on its way, so that it does not look like a queue. */
+const CAST_MS = 8;
 /** A late timer is caught up with, up to this. */
 const PACE_SLACK_MS = 4;
 /** A request that answers an older status than this is a replay, or from a receiver that hears next to nothing. */
@@ -350,7 +352,8 @@ export class GroupSender {
     pieceBytes: number,
   ): void {
     const { symbolSize } = this.#options.group;
-    for (const { first, count } of symbolRuns(from, symbols)) {
+    const most = Math.floor(CAST_MS * this.#rate.current / 1000 / (CHUNK_HEADER_BYTES + symbolSize));
+    for (const { first, count } of symbolRuns(from, symbols, most)) {
       const bytes = parityOf === undefined
         ? symbolsBytes(pieceBytes, symbolSize, first, count)
         : count * (CHUNK_HEADER_BYTES + symbolSize);

@@ -3,15 +3,18 @@
  * like, which follows from that.
  */
 
-/** Packets wait this much longer than they must: a queue grows, in the network or before this receiver. */
+/** Packets wait this much longer than they must: a queue grows, in the network or before this receiver. Below the first it is none. */
+const DELAY_MS_LITTLE = 8;
 const DELAY_MS_MAX = 25;
 /** So much more loss than there is in any case is too much sent. */
 const LOSS_MAX = 0.05;
 /** How much of what comes is taken while too much is sent, so that queues run empty. */
 const CONGESTED_SHARE = 0.9;
-/** Until the first congestion the rate may double, afterwards it is felt for. */
-const RAISE_FIRST = 2;
+/** Until the first congestion the rate grows fast, afterwards it is felt for. */
+const RAISE_FIRST = 1.5;
 const RAISE = 1.1;
+/** Less of what is sent arrives than this: more would wait somewhere. */
+const FULL_SHARE = 0.95;
 /** The least delay and the least loss are those of so many windows. */
 const WINDOWS = 64;
 const LOSS_WINDOWS = 8;
@@ -92,9 +95,10 @@ export class GroupWeather {
     // The first windows know no other loss than their own: half of everything is too much in any case.
     const isHopeless = this.#losses.length < LOSS_WINDOWS && loss > 0.3;
     if (isCongested || isHopeless) this.#raise = RAISE;
+    const mayGrow = delayMs < DELAY_MS_LITTLE && arrivalRate > FULL_SHARE * (1 - loss) * rate;
     const wantedRate = isCongested || isHopeless
-      ? Math.min(rate, arrivalRate) * CONGESTED_SHARE
-      : rate * this.#raise;
+      ? Math.min(rate, arrivalRate * CONGESTED_SHARE)
+      : rate * (mayGrow ? this.#raise : 1);
     return this.#view = { loss, delayMs, arrivalRate, wantedRate };
   }
 
