@@ -294,7 +294,9 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       this.#answerHandshake(from, packet);
       return this.poll();
     }
-    return this.#nextCast() ?? this.#nextServe();
+    const cast = this.groups.next(this.#now);
+    if (cast?.kind === "cast") this.#spend(cast.cast.bytes);
+    return cast ?? this.#nextServe();
   }
 
   /** The rate is used up: answers wait for the clock, and whoever shakes hands does not have to wait behind them. */
@@ -310,12 +312,6 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#serving++;
     this.#answersSinceHandshake++;
     return { kind: "serve", puller: live, receipt: this.#receipt(live), ...answer };
-  }
-
-  #nextCast(): ExposerOutput | undefined {
-    const output = this.groups.next(this.#now);
-    if (output?.kind === "cast") this.#spend(output.cast.bytes);
-    return output;
   }
 
   #spend(bytes: number): void {

@@ -26,7 +26,7 @@ export function chosenRate(policy: RatePolicy, wanted: readonly number[]): numbe
 /** Slower than this a group is of no use, and a forged report could stop it. */
 export const GROUP_RATE_MIN = 65_536;
 /** Where a group begins: a slow line's queue holds what comes too much until the first reports. */
-const RATE_START = 8_000_000;
+const RATE_START = 16_000_000;
 const INCREASE_MAX = 2;
 
 /** The rate of a group over time: down as soon as it must, up once in each interval of reports. */

@@ -81,7 +81,7 @@ const HOLD_MS = 20;
 const JOIN_MS = 250;
 /** Less than this share of what is sent, for so long, is too little. */
 const SLOW_SHARE = 0.5;
-const SLOW_MS = 1000;
+const SLOW_MS = 800;
 /** A receiver that loses so much asks for nothing: what it would get is lost too, and the others would have to wait for it. */
 const ASK_LOSS_MAX = 0.5;
 const WANTED_RATE_MAX = 2 ** 48;
@@ -147,6 +147,8 @@ export class GroupReceiver {
     if (!equalBytes(status.tag, group.tag)) return drops.count("wrong tag");
     if (!packetMacIsRight(engine, group.key, packet)) return drops.count("wrong mac");
     if (this.#status && status.number <= this.#status.number) return drops.count("unexpected");
+    // The next report need not wait any more for the join to be heard.
+    if (!this.#status) this.#reportAt = Math.min(this.#reportAt, now + status.reportMs);
     this.#status = status;
     this.#heardAt = now;
     this.weather.handleSequence(status.sequence);
@@ -181,7 +183,7 @@ export class GroupReceiver {
 
   #considerAsking(now: number, status: GroupStatus): void {
     if (this.#askAt < Infinity || now < this.#holdUntil) return;
-    if (this.weather.view.loss > ASK_LOSS_MAX) return;
+    if (this.weather.loss > ASK_LOSS_MAX) return;
     const isLacking = !done(this.#lackingBlocks(status)) || !done(this.#lackingRuns(status));
     if (isLacking) this.#askAt = now + backOff(this.#chance(), this.#spreadMs, status.receivers);
   }
@@ -246,7 +248,8 @@ export class GroupReceiver {
     if (this.#leaving) return;
     // Nobody reports in step with others.
     this.#reportAt = now + (status ? status.reportMs * (0.75 + 0.5 * this.#chance()) : JOIN_MS);
-    const wanted = status ? Math.min(view.wantedRate, limitRate) : limitRate;
+    // Before it has seen anything of the group, it does not know: 0.
+    const wanted = Math.min(status ? view.wantedRate : 0, limitRate);
     const report = {
       token: this.#grant.token,
       number: this.#reports++,

@@ -9,7 +9,7 @@ import type { BlockSymbols, Group } from "../../codec/group.ts";
 import type { Run } from "../../codec/listing.ts";
 import type { RateReport } from "../../codec/control.ts";
 import { CHUNK_HEADER_BYTES, PAGE_BIT } from "../../codec/packet.ts";
-import type { PullRequest } from "../../codec/pull_request.ts";
+import type { PullRequest, RequestBitmap } from "../../codec/pull_request.ts";
 import { limits } from "../../core/limits.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { packetMac } from "../../crypto/tokens.ts";
@@ -84,6 +84,8 @@ const REPORT_BYTES = 134;
 const CAST_MS = 8;
 /** A late timer is caught up with, up to this. */
 const PACE_SLACK_MS = 4;
+/** Whoever lacks more pieces as a whole has not lost them, but come late: they have their turn in the next round. */
+const LOST_PIECES_MAX = 64;
 /** A request that answers an older status than this is a replay, or from a receiver that hears next to nothing. */
 const STATUS_AGE_MAX = 256;
 /** The parity that goes out in advance is so much of what was needed of late. */
@@ -119,6 +121,8 @@ export class GroupSender {
   readonly #rate: GroupRate;
   readonly #members = new Map<unknown, Member>();
   readonly #pending = new PieceRuns();
+  /** Those of them that went out before, and got lost: who waits for them has the rest. */
+  readonly #lost = new PieceRuns();
   /** By piece and block, in the order in which they were asked for. */
   readonly #repairs = new Map<number, Repair>();
   readonly #sent = new Map<number, Sent>();
@@ -159,20 +163,20 @@ export class GroupSender {
     const known = this.#members.get(member);
     this.#members.set(member, { wantedRate, lastSeen: now });
     if (!known) this.#join(now);
-    const wanted = Array.from(this.#members.values(), (one) => one.wantedRate);
+    // Who has just come knows nothing yet.
+    const wanted = Array.from(this.#members.values(), (one) => one.wantedRate).filter((rate) => rate > 0);
     this.#rate.follow(now, wanted, this.#reportMs);
   }
 
   /** A receiver asks. Whether anything of that is there to be asked for. */
   handleRequest(now: number, { receipt: heard, sections, bitmap }: PullRequest): boolean {
     if (this.#over !== "no" || heard > this.#number || heard + STATUS_AGE_MAX < this.#number) return false;
-    for (let bit = 0; bitmap && bit < bitmap.bits.length * 8; bit++) {
-      if ((bitmap.bits[bit >> 3] >> (bit & 7)) & 1) this.#wantPiece(bitmap.base + bit, heard);
-    }
+    const pieces = bitmap ? bitsOf(bitmap) : [];
     for (const { piece, first, count, parityCount } of sections[0] ?? []) {
-      if (count > 0) this.#wantPiece(piece, heard);
+      if (count > 0) pieces.push(piece);
       else this.#wantSymbols(now, piece, first, parityCount, heard);
     }
+    for (const piece of pieces) this.#wantPiece(piece, heard, pieces.length <= LOST_PIECES_MAX);
     this.#statusAt = Math.min(this.#statusAt, Math.max(now, this.#lastStatus) + ECHO_MS);
     return true;
   }
@@ -182,6 +186,7 @@ export class GroupSender {
     if (!this.#members.delete(member) || this.#members.size > 0) return;
     // What was still to come is wanted by nobody; whoever comes next is gathered anew.
     this.#pending.remove(0, 2 ** 32);
+    this.#lost.remove(0, 2 ** 32);
     this.#repairs.clear();
     this.#train.length = 0;
     this.#isGathering = true;
@@ -246,11 +251,13 @@ export class GroupSender {
     this.#statusAt = now;
   }
 
-  #wantPiece(piece: number, heard: number): void {
+  #wantPiece(piece: number, heard: number, isFew: boolean): void {
     if (pieceBytes(this.#options.facts, piece) === undefined) return;
+    const sentAt = this.#sentPieces.get(piece);
     // It has gone out since the receiver heard of what is to come.
-    if ((this.#sentPieces.get(piece) ?? -1) >= heard) return;
+    if (sentAt !== undefined && sentAt >= heard) return;
     this.#pending.add(piece, piece + 1);
+    if (sentAt !== undefined && isFew) this.#lost.add(piece, piece + 1);
   }
 
   #wantSymbols(now: number, piece: number, first: number, lacking: number, heard: number): void {
@@ -286,10 +293,11 @@ export class GroupSender {
   #couple(now: number): void {
     const [repair] = this.#repairs.values();
     if (repair && repair.readyAt <= now) return this.#coupleRepair(repair);
-    const piece = this.#pending.nextFrom(this.#cursor) ?? this.#pending.nextFrom(0);
+    const lost = this.#lost.nextFrom(0);
+    const piece = lost ?? this.#pending.nextFrom(this.#cursor) ?? this.#pending.nextFrom(0);
     if (piece === undefined) return;
-    this.#cursor = piece + 1;
-    this.#pending.remove(piece, piece + 1);
+    if (lost === undefined) this.#cursor = piece + 1;
+    for (const runs of [this.#pending, this.#lost]) runs.remove(piece, piece + 1);
     remember(this.#sentPieces, piece, this.#number);
     const { group: { symbolSize }, facts } = this.#options;
     const bytes = pieceBytes(facts, piece)!;
@@ -409,6 +417,15 @@ export class GroupSender {
       if (now - lastSeen > patience) this.leave(now, member);
     }
   }
+}
+
+/** The chunks that a bitmap names. */
+function bitsOf({ base, bits }: RequestBitmap): number[] {
+  const chunks: number[] = [];
+  for (let bit = 0; bit < bits.length * 8; bit++) {
+    if ((bits[bit >> 3] >> (bit & 7)) & 1) chunks.push(base + bit);
+  }
+  return chunks;
 }
 
 function keyOf(piece: number, block: number): number {

@@ -52,9 +52,11 @@ export class GroupWeather {
     return this.#view;
   }
 
-  /** Packets of the window so far. */
-  get windowPackets(): number {
-    return this.#window.sent;
+  /** Share of packets that get lost: of the latest window, or of the one that has not ended where that is more. */
+  get loss(): number {
+    const { sent, received } = this.#window;
+    const soFar = sent < PACKETS_MIN ? 0 : 1 - received / sent;
+    return Math.max(soFar, this.#view.loss);
   }
 
   /** A packet has come: its number, the sender's clock in it (µs, modulo 2^32), its bytes. */
@@ -84,7 +86,10 @@ export class GroupWeather {
   /** Ends the window. `rate` is what is sent at present, bytes a second. */
   look(rate: number): GroupView {
     const window = this.#window;
-    if (window.sent < PACKETS_MIN) return this.#view = { ...this.#view, wantedRate: rate * this.#raise };
+    // Nothing is sent: what was seen before says less and less.
+    if (window.sent < PACKETS_MIN) {
+      return this.#view = { ...this.#view, loss: this.#view.loss / 2, wantedRate: rate };
+    }
     this.#window = newWindow();
     const loss = Math.max(0, 1 - window.received / window.sent);
     const spanMs = window.lastAt - window.firstAt;
