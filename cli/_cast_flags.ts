@@ -35,23 +35,13 @@ export const castFlags = {
   },
 } as const satisfies FlagTable;
 
-/** Where groups are joined, and are sent to. */
-export const interfaceFlag = {
-  interface: {
-    kind: "string",
-    placeholder: "IF",
-    help: "the network interface for multicast, as 'ip link' shows it",
-    default: "the one that the system's routes say",
-  },
-} as const satisfies FlagTable;
-
-type CastFlags = Parsed<typeof castFlags & typeof interfaceFlag>["flags"];
+type CastFlags = Parsed<typeof castFlags>["flags"] & { readonly interface: string | undefined };
 
 /** The group that the flags name; `undefined` for none. @throws {RgtpError} INVALID_ARG for what makes no sense */
 export function castOptions(flags: CastFlags): CastOptions | undefined {
   const { multicast: group, interface: name, hops, receivers } = flags;
   const rate = flags["cast-rate"];
-  const stray = Object.entries({ interface: name, hops, receivers, "cast-rate": rate })
+  const stray = Object.entries({ hops, receivers, "cast-rate": rate })
     .find(([, value]) => value !== undefined);
   if (group === undefined) {
     if (!stray) return undefined;

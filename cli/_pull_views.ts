@@ -1,6 +1,6 @@
 import { formatAddress } from "../codec/address.ts";
 import type { Ticket } from "../codec/ticket.ts";
-import type { PullEvent, PullProgress, PullResult } from "../transport/pull.ts";
+import type { PullProgress, PullResult } from "../transport/pull.ts";
 import type { Io } from "./_io.ts";
 import { RateMeter } from "./_rate_meter.ts";
 import { emit } from "./_report.ts";
@@ -16,8 +16,8 @@ export interface PullView {
   progress(progress: PullProgress): void;
   /** Nothing comes, and why; `undefined`: it goes on. */
   stall(reason: string | undefined): void;
-  /** Something happened: of this only what concerns a multicast group is told here. */
-  event(event: PullEvent): void;
+  /** A line for people. */
+  note(text: string): void;
   /** All is here and is read again: so many bytes are hashed. */
   hashing(bytes: number): void;
   /** It ended well. */
@@ -56,10 +56,7 @@ export class JsonPullView implements PullView {
     emit(this.#io, ...stallEvent(reason));
   }
 
-  event(event: PullEvent): void {
-    if (event.kind === "group") emit(this.#io, "group", { group: formatAddress(event.group) });
-    if (event.kind === "unicast") emit(this.#io, "unicast", { reason: event.reason });
-  }
+  note(): void {}
 
   hashing(): void {}
 
@@ -103,13 +100,8 @@ export class HumanPullView implements PullView {
     this.#status.note(stallText(reason));
   }
 
-  event(event: PullEvent): void {
-    if (event.kind === "group") {
-      this.#status.note(`listening to the multicast group ${formatAddress(event.group)}`);
-    }
-    if (event.kind === "unicast") {
-      this.#status.note(`${visible(event.reason)}: the rest comes without multicast`);
-    }
+  note(text: string): void {
+    this.#status.note(text);
   }
 
   hashing(bytes: number): void {

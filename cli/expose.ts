@@ -13,8 +13,8 @@ import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
-import { castFlags, castOptions, interfaceFlag } from "./_cast_flags.ts";
-import { linkFlags, linkPermission } from "./_link_flag.ts";
+import { castFlags, castOptions } from "./_cast_flags.ts";
+import { linkFlags, linkOptions, linkPermission } from "./_link_flag.ts";
 import { accessFlags, accessOptions, checkAccessFlags } from "./_access_flags.ts";
 import { readPassphrase } from "./_passphrase.ts";
 import { checkStoreFlags, spillNeeds, storeFlags, storeOptions } from "./_store_flags.ts";
@@ -67,7 +67,6 @@ const flags = {
   ...storeFlags,
   ...linkFlags,
   ...castFlags,
-  ...interfaceFlag,
   qr: { kind: "boolean", help: "show the ticket as a QR code too, on standard error" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
@@ -211,7 +210,7 @@ async function serve(
 }
 
 function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
-  const { port, host, name, profile, link } = flags;
+  const { port, host, name, profile } = flags;
   const chunkSize = flags["chunk-size"];
   const limitRate = flags["limit-rate"];
   const multicast = castOptions(flags);
@@ -223,7 +222,7 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
     ...(host !== undefined && { host }),
     ...(name !== undefined && { name }),
     ...(profile !== undefined && { profile }),
-    ...(link !== undefined && { link }),
+    ...linkOptions(flags, flags.multicast !== undefined),
     ...(chunkSize !== undefined && { chunkSize }),
     ...(limitRate !== undefined && { limitRate }),
   };
@@ -236,6 +235,9 @@ function checkFlags(flags: Flags): void {
   castOptions(flags);
   if (flags.qr && flags.json) {
     throw new RgtpError("INVALID_ARG", "--qr is for people, and --json for programs: drop one");
+  }
+  if (flags.link === "ethernet" && flags.host !== undefined) {
+    throw new RgtpError("INVALID_ARG", "--host is for UDP: --interface says where --link ethernet answers");
   }
   const size = flags["chunk-size"];
   const { chunkBytesMin, chunkBytesMax, nameBytesMax } = limits;

@@ -19,7 +19,7 @@
  */
 import { limits } from "../core/limits.ts";
 import { concatBytes, utf8 } from "../core/bytes.ts";
-import { decodeGroup, encodeGroup } from "./group.ts";
+import { decodeGroup, encodeGroup, groupExtensionLayout } from "./group.ts";
 import type { Group } from "./group.ts";
 import { bytes, layout, u32, u64, u8 } from "./layout.ts";
 import type { Layout } from "./layout.ts";
@@ -30,12 +30,12 @@ import { TOKEN_BYTES } from "./token.ts";
 /** What a puller asks for. */
 export type Ask = IdAsk | NameAsk | ListAsk;
 
-/** Kinds of asks; the last is one of the others, by somebody who knows a passphrase: see `passphrase.ts`. */
-export const AskKind = { ID: 0, NAME: 1, LIST: 2, PASSPHRASE: 3 } as const;
+/** Kinds of asks. `PASSPHRASE` is one of the others, by somebody who knows a passphrase: see `passphrase.ts`. */
+export const AskKind = { ID: 0, NAME: 1, LIST: 2, PASSPHRASE: 3, SEALED: 4 } as const;
 
 /** Asks for what has an ID, as a ticket names it. */
 export interface IdAsk {
-  /** 0: by exposure ID. */
+  /** 0: by exposure ID; 4: the same, by somebody who is not to get its key. */
   readonly kind: number;
   /** 32 bytes. */
   readonly exposureId: Uint8Array;
@@ -100,7 +100,7 @@ function encodeNameAsk(ask: NameAsk): Uint8Array {
 
 /** The ask in a payload, or `undefined`. What follows it is ignored. */
 export function decodeAsk(payload: Uint8Array): Ask | undefined {
-  if (payload[0] === AskKind.ID) return askLayout.read(payload);
+  if (payload[0] === AskKind.ID || payload[0] === AskKind.SEALED) return askLayout.read(payload);
   if (payload[0] === AskKind.LIST) return { kind: AskKind.LIST };
   if (payload[0] !== AskKind.NAME) return undefined;
   const head = nameAskLayout.read(payload);
@@ -114,11 +114,20 @@ export function decodeAsk(payload: Uint8Array): Ask | undefined {
 /** Why a puller gets no grant. Absent and denied are one answer. */
 export const DenialReason = { DENIED: 1, SOURCE_CHANGED: 2, BUSY: 3 } as const;
 
-/** Extension types of a grant; all but group and secret are reserved. */
-export const GrantExtension = { SOURCES: 1, GROUP: 2, EDGE_PASS: 3, SHARE: 4, SECRET: 5 } as const;
+/** Extension types of a grant; all but group, secret and instance are reserved. */
+export const GrantExtension = {
+  SOURCES: 1,
+  GROUP: 2,
+  EDGE_PASS: 3,
+  SHARE: 4,
+  SECRET: 5,
+  INSTANCE: 6,
+} as const;
 
 /** Bytes of a ticket's secret in an extension. */
 const SECRET_BYTES = 16;
+/** Bytes that tell running exposers apart. */
+export const INSTANCE_BYTES = 8;
 
 /** The fixed part of a grant. */
 export interface GrantHead {
@@ -150,6 +159,13 @@ export interface Grant extends GrantHead {
   readonly secret?: Uint8Array;
   /** A multicast group that carries the exposure too. */
   readonly group?: Group;
+  /** 8 random bytes of the running exposer: at several addresses, the same one. */
+  readonly instance?: Uint8Array;
+}
+
+/** Whether a grant holds no key: its exposer was given none, or keeps it back. */
+export function holdsNoKey({ exposureKey }: GrantHead): boolean {
+  return exposureKey.every((byte) => byte === 0);
 }
 
 /** Wire form of {@linkcode GrantHead}. */
@@ -190,23 +206,23 @@ export function encodeAnswer(answer: Answer): Uint8Array<ArrayBuffer> {
   }
   const head = new Uint8Array(1 + grantHeadLayout.size);
   grantHeadLayout.write(head, 1, grant);
-  const { secret, group } = grant;
-  if (secret && secret.length !== SECRET_BYTES) {
-    throw new RangeError(`a ticket's secret has ${SECRET_BYTES} bytes, not ${secret.length}`);
-  }
+  const { secret, instance, group } = grant;
   return concatBytes(
     head,
     Uint8Array.of(name.length),
     name,
     Uint8Array.of(leaves),
     grant.leaves,
-    ...(group ? [extension(GrantExtension.GROUP, encodeGroup(group))] : []),
-    ...(secret ? [extension(GrantExtension.SECRET, secret)] : []),
+    extension(GrantExtension.GROUP, group && encodeGroup(group), groupExtensionLayout.size),
+    extension(GrantExtension.SECRET, secret, SECRET_BYTES),
+    extension(GrantExtension.INSTANCE, instance, INSTANCE_BYTES),
   );
 }
 
-function extension(type: number, value: Uint8Array): Uint8Array {
-  return concatBytes(Uint8Array.of(type, value.length >> 8, value.length & 255), value);
+function extension(type: number, value: Uint8Array | undefined, size: number): Uint8Array {
+  if (value === undefined) return new Uint8Array(0);
+  if (value.length !== size) throw new RangeError(`an extension of ${size} bytes, not ${value.length}`);
+  return Uint8Array.of(type, 0, size, ...value);
 }
 
 /** The answer that bytes hold (copied), or `undefined`. */
@@ -221,11 +237,13 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
   const leaves = reader.bytes(32 * leafCount).slice();
   let secret: Uint8Array | undefined;
   let group: Group | undefined;
+  let instance: Uint8Array | undefined;
   while (!reader.failed && reader.remaining > 0) {
     const type = reader.u8();
     const value = reader.bytes(reader.u16());
     if (type === GrantExtension.SECRET && value.length === SECRET_BYTES) secret = value.slice();
     if (type === GrantExtension.GROUP) group = decodeGroup(value);
+    if (type === GrantExtension.INSTANCE && value.length === INSTANCE_BYTES) instance = value.slice();
   }
   if (reader.failed || leafCount > limits.grantLeavesMax) return undefined;
   // ignoreBOM: the default would drop one at the front, and change the name.
@@ -237,6 +255,7 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
       leaves,
       ...(secret && { secret }),
       ...(group && { group }),
+      ...(instance && { instance }),
     },
   };
 }

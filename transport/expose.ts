@@ -1,5 +1,6 @@
 import { formatAddress } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
+import { fittingSymbolSize } from "../codec/geometry.ts";
 import { decodeManifest, ManifestKind } from "../codec/manifest.ts";
 import { formatTicket, parseTicket } from "../codec/ticket.ts";
 import { equalBytes, utf8 } from "../core/bytes.ts";
@@ -35,14 +36,14 @@ import type { ExposerState } from "./exposure/state.ts";
 import { TicketBook } from "./exposure/ticket_book.ts";
 import { watchTickets } from "./exposure/ticket_watch.ts";
 import type { Link, LinkStats } from "./link/link.ts";
-import { openLink } from "./link/open_link.ts";
-import type { LinkKind } from "./link/open_link.ts";
+import { chosen, openLink } from "./link/open_link.ts";
+import type { LinkChoice } from "./link/open_link.ts";
 import type { Exposed, ExposedCast } from "./protocol/exposed.ts";
 import type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
-export interface ExposeOptions extends AccessOptions {
-  /** The address to listen on; all of this machine's when absent. */
+export interface ExposeOptions extends AccessOptions, LinkChoice {
+  /** The address to listen on; all of this machine's when absent. Not with `ethernet`, whose interface has one. */
   readonly host?: string;
   /** The port: exactly this one, 0 for any. Absent: 9000, or the next free one above. */
   readonly port?: number;
@@ -78,8 +79,6 @@ export interface ExposeOptions extends AccessOptions {
   readonly limitRate?: number;
   /** Bytes a second for each puller. */
   readonly pullRateMax?: number;
-  /** Which link; absent: the best there is. */
-  readonly link?: LinkKind;
   /** A multicast group that carries it too: once for all who pull at the same time. Absent: none. */
   readonly multicast?: CastOptions;
   /** Ends the sealing, and closes the exposure. */
@@ -213,6 +212,7 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
     sealed = await state.seal(bytes, {
       aead: options.aead ?? "chacha20-poly1305",
       chunkSize,
+      ...packedAhead(link),
       memoryBytesMax: options.memoryBytesMax ?? MEMORY_BYTES,
       ...(options.spill !== undefined && { spillFolder: options.spill }),
       rekey: options.rekey ?? false,
@@ -250,6 +250,12 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
   } finally {
     if (!sealed?.store.holdsSource) bytes?.close();
   }
+}
+
+/** The size of symbols that pullers on this link will ask for, where it knows what all of them can take. */
+function packedAhead({ pathBytesMax }: Link): { symbolSize?: number } {
+  const symbolSize = pathBytesMax === undefined ? undefined : fittingSymbolSize(pathBytesMax);
+  return symbolSize === undefined ? {} : { symbolSize };
 }
 
 /** How a source is read. */
@@ -439,11 +445,11 @@ function serve(parts: Parts): Exposure {
 
 /** The asked-for port, or the first free one. */
 async function bind(options: ExposeOptions): Promise<Link> {
-  const { port, link: kind } = options;
+  const { port } = options;
   const last = port ?? PORT + PORTS_TRIED - 1;
   for (let next = port ?? PORT;; next++) {
     try {
-      return await openHost(options.host, next, kind);
+      return await openHost(options, next);
     } catch (error) {
       const taken = error instanceof RgtpError && error.condition === "ADDRESS_IN_USE";
       if (!taken || next >= last) throw error;
@@ -452,8 +458,8 @@ async function bind(options: ExposeOptions): Promise<Link> {
 }
 
 /** All addresses by default: of both families where the machine has them. */
-async function openHost(host: string | undefined, port: number, kind: LinkKind | undefined): Promise<Link> {
-  const open = (one: string) => openLink({ host: one, port, ...(kind && { kind }) });
+async function openHost({ host, ...choice }: ExposeOptions, port: number): Promise<Link> {
+  const open = (one: string) => openLink({ host: one, port, ...chosen(choice) });
   if (host !== undefined) return open(host);
   try {
     return await open("::");

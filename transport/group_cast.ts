@@ -49,6 +49,12 @@ export function exposedCast({ group, hops, receivers, rate }: CastOptions, rando
 
 /** The link that sends to it. @throws {RgtpError} INVALID_ARG, SOCKET, NOT_SUPPORTED */
 export function castLink({ group, hops, interface: name }: CastOptions, kind?: LinkKind): Promise<Link> {
+  if (kind === "ethernet") {
+    throw new RgtpError(
+      "INVALID_ARG",
+      "multicast goes over UDP: choose another link than ethernet, or no group",
+    );
+  }
   return openGroupSender({
     group: groupAddress(group),
     ...(name !== undefined && { interfaceName: name }),

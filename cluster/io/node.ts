@@ -6,6 +6,7 @@ import { limits } from "../../core/limits.ts";
 import { systemRandom } from "../../core/machine.ts";
 import { defaultEngine } from "../../crypto/default_engine.ts";
 import { rnpError } from "../protocol/errors.ts";
+import { FrameMemory } from "../protocol/frame_memory.ts";
 import { defaultPools } from "../protocol/channels.ts";
 import { LINK_CAPABILITIES } from "../protocol/link.ts";
 import type { LocalNode } from "../protocol/link.ts";
@@ -20,7 +21,7 @@ import type { Schema } from "../protocol/schema.ts";
 import { uuidSource } from "../protocol/uuid.ts";
 import { checkedCredentials } from "./credentials.ts";
 import { Handlers, messageOf } from "./handlers.ts";
-import type { Handler, Reply } from "./handlers.ts";
+import type { Handler, HandlerOptions, Reply } from "./handlers.ts";
 import { PeerShell } from "./peer_shell.ts";
 import type { PeerHost } from "./peer_shell.ts";
 import { assertStrangersRefused, createMutualTlsServer, dialMutualTls, listen } from "./tls.ts";
@@ -46,6 +47,8 @@ export interface NodeOptions {
   readonly retry?: RetryPolicy;
   /** Bytes that are taken from a peer before they are acknowledged: 64 KiB to 16 MiB, the most when nothing is said. */
   readonly windowBytes?: number;
+  /** Links to all peers at once: 1,000 when nothing is said. Each takes less than 100 KB, and a descriptor of the system. */
+  readonly linksMax?: number;
   /** Ends the node. */
   readonly signal?: AbortSignal;
 }
@@ -73,6 +76,7 @@ export interface RequestOptions extends SendOptions {
 const REQUEST_MS = 10_000;
 
 interface Waiting {
+  readonly isRequest: boolean;
   readonly resolve: (message: Message | undefined) => void;
   readonly reject: (error: RgtpError) => void;
 }
@@ -184,16 +188,16 @@ export class ClusterNode implements AsyncDisposable {
 
   /**
    * Says who deals with messages of a type. Those of one channel are handed over one after the other, each when the one before is dealt
-   * with, unless `concurrent` is set.
+   * with, unless `concurrent` is set. Whoever takes much should say `borrows`.
    *
    * @throws {RangeError} when nobody has defined the type
    */
-  handle<T extends string>(type: T, handler: Handler<T>, { concurrent = false } = {}): void {
+  handle<T extends string>(type: T, handler: Handler<T>, options: HandlerOptions = {}): void {
     if (!this.#node.types.has(type)) {
       throw new RangeError(`nobody has said what a '${type}' is: define it first`);
     }
     // The schema has checked what the handler's type says.
-    this.#handlers.set(type, handler as Handler, concurrent);
+    this.#handlers.set(type, handler as Handler, options);
   }
 
   /**
@@ -248,6 +252,7 @@ export class ClusterNode implements AsyncDisposable {
     const answer = await this.#await(
       peerId,
       (machine, now) => machine.request(now, type, data, timeoutMs, options),
+      true,
     );
     return answer!;
   }
@@ -318,13 +323,14 @@ export class ClusterNode implements AsyncDisposable {
   async #await(
     peerId: string,
     start: (machine: PeerShell["machine"], now: number) => string,
+    isRequest = false,
   ): Promise<Message | undefined> {
     const peer = this.#peer(peerId);
     const { promise, resolve, reject } = Promise.withResolvers<Message | undefined>();
     peer.mutate((now) => {
       // Before what it leads to is carried out: the end may come at once.
       try {
-        this.#waiting.set(start(peer.machine, now), { resolve, reject });
+        this.#waiting.set(start(peer.machine, now), { isRequest, resolve, reject });
       } catch (error) {
         reject(error);
       }
@@ -352,7 +358,7 @@ export class ClusterNode implements AsyncDisposable {
     if (!address) {
       throw new RgtpError("NOT_FOUND", `nobody has said where '${peerId}' is: say it with know()`);
     }
-    if (this.#linkCount() >= limits.rnpConnectionsMax) throw this.#tooMany();
+    if (this.#linkCount() >= this.#linksMax) throw this.#tooMany();
     return await dialMutualTls(address, this.#credentials, peerId);
   }
 
@@ -366,7 +372,7 @@ export class ClusterNode implements AsyncDisposable {
     if (this.#isClosed) return void socket.destroy();
     if (allow && !allow.includes(peerId)) return refuse("it is not on the list");
     if (peerId === this.id) return refuse("it has this node's own certificate");
-    if (this.#linkCount() >= limits.rnpConnectionsMax) return refuse(this.#tooMany().message);
+    if (this.#linkCount() >= this.#linksMax) return refuse(this.#tooMany().message);
     try {
       this.#peer(peerId).accept(connection);
     } catch (error) {
@@ -374,10 +380,14 @@ export class ClusterNode implements AsyncDisposable {
     }
   }
 
+  get #linksMax(): number {
+    return this.#options.linksMax ?? limits.rnpConnectionsMax;
+  }
+
   #tooMany(): RgtpError {
     return rnpError({
       code: "QUOTA_EXCEEDED",
-      message: `there are ${limits.rnpConnectionsMax} connections already`,
+      message: `there are ${this.#linksMax} connections already`,
     });
   }
 
@@ -393,8 +403,8 @@ export class ClusterNode implements AsyncDisposable {
     const { id, fault } = output;
     const waiting = this.#waiting.get(id);
     if (!waiting) return;
-    // A request that was sent waits for its answer.
-    if (output.kind === "settled" && !fault && peer.machine.isAsked(id)) return;
+    // A request that was sent waits for its answer, which may have come with the acknowledgement.
+    if (output.kind === "settled" && !fault && waiting.isRequest) return;
     this.#waiting.delete(id);
     if (fault) waiting.reject(rnpError(fault));
     else waiting.resolve(output.kind === "answered" ? output.message : undefined);
@@ -408,6 +418,10 @@ export class ClusterNode implements AsyncDisposable {
   #handle(peer: PeerShell, delivered: Delivered): void {
     this.#handlers.run(delivered.message, (reply) => {
       if (reply) this.#reply(peer, delivered, reply);
+      // What is in an answer may be on its way for long.
+      else if (delivered.memory && this.#handlers.borrows(delivered.message.type)) {
+        this.#node.memory?.give(delivered.memory);
+      }
       peer.handled(delivered);
     });
   }
@@ -459,6 +473,7 @@ function localNode(nodeId: string, options: NodeOptions): LocalNode {
     windowBytes,
     types: new MessageTypes(),
     newId: uuidSource(systemRandom),
+    memory: new FrameMemory(),
     ...(secret && { integrity: { engine: defaultEngine(), secret } }),
   };
 }

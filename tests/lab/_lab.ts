@@ -47,6 +47,11 @@ export class Lab implements AsyncDisposable {
     return ["ip", "netns", "exec", this.#names[side]];
   }
 
+  /** The name of one side's namespace. */
+  namespace(side: Side): string {
+    return this.#names[side];
+  }
+
   /** Runs a command at one side, and waits for its end. @throws {Error} when it fails */
   async run(side: Side, ...words: string[]): Promise<void> {
     await run(...this.via(side), ...words);
@@ -86,6 +91,17 @@ export class Lab implements AsyncDisposable {
   async blockUdp(side: Side, hook: "input" | "output"): Promise<void> {
     const chain = `type filter hook ${hook} priority 0; meta l4proto udp drop;`;
     await run(...this.via(side), "nft", `table inet blocked { chain ${hook} { ${chain} } ; }`);
+  }
+
+  /** From now on all that the cable carries vanishes, both ways; nobody is told. */
+  async part(): Promise<void> {
+    const chain = `type filter hook input priority 0; iifname "${CABLE}" drop;`;
+    for (const side of sides) await this.run(side, "nft", `table inet parted { chain input { ${chain} } ; }`);
+  }
+
+  /** Ends {@linkcode part}. */
+  async heal(): Promise<void> {
+    for (const side of sides) await this.run(side, "nft", "delete table inet parted");
   }
 
   /** How many packets {@linkcode lose} has lost at one side. */

@@ -100,8 +100,8 @@ export interface StartOptions {
 export interface ExposerOptions extends StartOptions {
   /** Where it keeps identity and catalog. */
   readonly stateDir: string;
-  /** The address to listen on. */
-  readonly host: string;
+  /** The address to listen on; all when absent. */
+  readonly host?: string;
   /** The port; any free one when absent. */
   readonly port?: number;
   /** More flags. */
@@ -287,7 +287,7 @@ export async function startExposer(
   options: ExposerOptions,
 ): Promise<{ exposer: RgtpProcess; ready: ReadyEvent }> {
   const { host, port = 0, stateDir, flags = [] } = options;
-  const where = ["--host", host, "--port", `${port}`, "--state-dir", stateDir];
+  const where = [...host === undefined ? [] : ["--host", host], "--port", `${port}`, "--state-dir", stateDir];
   const exposer = new RgtpProcess(["expose", path, ...where, "--json", ...flags], options);
   try {
     return { exposer, ready: await exposer.next("ready", READY_MS) };

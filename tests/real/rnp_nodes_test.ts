@@ -1,6 +1,7 @@
 /*
  * Nodes that talk to each other over mutual TLS on the loopback interface.
  */
+import { createHash, randomBytes } from "node:crypto";
 import { initAuthority, issueNode, readNodeFolder, rotateNodes } from "../../cluster/io/authority_folder.ts";
 import { startNode } from "../../cluster/io/node.ts";
 import type { ClusterNode } from "../../cluster/io/node.ts";
@@ -109,6 +110,29 @@ Deno.test("rnp nodes: a megabyte of bytes, compressed text, and a message that i
     () => b.post("node-a", "fs.replicate", { ...data, chunk_data: new Uint8Array(16_777_217) }),
     RangeError,
   );
+});
+
+Deno.test("rnp nodes: bulk comes as it was sent when its handler lends its memory back, also one that takes its time", async () => {
+  await using nodes = await two();
+  const { a, b } = nodes;
+  const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+  const [sent, got]: [string[], string[]] = [[], []];
+  const kept: Uint8Array[] = [];
+  a.handle("fs.replicate", async ({ chunk_id, chunk_data }) => {
+    if (chunk_id % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 3));
+    got.push(hash(chunk_data as Uint8Array));
+    kept.push(chunk_data as Uint8Array);
+  }, { borrows: true });
+  for (let chunk_id = 0; chunk_id < 40; chunk_id++) {
+    const chunk_data = randomBytes(200_000 + 30_000 * (chunk_id % 5));
+    sent.push(hash(chunk_data));
+    const data = { file_id: "f", chunk_id, chunk_data, checksum: "sha256:0" };
+    if (!b.post("node-a", "fs.replicate", data, { pool: "data", channel: "bulk" })) await b.room("node-a");
+  }
+  await until(() => got.length === 40, "all have come");
+  assertEquals(got, sent);
+  // What was lent back is gone for whoever kept it, rather than another message's bytes.
+  await until(() => kept.some(({ length }) => length === 0), "the first memory was lent back");
 });
 
 Deno.test("rnp nodes: slow handlers hold the sender back, and every message arrives", async () => {
@@ -333,4 +357,22 @@ Deno.test("rnp nodes: certificates are made anew from 300 days on", async () => 
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("rnp nodes: at a pace of 20 a node that ends without a word is found dead long before sixteen seconds; a pace of nothing is refused", async () => {
+  const nodes = [await listeningNode("node-a"), await listeningNode("node-b"), await listeningNode("node-c")];
+  const memberships: Membership[] = [];
+  for (const [i, node] of nodes.entries()) {
+    const seed = nodes[i - 1]?.address;
+    memberships.push(await joinCluster(node, { pace: 20, ...(seed && { seed }) }));
+  }
+  const sees = (by: number, id: string) => memberships[by].members.find(({ node }) => node === id)?.state;
+  await until(() => [0, 1].every((by) => sees(by, "node-c") === "alive"), "joined");
+  memberships[2].end();
+  await nodes[2].close();
+  // Within the timeline at most 1.1 s; at the pace of RNP it would take sixteen at least.
+  await until(() => [0, 1].every((by) => sees(by, "node-c") === "dead"), "found dead", 9000);
+  await assertRejects(() => joinCluster(nodes[2], { pace: 0 }), RangeError, "a pace of 0");
+  for (const one of memberships) one.end();
+  await Promise.all(nodes.map((node) => node.close()));
 });

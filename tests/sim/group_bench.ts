@@ -294,10 +294,11 @@ class Member {
   }
 
   join(now: number): void {
+    const grant = { token: this.#random.bytes(104), pullKey: this.#random.bytes(32) };
     this.receiver = new GroupReceiver(now, {
       engine: defaultEngine(),
       random: (length) => this.#random.bytes(length),
-      grant: { token: this.#random.bytes(104), pullKey: this.#random.bytes(32) },
+      grant: () => grant,
       group: this.#group,
       tag: this.#random.bytes(8),
       roundTrip: 2,

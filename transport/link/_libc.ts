@@ -13,6 +13,9 @@ const functions = {
   sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
+  mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "usize" },
+  munmap: { parameters: ["usize", "usize"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   eventfd_write: { parameters: ["i32", "u64"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
@@ -22,6 +25,7 @@ const functions = {
   /** With no bytes to copy it only tells where its first argument lies. */
   address: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
   peek: { name: "memcpy", parameters: ["buffer", "usize", "usize"], result: "usize" },
+  poke: { name: "memcpy", parameters: ["usize", "buffer", "usize"], result: "usize" },
   __errno_location: { parameters: [], result: "usize" },
 } as const;
 

@@ -55,8 +55,8 @@ export interface GroupReceiverOptions {
   readonly engine: Engine;
   /** Random bytes. */
   readonly random: Random;
-  /** What was granted. */
-  readonly grant: Pick<Grant, "token" | "pullKey">;
+  /** What was granted last. */
+  readonly grant: () => Pick<Grant, "token" | "pullKey">;
   /** The group of the grant. */
   readonly group: Group;
   /** 8 bytes: the flow tag of its requests. */
@@ -94,7 +94,6 @@ export class GroupReceiver {
   readonly weather: GroupWeather = new GroupWeather();
   readonly #options: GroupReceiverOptions;
   readonly #packets: Uint8Array[] = [];
-  #grant: Pick<Grant, "token" | "pullKey">;
   #status: GroupStatus | undefined;
   #heardAt: number;
   #reportAt: number;
@@ -109,7 +108,6 @@ export class GroupReceiver {
   /** Joins at once. */
   constructor(now: number, options: GroupReceiverOptions) {
     this.#options = options;
-    this.#grant = options.grant;
     this.#heardAt = this.#reportAt = now;
   }
 
@@ -126,11 +124,6 @@ export class GroupReceiver {
   /** Has to leave. */
   leave(reason: LeaveReason): void {
     this.#leaving ??= reason;
-  }
-
-  /** Goes on under a new grant. */
-  renew(grant: Pick<Grant, "token" | "pullKey">): void {
-    this.#grant = grant;
   }
 
   /** A CHUNK_DATA packet with the group's tag. */
@@ -225,23 +218,25 @@ export class GroupReceiver {
   }
 
   #request(what: { sections: RequestEntry[][]; bitmap?: RequestBitmap }): void {
-    const { engine, group, tag } = this.#options;
+    const { engine, group, tag, grant } = this.#options;
+    const { token, pullKey } = grant();
     const head = {
       tag,
       number: this.#requests++,
       receipt: this.#status!.number,
       received: 0,
-      token: this.#grant.token,
+      token,
       symbolSize: group.symbolSize,
       isToGroup: true,
     };
     this.#packets.push(
-      encodePullRequest({ ...head, ...what }, (packet) => packetMac(engine, this.#grant.pullKey, packet)),
+      encodePullRequest({ ...head, ...what }, (packet) => packetMac(engine, pullKey, packet)),
     );
   }
 
   #report(now: number): void {
-    const { engine, limitRate = Infinity } = this.#options;
+    const { engine, grant, limitRate = Infinity } = this.#options;
+    const { token, pullKey } = grant();
     const status = this.#status;
     const view = this.weather.look(status?.rate ?? 0);
     if (status && !status.isGathering) this.#noteSpeed(now, status, view);
@@ -251,14 +246,14 @@ export class GroupReceiver {
     // Before it has seen anything of the group, it does not know: 0.
     const wanted = Math.min(status ? view.wantedRate : 0, limitRate);
     const report = {
-      token: this.#grant.token,
+      token,
       number: this.#reports++,
       loss: Math.min(65_535, Math.round(view.loss * 65_536)),
       delayUs: Math.min(2 ** 32 - 1, Math.round(view.delayMs * 1000)),
       wantedRate: Math.floor(Math.min(wanted, WANTED_RATE_MAX)),
     };
     this.#packets.push(
-      rateReport.encode(report, {}, (packet) => packetMac(engine, this.#grant.pullKey, packet)),
+      rateReport.encode(report, {}, (packet) => packetMac(engine, pullKey, packet)),
     );
   }
 
