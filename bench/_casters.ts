@@ -168,7 +168,7 @@ class Started {
       args,
       stdin: "null",
       stdout: "piped",
-      stderr: Deno.env.has("BENCH_LOUD") ? "inherit" : "null",
+      stderr: "null",
     } as const;
     this.#child = new Deno.Command(command, options).spawn();
     this.#lines = lines(this.#child.stdout);

@@ -63,7 +63,7 @@ export function isGroupHost(host: string): boolean {
   return parts.startsWith("239.");
 }
 
-/** @throws {TypeError} when the address is a name */
+/** The extension that names a group. @throws {TypeError} when its address is a name */
 export function encodeGroup({ address, ...group }: Group): Uint8Array<ArrayBuffer> {
   const value = new Uint8Array(groupExtensionLayout.size);
   groupExtensionLayout.write(value, 0, { ...group, address: addressBytes(address) });

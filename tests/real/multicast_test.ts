@@ -41,15 +41,16 @@ for (const link of ["linux_udp", "datagram_conn"] as const) {
     name: `${link}: three receivers get the same bytes from one sending of them`,
     ignore: loopback === undefined,
     fn: async () => {
-      const bytes = randomBytes(8_000_000);
-      const cast = { ...multicast(), receivers: 3, rate: { name: "fixed", rate: 20_000_000 } } as const;
+      const bytes = randomBytes(4_000_000);
+      const cast = { ...multicast(), receivers: 3, rate: { name: "fixed", rate: 6_000_000 } } as const;
       await using exposure = await expose(bytes, { host: "127.0.0.1", port: 0, link, multicast: cast });
       const all = await Promise.all([1, 2, 3].map(() => pulled(exposure.ticket, { link })));
       for (const one of all) {
         assertEquals(one.bytes, bytes);
         assert(one.kinds.includes("group"));
       }
-      assertLess(exposure.stats().bytesSent, 1.6 * bytes.length);
+      // By unicast it would be three times the bytes. Receivers that share a busy processor lose some.
+      assertLess(exposure.stats().bytesSent, 2 * bytes.length);
       assertEquals(exposure.stats().drops, {});
     },
   });
