@@ -1,6 +1,7 @@
 /*
  * How many idle connections one node holds, and what each takes: nodes with certificates of their own dial it over mutual TLS on loopback,
- * from several processes, and say a PING every two minutes, because RNP closes a link that is of no use. After a while all must be there.
+ * from several processes, and send a heartbeat every two minutes, because RNP closes a link that is of no use. After a while all must be
+ * there.
  *
  *   deno task bench:rnp_idle [CONNECTIONS] [SECONDS]
  */
