@@ -57,6 +57,11 @@ export class ExposerShell {
     this.#drive.mutate(() => this.machine.add(exposed));
   }
 
+  /** What is here of an exposure has changed. */
+  noteHoldings(): void {
+    this.#drive.mutate((now) => this.machine.handleHoldings(now));
+  }
+
   /** Ends the pulls of a ticket. */
   revoke(ticketId: Uint8Array): void {
     this.#drive.mutate((now) => this.machine.revoke(now, ticketId));

@@ -1,3 +1,4 @@
+import type { ExposedHoldings } from "./have_teller.ts";
 import type { Manifest } from "../../codec/manifest.ts";
 
 /** What stands in the place of a key that is not given. */
@@ -34,6 +35,8 @@ export interface Exposed {
   readonly isList?: boolean;
   /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand. Absent: always 0. */
   coldBytes?(piece: number, symbolSize: number): number;
+  /** What of it is here; absent: all. */
+  readonly holdings?: ExposedHoldings;
 }
 
 /** A passphrase, as its exposer keeps it: in memory alone. */

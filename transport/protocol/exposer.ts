@@ -25,6 +25,7 @@ import { answersOf, bitmapEntries, coldPieces, requestCeiling } from "./answers.
 import { DropCounter } from "./drops.ts";
 import { holdsStill, meantBy } from "./exposed.ts";
 import type { Exposed } from "./exposed.ts";
+import { HaveTeller } from "./have_teller.ts";
 import { LiveToken } from "./live_token.ts";
 import type { Answer } from "./live_token.ts";
 import { Responder } from "./responder.ts";
@@ -125,6 +126,10 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   readonly #lastRefusal = new Map<string, number>();
   /** What all pullers together make it do beside sending. */
   readonly #work: WorkMeter;
+  readonly #have = new HaveTeller(
+    (live) => this.#macOf(live),
+    (live, bytes) => this.#outputs.push({ kind: "send", to: live.address, bytes }),
+  );
   #queuedBytes = 0;
   #queuedAnswers = 0;
   #serving = 0;
@@ -197,6 +202,12 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     for (const [key, live] of this.#live) if (equalBytes(live.ticketId, ticketId)) this.#forget(key, live);
   }
 
+  /** An exposure that is here in part has changed in what is here. */
+  handleHoldings(now: number): void {
+    this.#now = now;
+    this.#have.handleChange(now);
+  }
+
   /** Who pulls now. */
   pullers(now: number): PullerStatus[] {
     return [...this.#live.values()].filter((live) => !live.done).map((live) => ({
@@ -231,6 +242,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#now = now;
     this.#serving--;
     if (ok) return;
+    // What had to go since it was asked for is said to be gone: no more than that.
+    if (puller.exposed.holdings) return this.#have.tell(now, puller);
     // The rest would fail as well: one refusal says it.
     this.#clearQueue(puller);
     const bytes = refusal.encode(
@@ -244,6 +257,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   /** See {@linkcode Machine.handleTimeout}. */
   handleTimeout(now: number): void {
     this.#now = now;
+    this.#have.handleTimeout(now);
     if (now < this.#sweepAt) return;
     this.#mint.expire(now);
     this.#responder.expire(now);
@@ -263,7 +277,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   get deadline(): number {
     const waiting = this.#turns.length > 0 && this.#serving < SERVES_AT_ONCE;
     const sendAt = waiting && this.#limiter ? this.#limiter.readyAt(this.#now) : Infinity;
-    return Math.min(this.#sweepAt, sendAt);
+    return Math.min(this.#sweepAt, sendAt, this.#have.deadline);
   }
 
   /** See {@linkcode Machine.poll}. */
@@ -331,8 +345,9 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     entries: readonly RequestEntry[],
     fresh: boolean,
   ): void {
-    const answers = answersOf(live.exposed.manifest, entries, request.symbolSize, number);
-    if (!answers) return this.drops.count("piece out of bounds");
+    const asked = answersOf(live.exposed.manifest, entries, request.symbolSize, number);
+    if (!asked) return this.drops.count("piece out of bounds");
+    const answers = this.#have.screen(this.#now, live, asked);
     const bytes = answers.reduce((sum, answer) => sum + answer.bytes, 0);
     if (bytes > requestCeiling(live.exposed.manifest)) return this.drops.count("request too large");
     const tooMany = this.#queuedAnswers + answers.length > limits.answerQueueEntriesMax;
@@ -429,6 +444,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
 
   #forget(key: string, live: LiveToken): void {
     this.#live.delete(key);
+    this.#have.forget(live);
     this.#clearQueue(live);
   }
 
