@@ -16,6 +16,7 @@
  *
  * @module
  */
+export * from "./edge.ts";
 export * from "./expose.ts";
 export * from "./find.ts";
 export * from "./pull.ts";

@@ -148,7 +148,8 @@ export class Sources {
     const others = this.alive.filter((other) => other.flow?.silentTimeouts === 0);
     if (flow?.silentTimeouts !== 0) return others.length > 0;
     if (facts.isEdge || !this.#hasEdges) return false;
-    return now < this.#spareUntil || others.some((other) => other.facts.isEdge);
+    if (now < this.#spareUntil && this.alive.some((other) => other.facts.isEdge && !other.flow)) return true;
+    return others.some((other) => other.facts.isEdge);
   }
 
   #add(now: number, facts: SourceFacts, isTrial: boolean): void {
