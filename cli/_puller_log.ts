@@ -43,7 +43,7 @@ export class PullerLog {
   }
 
   /** Shows how things are. Without a terminal, only what is news. */
-  show({ pullers: tokens, bytesSent }: ExposureStats): void {
+  show({ pullers: tokens, bytesSent }: Pick<ExposureStats, "pullers" | "bytesSent">): void {
     const pullers = byAddress(tokens);
     const rate = this.#meter.update(this.#now(), bytesSent);
     const served = `${formatBytes(bytesSent)} served`;

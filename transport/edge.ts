@@ -165,7 +165,8 @@ class RunningEdge implements Edge {
   /** Ends when it can be served. */
   async start(): Promise<void> {
     const { signal, limitRate } = this.#options;
-    const cancel = () => this.#fail(new RgtpError("CANCELLED", "the edge was closed"));
+    const cancelled = new RgtpError("CANCELLED", "the edge was closed before it could serve anything");
+    const cancel = () => void (this.#isServing ? this.close() : this.#fail(cancelled));
     if (signal?.aborted) cancel();
     signal?.addEventListener("abort", cancel, { once: true });
     try {
