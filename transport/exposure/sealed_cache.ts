@@ -5,7 +5,6 @@ import type { Hash } from "../../crypto/engine.ts";
 import { HASH_BYTES } from "../../crypto/engine.ts";
 import { leafPager } from "../../crypto/leaf_pages.ts";
 import type { LeafPager } from "../../crypto/leaf_pages.ts";
-import type { ExposedHoldings } from "../protocol/have_teller.ts";
 import { ioError } from "./_io_errors.ts";
 import { makeNamelessFile } from "./_nameless_file.ts";
 import type { NamelessFile } from "./_nameless_file.ts";
@@ -42,7 +41,8 @@ const NONE: readonly Run[] = [];
  * Sealed chunks of an exposure, of which this process may hold no key, as many as fit a file that nobody else sees; those used longest ago
  * go first. It keeps packets as the exposer cut them, and gives them out again as they are. Leaf pages are all here.
  */
-export class SealedCache implements ChunkStore, ExposedHoldings {
+export class SealedCache implements ChunkStore {
+  /** Another number after each change of what is here. */
   version = 0;
   readonly #options: SealedCacheOptions;
   readonly #want: (chunk: number) => void;
@@ -115,17 +115,17 @@ export class SealedCache implements ChunkStore, ExposedHoldings {
     this.version++;
   }
 
-  /** See {@linkcode ExposedHoldings.has}. */
+  /** Whether a piece is here. */
   has(piece: number): boolean {
     return isPagePiece(piece) || this.#slots.has(piece);
   }
 
-  /** See {@linkcode ExposedHoldings.want}. */
+  /** A puller asks for a piece. */
   want(piece: number): void {
     if (!isPagePiece(piece)) this.#want(piece);
   }
 
-  /** See {@linkcode ExposedHoldings.runs}: the longest ones, when there are more than `max`. */
+  /** At most `max` runs of chunks that are here, ascending: the longest ones, when there are more. */
   runs(max: number): readonly Run[] {
     if (this.#runs.version === this.version) return this.#runs.runs;
     const runs: Run[] = [];
