@@ -1,6 +1,6 @@
 import { formatAddress } from "../codec/address.ts";
 import type { ExposureEvent, ExposureStats } from "../transport/expose.ts";
-import type { PullerStatus } from "../transport/protocol/exposer.ts";
+import type { PullerStatus } from "../transport/protocol/exposer_types.ts";
 import { RateMeter } from "./_rate_meter.ts";
 import type { StatusLine } from "./_terminal.ts";
 import { formatBytes, formatRate, formatSeconds, plural } from "./_text.ts";

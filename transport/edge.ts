@@ -22,7 +22,7 @@ import { TicketBook } from "./exposure/ticket_book.ts";
 import { chosen, openLink } from "./link/open_link.ts";
 import { NO_KEY } from "./protocol/exposed.ts";
 import type { Exposed } from "./protocol/exposed.ts";
-import type { PullerStatus } from "./protocol/exposer.ts";
+import type { PullerStatus } from "./protocol/exposer_types.ts";
 import type { PullerOptions } from "./protocol/puller_types.ts";
 import { factsOf, otherFacts, otherSources } from "./pull_sources.ts";
 import type { PullFrom } from "./pull_sources.ts";

@@ -13,6 +13,8 @@ import { SALT_BYTES } from "../crypto/key_schedule.ts";
 import { stretchPassphrase } from "../crypto/passphrase.ts";
 import { reachableHosts } from "./addresses.ts";
 import { bindExposer } from "./bind.ts";
+import { castLink, exposedCast } from "./group_cast.ts";
+import type { CastOptions } from "./group_cast.ts";
 import { ExposerShell } from "./exposer_shell.ts";
 import type { ExposerEvent } from "./exposer_shell.ts";
 import { LIST_CHUNK_BYTES, listingSource } from "./exposure/listing.ts";
@@ -35,8 +37,8 @@ import { TicketBook } from "./exposure/ticket_book.ts";
 import { watchTickets } from "./exposure/ticket_watch.ts";
 import type { Link, LinkStats } from "./link/link.ts";
 import type { LinkChoice } from "./link/open_link.ts";
-import type { Exposed } from "./protocol/exposed.ts";
-import type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
+import type { Exposed, ExposedCast } from "./protocol/exposed.ts";
+import type { ExposerMemory, PullerStatus } from "./protocol/exposer_types.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
 export interface ExposeOptions extends AccessOptions, LinkChoice {
@@ -76,6 +78,8 @@ export interface ExposeOptions extends AccessOptions, LinkChoice {
   readonly limitRate?: number;
   /** Bytes a second for each puller. */
   readonly pullRateMax?: number;
+  /** A multicast group that carries it too: once for all who pull at the same time. Absent: none. */
+  readonly multicast?: CastOptions;
   /** Ends the sealing, and closes the exposure. */
   readonly signal?: AbortSignal;
   /** Told while a stream is read, before it is sealed: bytes so far. */
@@ -114,6 +118,8 @@ export interface ExposureStats {
   readonly store: StoreCounters;
   /** Counters of the socket. */
   readonly link: LinkStats;
+  /** Of its multicast group, if it has one: receivers that still want something, and bytes a second at present. */
+  readonly multicast?: { readonly receivers: number; readonly rate: number };
 }
 
 /** Something that is being exposed. */
@@ -183,10 +189,13 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
   let bytes: ByteSource | undefined;
   let state: ExposerState | undefined;
   let link: Link | undefined;
+  let groupLink: Link | undefined;
   let sealed: SealedExposure | undefined;
   try {
     // A taken port shall not show only after a large file was sealed. Who asks meanwhile asks again.
     link = await bindExposer(options);
+    const cast = options.multicast && exposedCast(options.multicast, systemRandom);
+    groupLink = options.multicast && await castLink(options.multicast, options.link);
     state = openState(engine, systemRandom, options.stateDir);
     for (const warning of state.warnings) options.onWarning?.(warning);
     const { size } = bytes = await openSource(source, {
@@ -225,11 +234,13 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
       book,
       makeDoor,
       link,
+      ...(cast && groupLink && { cast: { exposed: cast, link: groupLink } }),
     });
   } catch (error) {
     sealed?.store.close();
     state?.close();
     link?.close();
+    groupLink?.close();
     throw error;
   } finally {
     if (!sealed?.store.holdsSource) bytes?.close();
@@ -261,6 +272,8 @@ interface Parts {
   /** Makes what lets in those who know the passphrase, for each exposure; absent: there is none. */
   readonly makeDoor: (() => PassphraseDoor) | undefined;
   readonly link: Link;
+  /** Its multicast group; absent: there is none. */
+  readonly cast?: { readonly exposed: ExposedCast; readonly link: Link };
 }
 
 /** The slow hash runs here, once. */
@@ -336,7 +349,8 @@ function exposedOf(
 function serve(parts: Parts): Exposure {
   const { options, policy, name, engine, state, sealed, listing, sealSeconds, book, link } = parts;
   const epoch = new PolicyEpoch();
-  const exposed = exposedOf(sealed, name, parts, epoch);
+  const { cast } = parts;
+  const exposed = { ...exposedOf(sealed, name, parts, epoch), ...(cast && { cast: cast.exposed }) };
   const { manifest } = exposed;
   let completed = 0;
   const handleEvent = (event: ExposerEvent) => {
@@ -357,7 +371,7 @@ function serve(parts: Parts): Exposure {
     ...(limitRate !== undefined && { limitRate }),
     ...(pullRateMax !== undefined && { pullRateMax }),
   }, handleEvent);
-  shell.add(exposed, sealed.store);
+  shell.add(exposed, sealed.store, cast?.link);
   if (listing) shell.add({ ...exposedOf(listing, "", parts, epoch), isList: true }, listing.store);
   const hosts = options.advertise ?? reachableHosts(link.local.host);
   const addresses = hosts.map((host) => ({ host, port: link.local.port }));
@@ -409,6 +423,7 @@ function serve(parts: Parts): Exposure {
       memory: shell.machine.memory,
       store: sealed.store.counters,
       link: link.stats,
+      ...(cast && { multicast: shell.machine.groups.status(exposed) }),
     }),
     newTicket,
     revokeTicket: (text) => {
