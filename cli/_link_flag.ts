@@ -10,10 +10,15 @@ export const linkFlags = {
     help: `how to reach the network: ${linkKinds.join(", ")}`,
     default: "the first of these that is possible here",
   },
+  "no-shared": {
+    kind: "boolean",
+    help: "go over the network even between programs on one machine, which otherwise share memory",
+  },
 } as const satisfies FlagTable;
 
 /** What the fastest kind takes, and the fastest engine, for the list of permissions. */
 export const linkPermission: [string, string] = [
   "--allow-ffi=/lib",
-  "for speed, on Linux: sockets of the C library and the cryptography of OpenSSL (/lib64 where they are in there); without it --link linux_udp is not possible",
+  "for speed, on Linux: sockets of the C library, the cryptography of OpenSSL, and shared memory between programs of one machine (/lib64 " +
+  "where they are in there); without it --link linux_udp is not possible",
 ];

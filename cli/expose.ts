@@ -65,6 +65,10 @@ const flags = {
   ...accessFlags,
   ...storeFlags,
   ...linkFlags,
+  "all-users": {
+    kind: "boolean",
+    help: "share memory with pullers of other users of this machine too; they need the ticket all the same",
+  },
   qr: { kind: "boolean", help: "show the ticket as a QR code too, on standard error" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
@@ -215,6 +219,8 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
     ...(name !== undefined && { name }),
     ...(profile !== undefined && { profile }),
     ...(link !== undefined && { link }),
+    ...(flags["no-shared"] && { shared: "off" }),
+    ...(flags["all-users"] && { shared: "all" }),
     ...(chunkSize !== undefined && { chunkSize }),
     ...(limitRate !== undefined && { limitRate }),
   };
@@ -224,6 +230,9 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
 function checkFlags(flags: Flags): void {
   checkStoreFlags(flags);
   checkAccessFlags(flags);
+  if (flags["no-shared"] && flags["all-users"]) {
+    throw new RgtpError("INVALID_ARG", "--all-users shares memory, and --no-shared does not: say one of them");
+  }
   if (flags.qr && flags.json) {
     throw new RgtpError("INVALID_ARG", "--qr is for people, and --json for programs: drop one");
   }

@@ -231,6 +231,7 @@ function pullOptions(flags: Flags, ticket: Ticket): Parameters<typeof pull>[1] {
     ...(limitRate !== undefined && { limitRate }),
     ...(priority !== undefined && { priority }),
     ...(link !== undefined && { link }),
+    ...(flags["no-shared"] && { shared: false }),
     ...(stateDir !== undefined && { stateDir }),
   };
 }

@@ -112,11 +112,11 @@ export function decodeAsk(payload: Uint8Array): Ask | undefined {
 /** Why a puller gets no grant. Absent and denied are one answer. */
 export const DenialReason = { DENIED: 1, SOURCE_CHANGED: 2, BUSY: 3 } as const;
 
-/** Extension types of a grant; all but the secret are reserved. */
+/** Extension types of a grant; the first three are reserved. */
 export const GrantExtension = { SOURCES: 1, GROUP: 2, EDGE_PASS: 3, SHARE: 4, SECRET: 5 } as const;
 
-/** Bytes of a ticket's secret in an extension. */
-const SECRET_BYTES = 16;
+/** Bytes of the extensions that are known: a ticket's secret, and the name of a door to shared memory. */
+const EXTENSION_BYTES = 16;
 
 /** The fixed part of a grant. */
 export interface GrantHead {
@@ -146,6 +146,8 @@ export interface Grant extends GrantHead {
   readonly leaves: Uint8Array;
   /** 16 bytes: the secret of a ticket to this exposure, for whoever has proved that he knows its passphrase. */
   readonly secret?: Uint8Array;
+  /** 16 bytes: behind which door of the exposer's machine the same bytes can be had as shared memory; see `share.ts`. */
+  readonly share?: Uint8Array;
 }
 
 /** Wire form of {@linkcode GrantHead}. */
@@ -186,15 +188,23 @@ export function encodeAnswer(answer: Answer): Uint8Array<ArrayBuffer> {
   }
   const head = new Uint8Array(1 + grantHeadLayout.size);
   grantHeadLayout.write(head, 1, grant);
-  const extensions = grant.secret ? secretExtension(grant.secret) : new Uint8Array(0);
-  return concatBytes(head, Uint8Array.of(name.length), name, Uint8Array.of(leaves), grant.leaves, extensions);
+  return concatBytes(
+    head,
+    Uint8Array.of(name.length),
+    name,
+    Uint8Array.of(leaves),
+    grant.leaves,
+    extension(GrantExtension.SHARE, grant.share),
+    extension(GrantExtension.SECRET, grant.secret),
+  );
 }
 
-function secretExtension(secret: Uint8Array): Uint8Array {
-  if (secret.length !== SECRET_BYTES) {
-    throw new RangeError(`a ticket's secret has ${SECRET_BYTES} bytes, not ${secret.length}`);
+function extension(type: number, value: Uint8Array | undefined): Uint8Array {
+  if (!value) return new Uint8Array(0);
+  if (value.length !== EXTENSION_BYTES) {
+    throw new RangeError(`an extension of type ${type} has ${EXTENSION_BYTES} bytes, not ${value.length}`);
   }
-  return Uint8Array.of(GrantExtension.SECRET, 0, SECRET_BYTES, ...secret);
+  return Uint8Array.of(type, 0, EXTENSION_BYTES, ...value);
 }
 
 /** The answer that bytes hold (copied), or `undefined`. */
@@ -207,12 +217,14 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
   const name = reader.bytes(reader.u8());
   const leafCount = reader.u8();
   const leaves = reader.bytes(32 * leafCount).slice();
-  let secret: Uint8Array | undefined;
+  const extensions = new Map<number, Uint8Array>();
   while (!reader.failed && reader.remaining > 0) {
     const type = reader.u8();
     const value = reader.bytes(reader.u16());
-    if (type === GrantExtension.SECRET && value.length === SECRET_BYTES) secret = value.slice();
+    if (value.length === EXTENSION_BYTES) extensions.set(type, value.slice());
   }
+  const secret = extensions.get(GrantExtension.SECRET);
+  const share = extensions.get(GrantExtension.SHARE);
   if (reader.failed || leafCount > limits.grantLeavesMax) return undefined;
   // ignoreBOM: the default would drop one at the front, and change the name.
   return {
@@ -222,6 +234,7 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
       name: new TextDecoder("utf-8", { ignoreBOM: true }).decode(name),
       leaves,
       ...(secret && { secret }),
+      ...(share && { share }),
     },
   };
 }

@@ -36,6 +36,8 @@ import type { Link, LinkStats } from "./link/link.ts";
 import { openLink } from "./link/open_link.ts";
 import type { LinkKind } from "./link/open_link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
+import { ShareDoor } from "./share_door.ts";
+import type { ShareDoorOptions, ShareStats } from "./share_door.ts";
 import type { PullerStatus } from "./protocol/exposer.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
@@ -78,6 +80,12 @@ export interface ExposeOptions extends AccessOptions {
   readonly pullRateMax?: number;
   /** Which link; absent: the best there is. */
   readonly link?: LinkKind;
+  /**
+   * Which pullers on this machine get the bytes as shared memory, rather than over the network: those of the same user (`"user"`), of any
+   * user (`"all"`; they need a ticket all the same), or none (`"off"`). Absent: `"user"`, but `"off"` where `link`, `limitRate` or
+   * `pullRateMax` say something of the network. It takes Linux, and `--allow-ffi=/lib`.
+   */
+  readonly shared?: "user" | "all" | "off";
   /** Ends the sealing, and closes the exposure. */
   readonly signal?: AbortSignal;
   /** Told while a stream is read, before it is sealed: bytes so far. */
@@ -114,6 +122,8 @@ export interface ExposureStats {
   readonly store: StoreCounters;
   /** Counters of the socket. */
   readonly link: LinkStats;
+  /** What was handed out as shared memory; absent where none can be. */
+  readonly shared?: ShareStats;
 }
 
 /** Something that is being exposed. */
@@ -218,6 +228,7 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
     const makeDoor = doors(engine, state, options.passphrase);
     return serve({
       options,
+      source: bytes,
       policy,
       name,
       engine,
@@ -231,11 +242,10 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
     });
   } catch (error) {
     sealed?.store.close();
+    bytes?.close();
     state?.close();
     link?.close();
     throw error;
-  } finally {
-    if (!sealed?.store.holdsSource) bytes?.close();
   }
 }
 
@@ -247,6 +257,7 @@ function intakeOf({ spool, spill, stateDir, onRead, signal }: ExposeOptions): Sp
 
 interface Parts {
   readonly options: ExposeOptions;
+  readonly source: ByteSource;
   readonly policy: AccessPolicy;
   readonly name: string;
   readonly engine: Engine;
@@ -333,7 +344,11 @@ function exposedOf(
 function serve(parts: Parts): Exposure {
   const { options, policy, name, engine, state, sealed, listing, sealSeconds, book, link } = parts;
   const epoch = new PolicyEpoch();
-  const exposed = exposedOf(sealed, name, parts, epoch);
+  const share = openShareDoor(parts, (token) => shell.machine.holding(shell.now(), token));
+  const exposed: Exposed = {
+    ...exposedOf(sealed, name, parts, epoch),
+    ...(share && { share: share.name }),
+  };
   const { manifest } = exposed;
   let completed = 0;
   const handleEvent = (event: ExposerEvent) => {
@@ -355,6 +370,8 @@ function serve(parts: Parts): Exposure {
     ...(pullRateMax !== undefined && { pullRateMax }),
   }, handleEvent);
   shell.add(exposed, sealed.store);
+  share?.add(exposed, parts.source);
+  if (!share && !sealed.store.holdsSource) parts.source.close();
   if (listing) shell.add({ ...exposedOf(listing, "", parts, epoch), isList: true }, listing.store);
   const hosts = options.advertise ?? reachableHosts(link.local.host);
   const addresses = hosts.map((host) => ({ host, port: link.local.port }));
@@ -380,7 +397,10 @@ function serve(parts: Parts): Exposure {
       ),
   });
   // Whoever does not look at `closed` shall not be ended by it, and a dead socket keeps no process alive.
-  closed.catch(() => {}).finally(stopWatching);
+  closed.catch(() => {}).finally(() => {
+    stopWatching();
+    share?.close();
+  });
   let closing: Promise<void> | undefined;
   const close = () => {
     stopWatching();
@@ -405,6 +425,7 @@ function serve(parts: Parts): Exposure {
       drops: shell.machine.drops.all(),
       store: sealed.store.counters,
       link: link.stats,
+      ...(share && { shared: share.stats }),
     }),
     newTicket,
     revokeTicket: (text) => {
@@ -417,6 +438,23 @@ function serve(parts: Parts): Exposure {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Where those of this machine get shared memory, unless the options say something of the network, or it cannot be. */
+function openShareDoor(
+  { options, engine }: Parts,
+  holding: ShareDoorOptions["holding"],
+): ShareDoor | undefined {
+  const { link, limitRate, pullRateMax, memoryBytesMax = MEMORY_BYTES } = options;
+  const shared = options.shared ?? ((link ?? limitRate ?? pullRateMax) === undefined ? "user" : "off");
+  if (shared === "off") return undefined;
+  return ShareDoor.open({
+    engine,
+    random: systemRandom,
+    isForAllUsers: shared === "all",
+    memoryBytesMax,
+    holding,
+  });
 }
 
 /** The asked-for port, or the first free one. */

@@ -15,6 +15,7 @@ import { networkWords } from "./network_words.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import type { Link } from "./link/link.ts";
 import { openLink } from "./link/open_link.ts";
+import { openWindow } from "./link/sealed_memory.ts";
 import { openOutput } from "./output.ts";
 import type { Output } from "./output.ts";
 import { joined, slices, streamOf } from "./pull_slices.ts";
@@ -26,6 +27,7 @@ import type { TrafficClassName } from "./protocol/traffic_class.ts";
 import type { PullerOptions, PullerTimes } from "./protocol/puller.ts";
 import { PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
+import { SharedRoad } from "./shared_road.ts";
 import { SliceQueue } from "./slice_queue.ts";
 import { indexSink, verifyPath } from "./verify.ts";
 import type { VerifyResult, VerifyRun } from "./verify.ts";
@@ -45,6 +47,11 @@ export interface PullOptions {
   readonly stateDir?: string;
   /** Which link; absent: the best there is. */
   readonly link?: LinkKind;
+  /**
+   * Whether the bytes may come as memory that an exposer on this machine shares, where both programs have `--allow-ffi=/lib` on Linux.
+   * They are verified as ever. Absent: yes, unless `link` or `limitRate` say something of the network.
+   */
+  readonly shared?: boolean;
   /** Ends the pull with CANCELLED; what is on disk stays for a later pull. */
   readonly signal?: AbortSignal;
   /** Told when nothing comes, with the reason; and with `undefined` when it goes on. */
@@ -76,6 +83,8 @@ export interface PullResult {
   readonly wireBytes: number;
   /** Bytes that were found on disk and did not have to be pulled. */
   readonly reusedBytes: number;
+  /** Bytes that came as shared memory, from an exposer on this machine. */
+  readonly sharedBytes: number;
   /** The exposure's ID, base64url. */
   readonly id: string;
   /** Where the file is, or the folder that holds the collection's contents. */
@@ -234,6 +243,26 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   }
 
   /**
+   * The whole exposure in memory, as {@linkcode Pull.bytes} gives it; but where the exposer is on this machine and shares it, it is not
+   * copied: it stands in pages that both processes have, and that neither can change any more. They are given back when nothing refers to
+   * them. Writing to it makes this process's own copy of a page. Its buffer cannot be transferred.
+   */
+  async view(): Promise<Uint8Array> {
+    let whole = new Uint8Array(0);
+    await this.#run((manifest) => {
+      const window = openWindow(manifest.totalSize);
+      whole = window ?? new Uint8Array(manifest.totalSize);
+      return {
+        ...(window && { window }),
+        write(chunk, bytes) {
+          if (bytes.buffer !== whole.buffer) whole.set(bytes, chunkOffset(manifest, chunk));
+        },
+      };
+    });
+    return whole;
+  }
+
+  /**
    * Pulls into the file `path`. It appears there whole and verified, or not at all: until then the data lives in `path.part`, and a
    * later pull goes on from there. A collection is pulled into the folder `path`, which is made if need be; each of its files appears whole,
    * and what is not whole lives in `path/.rgtp-part`. `path` may be a function that is told which of both it is.
@@ -260,6 +289,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
         seconds: (times.finishedAt! - times.requestedAt!) / 1000,
         handshakeSeconds: (times.grantedAt! - times.startedAt) / 1000,
         wireBytes: progress.wireBytes,
+        sharedBytes: progress.shared,
         id: this.ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true }),
         path: output!.path,
         ...ended,
@@ -350,11 +380,12 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     if (this.#stalled !== undefined) this.#handleStall(undefined);
     const kind = this.#options.link;
     const link = await openLink({ host: bindHostFor(addresses), port: 0, ...(kind && { kind }) });
-    const shell = new PullerShell(link, this.#machineOptions(addresses, link), {
+    const shell: PullerShell = new PullerShell(link, this.#machineOptions(addresses, link), {
       granted: (_grant, manifest) => {
         this.#tell("pulling", grantedEvent(manifest, shell.machine.source!));
         return open(manifest);
       },
+      share: (_grant, manifest, sink) => this.#openShared(shell, manifest, sink),
       stalled: (reason) => this.#handleStall(reason),
     });
     this.#shell = shell;
@@ -367,6 +398,24 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     } finally {
       signal.removeEventListener("abort", stop);
     }
+  }
+
+  /** The road over shared memory, if there is one. Who leaves what he does not have wants no bytes. */
+  async #openShared(
+    { machine }: PullerShell,
+    manifest: Manifest,
+    sink: ChunkSink,
+  ): Promise<SharedRoad | undefined> {
+    const { link, limitRate, shared = (link ?? limitRate) === undefined } = this.#options;
+    if (!shared || sink.leave) return undefined;
+    return await SharedRoad.open({
+      engine: defaultEngine(),
+      random: systemRandom,
+      grant: () => machine.grant!,
+      manifest,
+      first: sink.wanted?.[0]?.first ?? 0,
+      ...(sink.window && { window: sink.window }),
+    });
   }
 
   #tell(state: PullState, event: PullEvent): void {

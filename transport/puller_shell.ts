@@ -40,12 +40,28 @@ export interface ChunkSink {
   heldBack?(): number;
   /** Takes a verified chunk. What it returns holds the pull back until it is done; then the bytes are no longer the sink's. */
   write(chunk: number, bytes: Uint8Array): void | Promise<void>;
+  /** Where all of the exposure's bytes may appear by themselves, from {@linkcode openWindow}. Absent: they come with `write` alone. */
+  readonly window?: Uint8Array<ArrayBuffer>;
+}
+
+/** Another road than the network, on which the plaintext may be had: not verified yet. */
+export interface SharedBytes {
+  /** To be called before {@linkcode SharedBytes.take}. What it returns ends when that one knows; absent: it does. May reject: the pull ends. */
+  ready(chunk: number): Promise<void> | undefined;
+  /** A chunk where it lies, which does not change until it is given back; `undefined` when it cannot be had on this road. */
+  take(chunk: number): Uint8Array | undefined;
+  /** A chunk that was taken is needed no longer. */
+  giveBack(chunk: number): void;
+  /** It is needed no longer. Twice is fine. */
+  close(): void;
 }
 
 /** What a puller's owner is told. */
 export interface PullerEvents {
   /** The exposer has granted the pull. Answers with the sink; may throw. */
   granted(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): ChunkSink | Promise<ChunkSink>;
+  /** Whether there is another road than the network for what the sink wants. Absent: there is none. */
+  share?(grant: Grant, manifest: Manifest, sink: ChunkSink): Promise<SharedBytes | undefined>;
   /** Nothing comes, and why; or (`undefined`) it goes on. */
   stalled(reason: string | undefined): void;
 }
@@ -62,6 +78,9 @@ export class PullerShell {
   readonly #sends = new Set<Promise<void>>();
   #opener: ChunkOpener | undefined;
   #sink: ChunkSink | undefined;
+  #shared: SharedBytes | undefined;
+  /** What the sink may have of the pages that are being worked on. */
+  readonly #candidates = new Map<number, Uint8Array | undefined>();
 
   /** Takes over the link and begins the handshake at {@linkcode PullerShell.run}. */
   constructor(link: Link, options: PullerOptions, events: PullerEvents, clock: Clock = processClock) {
@@ -90,6 +109,7 @@ export class PullerShell {
       // The last packets say that all is here: they leave before the socket goes.
       await Promise.allSettled(this.#sends);
       this.#link.close();
+      this.#shared?.close();
     }
   }
 
@@ -109,14 +129,22 @@ export class PullerShell {
         this.#begin(grant, manifest, exposerKey).catch((error) => this.stop(error));
       },
       open: ({ piece, sealed }) => this.#later((now) => this.#open(now, piece, sealed)),
-      check: ({ chunk }) => this.#later((now) => this.#check(now, chunk)),
+      check: ({ chunk }) => {
+        const check = () => this.#later((now) => this.#check(now, chunk));
+        const ready = this.#shared?.ready(chunk);
+        if (ready) ready.then(check, (error) => this.stop(error));
+        else check();
+      },
       wanting: () => {
         this.#sink!.wantMore!().then(
           (runs) => this.#drive.mutate((now) => this.machine.want(now, runs)),
           (error) => this.stop(error),
         );
       },
-      pageDone: ({ page }) => this.#opener?.forget(page),
+      pageDone: ({ page }) => {
+        this.#opener?.forget(page);
+        this.#candidates.delete(page);
+      },
       stalled: ({ reason }) => this.#events.stalled(reason),
       resumed: () => this.#events.stalled(undefined),
       done: () => this.#result.resolve(),
@@ -126,14 +154,22 @@ export class PullerShell {
   async #begin(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): Promise<void> {
     const sink = await this.#events.granted(grant, manifest, exposerKey);
     const opener = new ChunkOpener(this.#engine, grant, manifest);
+    const shared = await this.#events.share?.(grant, manifest, sink);
     this.#sink = sink;
     this.#opener = opener;
+    this.#shared = shared;
+    const candidates = (page: number) => {
+      const flags = sink.candidates?.(page);
+      this.#candidates.set(page, flags);
+      // What is on the other road is checked as what is on the disk is.
+      return shared ? ALL_OF_A_PAGE : flags;
+    };
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
         ...(sink.wanted && { wanted: sink.wanted }),
         isMoreToCome: sink.wantMore !== undefined,
         heldBack: () => sink.heldBack?.() ?? 0,
-        candidates: (page) => sink.candidates?.(page),
+        candidates,
         hasLeaves: (page) => opener.hasLeaves(page) || opener.acceptPage(page, sink.page?.(page)),
       })
     );
@@ -168,18 +204,28 @@ export class PullerShell {
     const sink = this.#sink!;
     const opener = this.#opener!;
     const plaintext = opener.scratch(chunk);
+    const isCandidate = this.#candidates.get(Math.floor(chunk / PAGE_LEAVES))?.[chunk % PAGE_LEAVES] === 1;
     let ok = false;
     let kept: void | Promise<void> = undefined;
-    while (!ok && sink.read?.(chunk, plaintext)) {
+    while (isCandidate && !ok && sink.read?.(chunk, plaintext)) {
       ok = opener.isChunk(chunk, plaintext);
       if (ok) kept = sink.keep?.(chunk, plaintext);
       else if (!sink.reject?.(chunk)) break;
     }
-    this.#reportWhen(
-      now,
-      kept,
-      (at) => this.machine.handleChecked(at, chunk, ok || sink.leave?.(chunk) === true),
-    );
+    ok ||= sink.leave?.(chunk) === true;
+    if (ok || !this.#shared) {
+      this.#reportWhen(now, kept, (at) => this.machine.handleChecked(at, chunk, ok ? "on disk" : "nowhere"));
+    } else this.#takeShared(now, chunk, this.#shared);
+  }
+
+  #takeShared(now: number, chunk: number, shared: SharedBytes): void {
+    const bytes = shared.take(chunk);
+    const isRight = bytes !== undefined && this.#opener!.isChunk(chunk, bytes);
+    const stored = isRight ? this.#sink!.write(chunk, bytes) : undefined;
+    this.#reportWhen(now, stored, (at) => {
+      if (bytes) shared.giveBack(chunk);
+      this.machine.handleChecked(at, chunk, isRight ? "shared" : "nowhere");
+    });
   }
 
   /** Tells the machine as soon as the sink is done. */
@@ -188,6 +234,8 @@ export class PullerShell {
     else report(now);
   }
 }
+
+const ALL_OF_A_PAGE = new Uint8Array(PAGE_LEAVES).fill(1);
 
 /** Verifies and opens sealed chunks, and seals local ones to compare: everything that needs key and leaves. */
 export class ChunkOpener {

@@ -21,6 +21,14 @@ const functions = {
   /** With no bytes to copy it only tells where its first argument lies. */
   address: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
   peek: { name: "memcpy", parameters: ["buffer", "usize", "usize"], result: "usize" },
+  geteuid: { parameters: [], result: "u32" },
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  fchmod: { parameters: ["i32", "u32"], result: "i32" },
+  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
+  mmap: { parameters: ["buffer", "usize", "i32", "i32", "i32", "i64"], result: "usize" },
   __errno_location: { parameters: [], result: "usize" },
 } as const;
 

@@ -66,7 +66,7 @@ export type PullerOutput =
   }
   /** Verify a piece: a leaf page against the root, a chunk against its leaf; open and store it; then call `handleOpened`. The bytes are the machine's again after that. */
   | { readonly kind: "open"; readonly piece: number; readonly sealed: Uint8Array }
-  /** Check a chunk on disk against its leaf; then call `handleChecked`. */
+  /** Check a chunk that may be at hand against its leaf; then call `handleChecked`. */
   | { readonly kind: "check"; readonly chunk: number }
   /** All chunks of a page are here: its leaves are needed no longer. */
   | { readonly kind: "pageDone"; readonly page: number }
@@ -124,6 +124,9 @@ export interface PullBeginning extends Omit<ChunkPlanOptions, "chunks"> {
   readonly heldBack?: () => number;
 }
 
+/** Where a chunk was found without being pulled, if it was: in what an earlier pull left, or in memory that the exposer shares. */
+export type Found = "on disk" | "shared" | "nowhere";
+
 /** How far a pull is. */
 export interface PullerProgress {
   /** Plaintext bytes wanted. */
@@ -132,6 +135,8 @@ export interface PullerProgress {
   readonly done: number;
   /** Of these, found on disk. */
   readonly reused: number;
+  /** Of these, taken from memory that the exposer shares. */
+  readonly shared: number;
   /** Bytes of CHUNK_DATA received. */
   readonly wireBytes: number;
   /** Symbols received, and asked for again. */
@@ -160,7 +165,7 @@ export interface PullerTimes {
   readonly startedAt: number;
   /** The grant. */
   grantedAt?: number;
-  /** The first PULL_REQUEST. */
+  /** The first PULL_REQUEST, or the first look at what is at hand. */
   requestedAt?: number;
   /** The last chunk was stored. */
   finishedAt?: number;
@@ -211,7 +216,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   #wrong = new Map<number, number>();
   #total = 0;
   #done = 0;
-  #reused = 0;
+  readonly #found: Record<Found, number> = { "on disk": 0, shared: 0, nowhere: 0 };
   /** Whether more will be wanted, and whether the shell has been asked for it. */
   #more: "none" | "to come" | "awaited" = "none";
   #lastProgress: number;
@@ -234,12 +239,18 @@ export class PullerMachine implements Machine<PullerOutput> {
     return {
       total: this.#total,
       done: this.#done,
-      reused: this.#reused,
+      reused: this.#found["on disk"],
+      shared: this.#found.shared,
       wireBytes: flow?.bytesReceived ?? 0,
       symbolsReceived: flow?.symbolsReceived ?? 0,
       symbolsLost: flow?.symbolsLost ?? 0,
       roundTrip: flow?.roundTrip ?? 0,
     };
+  }
+
+  /** The newest grant, once there is one. */
+  get grant(): Grant | undefined {
+    return this.#grant;
   }
 
   /** Who serves it, once that is known. */
@@ -325,12 +336,12 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#pump(now);
   }
 
-  /** A chunk on disk is the exposure's (`ok`), or must be pulled. */
-  handleChecked(now: number, chunk: number, ok: boolean): void {
+  /** A chunk that could be checked is the exposure's and stored, or must be pulled. */
+  handleChecked(now: number, chunk: number, found: Found): void {
     this.#hand?.settleCheck();
     this.#progressed(now);
-    if (ok && this.#manifest) this.#reused += chunkBytes(this.#manifest, chunk);
-    this.#settleChunk(chunk, ok);
+    if (this.#manifest) this.#found[found] += chunkBytes(this.#manifest, chunk);
+    this.#settleChunk(chunk, found !== "nowhere");
     this.#pump(now);
   }
 
@@ -636,6 +647,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     if (this.#phase !== "pulling") return;
     this.#request(now);
     for (let chunk = this.#hand!.takeCheck(); chunk !== undefined; chunk = this.#hand!.takeCheck()) {
+      this.times.requestedAt ??= now;
       this.#outputs.push({ kind: "check", chunk });
     }
     if (!this.#plan!.finished || this.#more === "awaited") return;

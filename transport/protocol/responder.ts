@@ -307,6 +307,7 @@ export class Responder {
         pullRateMax: Number.isFinite(pullRateMax) ? Math.floor(pullRateMax) : 0,
         name: exposed.name,
         leaves,
+        ...(exposed.share && { share: exposed.share }),
         ...(secret && { secret }),
       },
     };
