@@ -2,18 +2,34 @@
 export class BenchProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #lines: AsyncGenerator<string>;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
 
-  /** Runs a file of this project with this Deno and all permissions. */
-  constructor(file: string, args: readonly string[]) {
-    const script = new URL(`../${file}`, import.meta.url).pathname;
-    const config = new URL("../deno.json", import.meta.url).pathname;
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", "--config", config, script, ...args],
-      stdin: "null",
+  /** Runs a file of this project with this Deno and all permissions; `via` goes before it, `flags` are Deno's own. */
+  constructor(
+    file: string,
+    args: readonly string[],
+    { via = [], flags = [] }: { via?: readonly string[]; flags?: readonly string[] } = {},
+  ) {
+    const [command, ...rest] = [...via, ...denoWords(file, args, flags)];
+    this.#child = new Deno.Command(command, {
+      args: rest,
+      stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
     this.#lines = lines(this.#child.stdout);
+    this.#input = this.#child.stdin.getWriter();
+  }
+
+  /** Its number; with `via` that of what was started, which has become this program if it is such as `taskset`. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Says a line to it, and waits for one from it: JSON. */
+  async ask(line: string): Promise<Record<string, unknown>> {
+    await this.#input.write(new TextEncoder().encode(`${line}\n`));
+    return JSON.parse(await this.line());
   }
 
   /** The most memory that it has had so far, in bytes: Linux alone tells. 0 when it has ended. */
@@ -64,7 +80,23 @@ export class BenchProcess implements AsyncDisposable {
     }
     await this.#lines.return(undefined);
     await this.#child.status;
+    await this.#input.abort().catch(() => {});
   }
+}
+
+/** The words that run a file of this project with this Deno and all permissions. */
+export function denoWords(file: string, args: readonly string[], flags: readonly string[] = []): string[] {
+  const at = (path: string) => new URL(`../${path}`, import.meta.url).pathname;
+  return [
+    ...[Deno.execPath(), "run", "-A", "--quiet", ...flags, "--config", at("deno.json"), at(file)],
+    ...args,
+  ];
+}
+
+/** What a process holds resident, in bytes: Linux alone tells. */
+export async function residentBytes(pid: number): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 }
 
 /** Processor time of a process and all its threads, in seconds: Linux alone tells, others and processes that have ended are `NaN`. */

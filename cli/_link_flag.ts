@@ -10,6 +10,10 @@ export const linkFlags = {
     help: `how to reach the network: ${linkKinds.join(", ")}`,
     default: "the first of these that is possible here",
   },
+} as const satisfies FlagTable;
+
+/** Whether it is reached where it need not be. */
+export const sharedFlags = {
   "no-shared": {
     kind: "boolean",
     help: "go over the network even between programs on one machine, which otherwise share memory",

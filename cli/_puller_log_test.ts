@@ -22,7 +22,8 @@ function stats(bytesSent: number, pullers: readonly PullerStatus[]): ExposureSta
     lastReceiveError: undefined,
   };
   const store = { seals: 0, reseals: 0, packings: 0, spillReads: 0 };
-  return { bytesSent, pullers, completed: 0, drops: {}, store, link };
+  const memory = { liveTokens: 0, answers: 0, answerBytes: 0, handshakes: 0, refusals: 0 };
+  return { bytesSent, pullers, completed: 0, drops: {}, memory, store, link };
 }
 
 function recorded(): { log: PullerLog; said: string[]; at(now: number): void } {

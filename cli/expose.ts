@@ -13,7 +13,7 @@ import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
-import { linkFlags, linkPermission } from "./_link_flag.ts";
+import { linkFlags, linkPermission, sharedFlags } from "./_link_flag.ts";
 import { accessFlags, accessOptions, checkAccessFlags } from "./_access_flags.ts";
 import { readPassphrase } from "./_passphrase.ts";
 import { checkStoreFlags, spillNeeds, storeFlags, storeOptions } from "./_store_flags.ts";
@@ -65,6 +65,7 @@ const flags = {
   ...accessFlags,
   ...storeFlags,
   ...linkFlags,
+  ...sharedFlags,
   "all-users": {
     kind: "boolean",
     help: "share memory with pullers of other users of this machine too; they need the ticket all the same",
@@ -231,7 +232,10 @@ function checkFlags(flags: Flags): void {
   checkStoreFlags(flags);
   checkAccessFlags(flags);
   if (flags["no-shared"] && flags["all-users"]) {
-    throw new RgtpError("INVALID_ARG", "--all-users shares memory, and --no-shared does not: say one of them");
+    throw new RgtpError(
+      "INVALID_ARG",
+      "--all-users shares memory, and --no-shared does not: say one of them",
+    );
   }
   if (flags.qr && flags.json) {
     throw new RgtpError("INVALID_ARG", "--qr is for people, and --json for programs: drop one");

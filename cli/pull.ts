@@ -9,7 +9,7 @@ import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
-import { linkFlags, linkPermission } from "./_link_flag.ts";
+import { linkFlags, linkPermission, sharedFlags } from "./_link_flag.ts";
 import { showEntries } from "./_list_view.ts";
 import { identityFolder } from "./_node_identity.ts";
 import { OutputPlace } from "./_output_place.ts";
@@ -52,6 +52,7 @@ const flags = {
   },
   ...exposerFlags,
   ...linkFlags,
+  ...sharedFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 

@@ -36,9 +36,9 @@ import type { Link, LinkStats } from "./link/link.ts";
 import { openLink } from "./link/open_link.ts";
 import type { LinkKind } from "./link/open_link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
+import type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
 import { ShareDoor } from "./share_door.ts";
 import type { ShareDoorOptions, ShareStats } from "./share_door.ts";
-import type { PullerStatus } from "./protocol/exposer.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
 export interface ExposeOptions extends AccessOptions {
@@ -118,6 +118,8 @@ export interface ExposureStats {
   readonly completed: number;
   /** Packets dropped, by reason. */
   readonly drops: Readonly<Record<string, number>>;
+  /** What is kept for pullers at present. */
+  readonly memory: ExposerMemory;
   /** What the store of sealed chunks has done. */
   readonly store: StoreCounters;
   /** Counters of the socket. */
@@ -423,6 +425,7 @@ function serve(parts: Parts): Exposure {
       ),
       completed,
       drops: shell.machine.drops.all(),
+      memory: shell.machine.memory,
       store: sealed.store.counters,
       link: link.stats,
       ...(share && { shared: share.stats }),

@@ -104,6 +104,8 @@ export interface ExposerOptions extends StartOptions {
   readonly host: string;
   /** The port; any free one when absent. */
   readonly port?: number;
+  /** Whether pullers may get shared memory; not when absent: it is the network that most tests are about. */
+  readonly isShared?: boolean;
   /** More flags. */
   readonly flags?: readonly string[];
 }
@@ -286,9 +288,10 @@ export async function startExposer(
   path: string,
   options: ExposerOptions,
 ): Promise<{ exposer: RgtpProcess; ready: ReadyEvent }> {
-  const { host, port = 0, stateDir, flags = [] } = options;
+  const { host, port = 0, stateDir, flags = [], isShared = false } = options;
   const where = ["--host", host, "--port", `${port}`, "--state-dir", stateDir];
-  const exposer = new RgtpProcess(["expose", path, ...where, "--json", ...flags], options);
+  const road = isShared ? [] : ["--no-shared"];
+  const exposer = new RgtpProcess(["expose", path, ...where, ...road, "--json", ...flags], options);
   try {
     return { exposer, ready: await exposer.next("ready", READY_MS) };
   } catch (error) {

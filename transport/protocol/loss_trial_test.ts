@@ -1,7 +1,16 @@
 import { assertEquals } from "../../tests/_assert.ts";
 import { verdictOf } from "./loss_trial.ts";
 
-const trial = { window: 100, rate: 10, loss: 0.2, usual: 0.2, burst: 16, isOfStart: false };
+const trial = {
+  window: 100,
+  rate: 10,
+  loss: 0.2,
+  usual: 0.2,
+  perEvent: 1,
+  burst: 16,
+  isOfStart: false,
+  rounds: 0,
+};
 const cases = [
   { what: "less is lost of less", loss: 0.02, rate: 9, isQueued: false, verdict: "ours" },
   { what: "as much is lost, and less comes", loss: 0.2, rate: 7, isQueued: false, verdict: "the path's" },

@@ -1,0 +1,40 @@
+/** `rgtp expose` and `rgtp pull`, as people run them. */
+import { BenchProcess, denoWords } from "../_processes.ts";
+import { type Contestant, HOST } from "./contest.ts";
+
+/** RGTP over the link that it chooses itself, or another one. */
+export function rgtp(name: string, link?: string): Contestant {
+  const flags = link === undefined ? [] : ["--link", link];
+  return {
+    name,
+    protects: "ChaCha20-Poly1305, SHA-256 tree",
+    programs: {},
+    asked: link === undefined ? { file: 0, files: 0 } : { file: 0 },
+    serve: async ({ path }, { folder, via }) => {
+      const exposer = new BenchProcess("cli/main.ts", [
+        ...[
+          "expose",
+          path,
+          "--host",
+          HOST,
+          "--port",
+          "0",
+          "--no-shared",
+          "--json",
+          "--state-dir",
+          `${folder}/state`,
+        ],
+        // All of it in memory: what sealing again costs is another question (`bench:memory`).
+        ...["--memory", "8GiB", ...flags],
+      ], { via });
+      const { ticket } = await exposer.event("ready");
+      return {
+        pid: exposer.pid,
+        ready: () => Promise.resolve(),
+        fetch: (out) => denoWords("cli/main.ts", ["pull", String(ticket), out, "--json", ...flags]),
+        seconds: (printed) => Number(JSON.parse(printed.trimEnd().split("\n").at(-1)!).seconds),
+        [Symbol.asyncDispose]: () => exposer[Symbol.asyncDispose](),
+      };
+    },
+  };
+}

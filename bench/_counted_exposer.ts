@@ -1,0 +1,36 @@
+/*
+ * Exposes a file from memory and counts what that costs. Prints `{ticket}`; then, for each line that it reads, a line of {@linkcode Counts}:
+ * `collect` has it collect its garbage before.
+ *
+ *   deno run --v8-flags=--expose-gc _counted_exposer.ts FILE [LINK]
+ */
+import type { ExposureStats, LinkKind } from "../transport/mod.ts";
+import { expose } from "../transport/mod.ts";
+import { cpuSeconds, lines } from "./_processes.ts";
+
+/** What an exposer has, and has done. */
+export interface Counts
+  extends Pick<ExposureStats, "memory" | "store" | "completed" | "bytesSent" | "drops"> {
+  /** Resident bytes. */
+  readonly rss: number;
+  /** Seconds of processor time. */
+  readonly cpu: number;
+}
+
+async function serve(path: string, link: LinkKind | undefined): Promise<void> {
+  const { gc } = globalThis as unknown as { gc(): void };
+  await using exposure = await expose(path, {
+    ...{ host: "127.0.0.1", port: 0, memoryBytesMax: 8 * 2 ** 30, shared: "off" as const },
+    ...(link && { link }),
+  });
+  console.log(JSON.stringify({ ticket: exposure.ticket }));
+  for await (const line of lines(Deno.stdin.readable)) {
+    // The first may leave what only the second can take.
+    if (line === "collect") { for (let i = 0; i < 2; i++) gc(); }
+    const { memory, store, completed, bytesSent, drops } = exposure.stats();
+    const [{ rss }, cpu] = [Deno.memoryUsage(), await cpuSeconds(Deno.pid)];
+    console.log(JSON.stringify({ memory, store, completed, bytesSent, drops, rss, cpu } satisfies Counts));
+  }
+}
+
+if (import.meta.main) await serve(Deno.args[0], Deno.args[1] as LinkKind | undefined);
