@@ -37,8 +37,8 @@ import { openLink } from "./link/open_link.ts";
 import type { LinkKind } from "./link/open_link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
-import { ShareDoor } from "./share_door.ts";
-import type { ShareDoorOptions, ShareStats } from "./share_door.ts";
+import { openShareDoor } from "./share_door.ts";
+import type { ShareStats } from "./share_door.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
 export interface ExposeOptions extends AccessOptions {
@@ -346,7 +346,11 @@ function exposedOf(
 function serve(parts: Parts): Exposure {
   const { options, policy, name, engine, state, sealed, listing, sealSeconds, book, link } = parts;
   const epoch = new PolicyEpoch();
-  const share = openShareDoor(parts, (token) => shell.machine.holding(shell.now(), token));
+  const share = openShareDoor({ memoryBytesMax: MEMORY_BYTES, ...options }, {
+    engine,
+    random: systemRandom,
+    holding: (token) => shell.machine.holding(shell.now(), token),
+  });
   const exposed: Exposed = {
     ...exposedOf(sealed, name, parts, epoch),
     ...(share && { share: share.name }),
@@ -441,23 +445,6 @@ function serve(parts: Parts): Exposure {
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** Where those of this machine get shared memory, unless the options say something of the network, or it cannot be. */
-function openShareDoor(
-  { options, engine }: Parts,
-  holding: ShareDoorOptions["holding"],
-): ShareDoor | undefined {
-  const { link, limitRate, pullRateMax, memoryBytesMax = MEMORY_BYTES } = options;
-  const shared = options.shared ?? ((link ?? limitRate ?? pullRateMax) === undefined ? "user" : "off");
-  if (shared === "off") return undefined;
-  return ShareDoor.open({
-    engine,
-    random: systemRandom,
-    isForAllUsers: shared === "all",
-    memoryBytesMax,
-    holding,
-  });
 }
 
 /** The asked-for port, or the first free one. */

@@ -5,6 +5,7 @@ import { limits } from "../core/limits.ts";
 import type { Random } from "../core/machine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { packetMac } from "../crypto/tokens.ts";
+import type { ExposeOptions } from "./expose.ts";
 import type { ByteSource } from "./exposure/source.ts";
 import { ShareSocket } from "./link/share_socket.ts";
 import type { ShareDatagram } from "./link/share_socket.ts";
@@ -23,17 +24,36 @@ export interface ShareStats {
   readonly drops: Readonly<Record<string, number>>;
 }
 
-/** How a door is made. */
-export interface ShareDoorOptions {
+/** What a door needs of its exposer. */
+export interface ShareDoorParts {
   readonly engine: Engine;
   readonly random: Random;
+  /** What a token lets pull, now. */
+  readonly holding: (token: Uint8Array) => { exposed: Exposed; pullKey: Uint8Array } | undefined;
+}
+
+interface ShareDoorOptions extends ShareDoorParts {
   /** Whether other users of this machine than the exposer's own may be let in; they need a grant all the same. */
   readonly isForAllUsers: boolean;
   /** Memory that is kept for pullers to come, at most; in any case one segment. */
   readonly memoryBytesMax: number;
-  /** What a token lets pull, now. */
-  readonly holding: (token: Uint8Array) => { exposed: Exposed; pullKey: Uint8Array } | undefined;
 }
+
+/** A door, unless the options of an exposure say something of the network, or there can be none here. */
+export function openShareDoor(
+  { shared, link, limitRate, pullRateMax, memoryBytesMax = 0 }: ShareChoice,
+  parts: ShareDoorParts,
+): ShareDoor | undefined {
+  const whom = shared ?? ((link ?? limitRate ?? pullRateMax) === undefined ? "user" : "off");
+  return whom === "off"
+    ? undefined
+    : ShareDoor.open({ ...parts, isForAllUsers: whom === "all", memoryBytesMax });
+}
+
+type ShareChoice = Pick<
+  ExposeOptions,
+  "shared" | "link" | "limitRate" | "pullRateMax" | "memoryBytesMax"
+>;
 
 /**
  * Hands what is exposed to pullers on the same machine, as memory that nobody can change any more: a source is read once, and how many

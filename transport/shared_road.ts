@@ -10,7 +10,6 @@ import type { Random } from "../core/machine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { packetMac } from "../crypto/tokens.ts";
 import { chunkOffset } from "./exposure/pieces.ts";
-import { Turn } from "./link/_turn.ts";
 import { openWindow } from "./link/sealed_memory.ts";
 import { shareAddress, ShareSocket } from "./link/share_socket.ts";
 import type { ShareDatagram } from "./link/share_socket.ts";
@@ -55,7 +54,6 @@ export class SharedRoad implements SharedBytes {
   readonly #door: Uint8Array;
   readonly #window: Uint8Array<ArrayBuffer>;
   readonly #segments = new Map<number, Segment>();
-  readonly #turn = new Turn();
   #current = -1;
   #closed = false;
   #failure: RgtpError | undefined;
@@ -106,7 +104,7 @@ export class SharedRoad implements SharedBytes {
 
   ready(chunk: number): Promise<void> | undefined {
     const segment = this.#segmentOf(chunk);
-    const isReady = this.#closed || this.#segments.get(segment)?.isHere && !this.#turn.isOver;
+    const isReady = this.#closed || this.#segments.get(segment)?.isHere && !this.#socket.turn.isOver;
     return isReady && !this.#failure ? undefined : this.#enter(segment);
   }
 
@@ -142,7 +140,7 @@ export class SharedRoad implements SharedBytes {
     if (isNext && (number + 1) * SEGMENT_BYTES < this.#options.manifest.totalSize) this.#ask(number + 1);
     if (segment && !segment.isHere) await segment.arrival.promise;
     // Checking need not wait for anything: the network's socket and timers have their turn all the same.
-    await this.#turn.yield();
+    await this.#socket.turn.yield();
     if (this.#failure) throw this.#failure;
   }
 

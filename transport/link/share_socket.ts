@@ -52,12 +52,13 @@ const PREFIX = "rgtp/";
 export class ShareSocket {
   /** The user that this process runs as. */
   readonly user: number;
+  /** Also for whoever works on what comes in without waiting. */
+  readonly turn: Turn = new Turn();
   readonly #poller: Poller;
   readonly #libc: Libc;
   readonly #descriptor: number;
   readonly #incoming: Buffers;
   readonly #outgoing: Buffers;
-  readonly #turn = new Turn();
   #closed = false;
 
   /**
@@ -105,8 +106,8 @@ export class ShareSocket {
   /** The next datagram; `undefined` when the socket is closed. What was cut off, or is from nobody, is left out. */
   async receive(): Promise<ShareDatagram | undefined> {
     while (!this.#closed) {
-      if (this.#turn.isOver) {
-        await this.#turn.yield();
+      if (this.turn.isOver) {
+        await this.turn.yield();
         continue;
       }
       const { messages } = this.#incoming.toReceive();
@@ -114,7 +115,7 @@ export class ShareSocket {
       if (count !== 1) {
         if (!isErrno(this.#libc.errno(), "EAGAIN", "EINTR")) return undefined;
         await this.#poller.wait(this.#descriptor, READABLE).catch(() => this.close());
-        this.#turn.begin();
+        this.turn.begin();
         continue;
       }
       const datagram = this.#incoming.read();

@@ -106,3 +106,21 @@ export function coldPieces(
   }
   return { pieces, bytes };
 }
+
+/** The parts of a request that were not served yet, oldest first: its own, and those that it repeats. `undefined` when its bitmap is wrong. */
+export function newSections(
+  live: LiveToken,
+  request: PullRequest,
+): { number: number; entries: readonly RequestEntry[] }[] | undefined {
+  const { manifest } = live.exposed;
+  const whole = request.bitmap && bitmapEntries(manifest, request.bitmap, request.symbolSize);
+  if (request.bitmap && !whole) return undefined;
+  const sections = whole ? [whole] : request.sections;
+  const fresh: { number: number; entries: readonly RequestEntry[] }[] = [];
+  for (let age = sections.length - 1; age >= 0; age--) {
+    const number = request.number - age;
+    const entries = sections[age];
+    if (number >= 0 && entries.length > 0 && live.accept(number)) fresh.push({ number, entries });
+  }
+  return fresh;
+}

@@ -21,7 +21,7 @@ import { limits } from "../../core/limits.ts";
 import type { Machine, Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { packetMac, packetMacIsRight, TokenMint } from "../../crypto/tokens.ts";
-import { answersOf, bitmapEntries, coldPieces, requestCeiling } from "./answers.ts";
+import { answersOf, coldPieces, newSections, requestCeiling } from "./answers.ts";
 import { DropCounter } from "./drops.ts";
 import { holdsStill, meantBy } from "./exposed.ts";
 import type { Exposed } from "./exposed.ts";
@@ -487,22 +487,4 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   #macOf(live: LiveToken): (packet: Uint8Array) => Uint8Array {
     return (packet) => packetMac(this.#engine, live.pullKey, packet).subarray(0, MAC_BYTES);
   }
-}
-
-/** The parts of a request that were not served yet, oldest first: its own, and those that it repeats. `undefined` when its bitmap is wrong. */
-function newSections(
-  live: LiveToken,
-  request: PullRequest,
-): { number: number; entries: readonly RequestEntry[] }[] | undefined {
-  const { manifest } = live.exposed;
-  const whole = request.bitmap && bitmapEntries(manifest, request.bitmap, request.symbolSize);
-  if (request.bitmap && !whole) return undefined;
-  const sections = whole ? [whole] : request.sections;
-  const fresh: { number: number; entries: readonly RequestEntry[] }[] = [];
-  for (let age = sections.length - 1; age >= 0; age--) {
-    const number = request.number - age;
-    const entries = sections[age];
-    if (number >= 0 && entries.length > 0 && live.accept(number)) fresh.push({ number, entries });
-  }
-  return fresh;
 }
