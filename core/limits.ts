@@ -50,7 +50,7 @@ export const limits = {
   coldTotalBytesPerSecond: 67_108_864,
   coldTotalBurstBytesMax: 268_435_456,
   /** Shared memory: segments that an exposer keeps for others, and how long after the last was asked for; how long a puller waits. */
-  shareSegmentsMax: 64,
+  shareSegmentsMax: 256,
   shareIdleMsMax: 10_000,
   shareAnswerMsMax: 1000,
   /** Memory that an exposer may have for sealed chunks: not less than this. */

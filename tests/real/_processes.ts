@@ -18,6 +18,7 @@ export interface ReadyEvent {
 export interface ServedEvent {
   readonly event: "served";
   readonly bytes: number;
+  readonly shared: number;
 }
 /** How far a pull is. */
 export interface ProgressEvent {
@@ -33,6 +34,7 @@ export interface DoneEvent {
   readonly seconds: number;
   readonly handshakeSeconds: number;
   readonly wireBytes: number;
+  readonly shared: number;
   readonly id: string;
   readonly path: string;
   readonly sha256: string;
@@ -133,6 +135,8 @@ const TAIL_CHARS = 4000;
 export class RgtpProcess implements AsyncDisposable {
   /** Everything that it has said, oldest first. */
   readonly events: RgtpEvent[] = [];
+  /** Its number. */
+  readonly pid: number;
   /** How it ended. */
   readonly status: Promise<Deno.CommandStatus>;
   readonly #child: Deno.ChildProcess;
@@ -165,6 +169,7 @@ export class RgtpProcess implements AsyncDisposable {
       stderr: "piped",
       ...(cwd !== undefined && { cwd }),
     }).spawn();
+    this.pid = this.#child.pid;
     this.#pumps = Promise.all([
       pump(this.#child.stdout, (text) => this.#take(text)),
       pump(this.#child.stderr, (text) => this.#stderr = (this.#stderr + text).slice(-TAIL_CHARS)),
