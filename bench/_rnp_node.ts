@@ -21,7 +21,7 @@ node.handle("fs.write", () => {});
 node.handle("fs.replicate", ({ chunk_data }) => {
   bytes += chunk_data.length;
   hash?.update(chunk_data);
-});
+}, { borrows: true });
 node.define("app.proof", record({ messages: count, bytes: count, sha256: text }));
 node.handle("app.proof", () => {
   const data = { messages, bytes, sha256: hash?.digest("hex") ?? "" };

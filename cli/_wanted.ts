@@ -4,10 +4,11 @@ import { RgtpError } from "../core/errors.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
 import { find, unlock } from "../transport/find.ts";
 import type { FindOptions, NewExposer } from "../transport/find.ts";
-import type { LinkKind } from "../transport/link/open_link.ts";
 import type { FlagTable } from "./_args.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { linkOptions } from "./_link_flag.ts";
+import type { LinkFlags } from "./_link_flag.ts";
 import { identityFolder } from "./_node_identity.ts";
 import { passphraseFlags, readPassphrase } from "./_passphrase.ts";
 import { demand, isGranted, netNeeds, toRead, toWrite } from "./_permissions.ts";
@@ -39,17 +40,16 @@ export interface Wanted {
 }
 
 /** Flags that say how it is looked for. */
-export interface WantedFlags {
+export interface WantedFlags extends LinkFlags {
   readonly key: string | undefined;
   readonly "password-file": string | undefined;
   readonly "state-dir": string | undefined;
   readonly timeout: number | undefined;
-  readonly link: LinkKind | undefined;
   readonly json: boolean;
 }
 
 /** Commands that read a ticket, and flags of theirs that say how it is opened. */
-export type UnlockFlags = Pick<WantedFlags, "password-file" | "timeout" | "link" | "json">;
+export type UnlockFlags = LinkFlags & Pick<WantedFlags, "password-file" | "timeout" | "json">;
 
 /**
  * Understands `TICKET [OUT]` and `HOST:PORT NAME [OUT]`; the latter is looked up at the exposer.
@@ -136,16 +136,16 @@ export async function unlockAfter(
 async function unlockWith(
   ticket: Ticket,
   passphrase: string,
-  { timeout, link, json }: UnlockFlags,
+  flags: UnlockFlags,
   io: Io,
 ): Promise<Ticket> {
   demand(netNeeds(ticket));
   using interrupt = new Interrupt();
   return await unlock(ticket, passphrase, {
     signal: interrupt.signal,
-    onStall: stallTeller(io, json),
-    ...(timeout !== undefined && { timeoutMs: timeout }),
-    ...(link !== undefined && { link }),
+    onStall: stallTeller(io, flags.json),
+    ...(flags.timeout !== undefined && { timeoutMs: flags.timeout }),
+    ...linkOptions(flags),
   });
 }
 
@@ -167,14 +167,15 @@ async function askAfter(
 
 /** Whom to believe, and as whom to ask. @throws {RgtpError} IO when Deno does not permit to use the state folder */
 export function findOptions(
-  { key, timeout, link, json, "state-dir": given }: Omit<WantedFlags, "password-file">,
+  flags: Omit<WantedFlags, "password-file">,
   io: Io,
 ): FindOptions {
+  const { key, timeout, json, "state-dir": given } = flags;
   const stateDir = identityFolder(given);
   const common = {
     onStall: stallTeller(io, json),
     ...(timeout !== undefined && { timeoutMs: timeout }),
-    ...(link !== undefined && { link }),
+    ...linkOptions(flags),
     ...(stateDir !== undefined && { stateDir }),
   };
   if (key !== undefined) {

@@ -13,7 +13,7 @@ import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
-import { linkFlags, linkPermission, sharedFlags } from "./_link_flag.ts";
+import { linkFlags, linkOptions, linkPermission, sharedFlags } from "./_link_flag.ts";
 import { accessFlags, accessOptions, checkAccessFlags } from "./_access_flags.ts";
 import { readPassphrase } from "./_passphrase.ts";
 import { checkStoreFlags, spillNeeds, storeFlags, storeOptions } from "./_store_flags.ts";
@@ -209,7 +209,7 @@ async function serve(
 }
 
 function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
-  const { port, host, name, profile, link } = flags;
+  const { port, host, name, profile } = flags;
   const chunkSize = flags["chunk-size"];
   const limitRate = flags["limit-rate"];
   return {
@@ -219,7 +219,7 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
     ...(host !== undefined && { host }),
     ...(name !== undefined && { name }),
     ...(profile !== undefined && { profile }),
-    ...(link !== undefined && { link }),
+    ...linkOptions(flags),
     ...(flags["no-shared"] && { shared: "off" }),
     ...(flags["all-users"] && { shared: "all" }),
     ...(chunkSize !== undefined && { chunkSize }),
@@ -239,6 +239,9 @@ function checkFlags(flags: Flags): void {
   }
   if (flags.qr && flags.json) {
     throw new RgtpError("INVALID_ARG", "--qr is for people, and --json for programs: drop one");
+  }
+  if (flags.link === "ethernet" && flags.host !== undefined) {
+    throw new RgtpError("INVALID_ARG", "--host is for UDP: --interface says where --link ethernet answers");
   }
   const size = flags["chunk-size"];
   const { chunkBytesMin, chunkBytesMax, nameBytesMax } = limits;

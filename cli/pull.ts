@@ -9,7 +9,7 @@ import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
-import { linkFlags, linkPermission, sharedFlags } from "./_link_flag.ts";
+import { linkFlags, linkOptions, linkPermission, sharedFlags } from "./_link_flag.ts";
 import { showEntries } from "./_list_view.ts";
 import { identityFolder } from "./_node_identity.ts";
 import { OutputPlace } from "./_output_place.ts";
@@ -223,7 +223,7 @@ function tellInterrupted(io: Io, json: boolean, place: string | undefined, progr
 }
 
 function pullOptions(flags: Flags, ticket: Ticket): Parameters<typeof pull>[1] {
-  const { timeout: timeoutMs, link, priority } = flags;
+  const { timeout: timeoutMs, priority } = flags;
   const limitRate = flags["limit-rate"];
   // A secret says enough: who has come with it is nobody's business.
   const stateDir = ticket.secret ? undefined : identityFolder(flags["state-dir"]);
@@ -231,7 +231,7 @@ function pullOptions(flags: Flags, ticket: Ticket): Parameters<typeof pull>[1] {
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(limitRate !== undefined && { limitRate }),
     ...(priority !== undefined && { priority }),
-    ...(link !== undefined && { link }),
+    ...linkOptions(flags),
     ...(flags["no-shared"] && { shared: false }),
     ...(stateDir !== undefined && { stateDir }),
   };

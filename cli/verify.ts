@@ -6,7 +6,7 @@ import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
-import { linkFlags, linkPermission } from "./_link_flag.ts";
+import { linkFlags, linkOptions, linkPermission } from "./_link_flag.ts";
 import { demand, linksFollowed, netNeeds, toRead } from "./_permissions.ts";
 import { emit } from "./_report.ts";
 import { identityFolder } from "./_node_identity.ts";
@@ -73,13 +73,13 @@ async function runVerify([source, path]: readonly string[], flags: Flags, io: Io
   demand([toRead(linksFollowed(path))]);
   using interrupt = new Interrupt();
   const status = new StatusLine(io);
-  const { timeout: timeoutMs, link } = flags;
+  const { timeout: timeoutMs } = flags;
   const stateDir = ticket.secret ? undefined : identityFolder(flags["state-dir"]);
   const task = pull(ticket, {
     ...(stateDir !== undefined && { stateDir }),
     signal: interrupt.signal,
     ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(link !== undefined && { link }),
+    ...linkOptions(flags),
     onStall: stallTeller(io, flags.json),
   });
   try {

@@ -44,7 +44,7 @@ export { joinCluster } from "./io/membership.ts";
 export type { Membership, MembershipOptions, NodeLoad } from "./io/membership.ts";
 export { startNode } from "./io/node.ts";
 export type { ClusterNode, NodeOptions, PeerStatus, RequestOptions } from "./io/node.ts";
-export type { Handler, Reply } from "./io/handlers.ts";
+export type { Handler, HandlerOptions, Reply } from "./io/handlers.ts";
 export { followNodeFolder } from "./io/renewal.ts";
 export { cipherSuites } from "./io/tls.ts";
 export type { Credentials } from "./io/tls.ts";

@@ -1,10 +1,16 @@
-/** A host and a port. `host` is a canonical IP address, or, in tickets and arguments only, a name still to be resolved. */
+/**
+ * A host and a port. `host` is a canonical IP address, or that of a network card; or, in tickets and arguments only, a name still to be
+ * resolved.
+ */
 export interface Address {
-  /** `"192.0.2.1"`, `"2001:db8::1"` or a DNS name; no brackets. */
+  /** `"192.0.2.1"`, `"2001:db8::1"`, `"eth:02:00:5e:10:00:01"` or a DNS name; no brackets. */
   readonly host: string;
   /** 0 to 65535. */
   readonly port: number;
 }
+
+/** What a host is: what it takes to reach it follows from that. */
+export type HostKind = "ipv4" | "ipv6" | "ethernet" | "name";
 
 /** Bytes of {@linkcode addressBytes}: 16 of the address, 2 of the port. */
 export const ADDRESS_BYTES = 18;
@@ -39,6 +45,30 @@ function groups(host: string): number[] | undefined {
   return all.every((group) => /^[0-9a-f]{1,4}$/.test(group))
     ? all.map((group) => parseInt(group, 16))
     : undefined;
+}
+
+/** Six pairs of hexadecimal digits behind `eth:`, as `ip link` prints them. */
+const ETHERNET = /^eth:([0-9a-f]{2}(?::[0-9a-f]{2}){5})$/i;
+
+/** What stands before the 6 bytes of a network card in 16: a prefix that no network has (IANA assigns IPv6 addresses from 2000::/3). */
+const ETHERNET_PREFIX = [0x6574, 0x683a, 0, 0, 0]; // "eth:"
+
+/** The kind of a host; whatever is no address is a name, also what can be none. */
+export function hostKind(host: string): HostKind {
+  if (ETHERNET.test(host)) return "ethernet";
+  const parts = groups(host);
+  return parts === undefined ? "name" : isMapped(parts) ? "ipv4" : "ipv6";
+}
+
+/** The 6 bytes of a network card's address, or `undefined` for a host of another kind. */
+export function macBytes(host: string): Uint8Array<ArrayBuffer> | undefined {
+  const hex = ETHERNET.exec(host)?.[1];
+  return hex === undefined ? undefined : Uint8Array.from(hex.split(":"), (pair) => parseInt(pair, 16));
+}
+
+/** The host that 6 bytes are as a network card's address. */
+export function macHost(bytes: Uint8Array): string {
+  return "eth:" + Array.from(bytes.subarray(0, 6), (byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
 /** Whether `host` is an IP address and not a name. */
@@ -76,12 +106,13 @@ export function canonicalHost(host: string): string {
 }
 
 /**
- * 18 bytes that name an address in tokens and cookies: the IPv6 form (IPv4 as `::ffff:a.b.c.d`) and the port, big-endian.
+ * 18 bytes that name an address in tokens and cookies: the IPv6 form (IPv4 as `::ffff:a.b.c.d`, that of a network card as `eth:` in ASCII
+ * and zeros before it) and the port, big-endian.
  *
- * @throws {TypeError} when the host is a name, not an IP address
+ * @throws {TypeError} when the host is a name, not an address
  */
 export function addressBytes(address: Address): Uint8Array<ArrayBuffer> {
-  const parts = groups(address.host);
+  const parts = groups(address.host) ?? ethernetGroups(address.host);
   if (!parts) throw new TypeError(`not an IP address: ${address.host}`);
   const bytes = new Uint8Array(ADDRESS_BYTES);
   const view = new DataView(bytes.buffer);
@@ -90,9 +121,14 @@ export function addressBytes(address: Address): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** `192.0.2.1:9000`, `[2001:db8::1]:9000` or `name:9000`. */
-export function formatAddress(address: Address): string {
-  return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+function ethernetGroups(host: string): number[] | undefined {
+  const mac = macBytes(host);
+  return mac && [...ETHERNET_PREFIX, ...[0, 2, 4].map((at) => (mac[at] << 8) | mac[at + 1])];
+}
+
+/** `192.0.2.1:9000`, `[2001:db8::1]:9000`, `eth:02:00:5e:10:00:01:9000` or `name:9000`. */
+export function formatAddress({ host, port }: Address): string {
+  return host.includes(":") && !ETHERNET.test(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Labels of letters, digits and inner hyphens (RFC 1123 §2.1), at most 63 each; a dot at the end is allowed. */
@@ -106,11 +142,17 @@ const NUMERIC_NAME = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?$/i;
 
 /** The address that a text names, canonical, or `undefined` when it is malformed. Port 0 is refused. */
 export function parseAddress(text: string): Address | undefined {
-  const match = /^(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9.-]{1,253})):([1-9][0-9]{0,4})$/.exec(text);
+  const match =
+    /^(?:\[([0-9A-Fa-f:.]{2,45})\]|(eth:[0-9A-Fa-f:]{17})|([A-Za-z0-9.-]{1,253})):([1-9][0-9]{0,4})$/.exec(
+      text,
+    );
   if (!match) return undefined;
-  const [, bracketed, plain, portText] = match;
+  const [, bracketed, ethernet, plain, portText] = match;
   const port = Number(portText);
   if (port > 65535) return undefined;
+  if (ethernet !== undefined) {
+    return ETHERNET.test(ethernet) ? { host: ethernet.toLowerCase(), port } : undefined;
+  }
   if (bracketed !== undefined) {
     return bracketed.includes(":") && groups(bracketed)
       ? { host: canonicalHost(bracketed), port }

@@ -1,13 +1,16 @@
 import fc from "fast-check";
 import { assertEquals, assertThrows } from "../tests/_assert.ts";
-import { anyUnsigned } from "./_samples.ts";
+import { anyBytes, anyUnsigned } from "./_samples.ts";
 import {
   ADDRESS_BYTES,
   addressBytes,
   canonicalHost,
   formatAddress,
+  hostKind,
   isIpAddress,
   isIpv6,
+  macBytes,
+  macHost,
   parseAddress,
 } from "./address.ts";
 
@@ -103,6 +106,7 @@ Deno.test("addressBytes: 16 bytes of address, 2 of port", () => {
     ["255.255.255.255", 65535, "00000000000000000000ffffffffffffffff"],
     ["2001:db8::1", 1, "20010db80000000000000000000000010001"],
     ["::", 0, "000000000000000000000000000000000000"],
+    ["eth:02:00:5e:10:00:01", 9000, "6574683a00000000000002005e1000012328"],
   ];
   for (const [host, port, hex] of table) {
     const encoded = addressBytes({ host, port });
@@ -116,7 +120,8 @@ Deno.test("addressBytes: 16 bytes of address, 2 of port", () => {
 
 Deno.test("parseAddress: reads what formatAddress writes", () => {
   const anyPort = fc.integer({ min: 1, max: 65535 });
-  const anyHost = fc.oneof(fc.ipV4(), fc.ipV6(), anyGroups.map(spelled), fc.domain());
+  const anyCard = anyBytes(6).map(macHost);
+  const anyHost = fc.oneof(fc.ipV4(), fc.ipV6(), anyGroups.map(spelled), fc.domain(), anyCard);
   fc.assert(fc.property(anyHost, anyPort, (host, port) => {
     const address = { host: canonicalHost(host), port };
     assertEquals(parseAddress(formatAddress(address)), address);
@@ -137,6 +142,7 @@ Deno.test("parseAddress: what it takes", () => {
     ["xn--bcher-kva.example:1", "xn--bcher-kva.example", 1],
     [`${"a".repeat(63)}.b:1`, `${"a".repeat(63)}.b`, 1],
     ["0xcafe.example:1", "0xcafe.example", 1],
+    ["eth:02:00:5E:10:00:01:9000", "eth:02:00:5e:10:00:01", 9000],
   ];
   for (const [text, host, port] of table) assertEquals(parseAddress(text), { host, port });
 });
@@ -157,10 +163,36 @@ Deno.test("parseAddress: what it refuses", () => {
     ..."-a:1|a-:1|-oProxyCommand=x:1|a..b:1|.a:1|a_b:1|a b:1|a/b:1|a@b:1|a,b:1|$(id):1|ä.example:1|a%2e:1"
       .split("|"),
     ..."a:1:1|user@host:1|http://a:1".split("|"),
+    // Network cards: six pairs, no brackets, and a port.
+    ..."eth:02:00:5e:10:00:1|eth:02:00:5e:10:00:1:1|eth:2:0:5e:10:0:1:1|eth:02:00:5e:10:00:01"
+      .split("|"),
+    ..."eth:02:00:5e:10:00:01:02:1|eth:02-00-5e-10-00-01:1|[eth:02:00:5e:10:00:01]:1|02:00:5e:10:00:01:1"
+      .split("|"),
     `${"a".repeat(64)}.b:1`,
     `${"a.".repeat(127)}a:1`,
     `[${"0".repeat(100_000)}]:1`,
     `${"a-".repeat(100_000)}:1`,
   ];
   for (const text of refused) assertEquals(parseAddress(text), undefined, JSON.stringify(text.slice(0, 80)));
+});
+
+Deno.test("hostKind: what it takes to reach a host", () => {
+  const table: [string, string][] = [
+    ["192.0.2.1", "ipv4"],
+    ["::ffff:192.0.2.1", "ipv4"],
+    ["2001:db8::1", "ipv6"],
+    ["eth:02:00:5E:10:00:01", "ethernet"],
+    ["eth:02:00:5e:10:00", "name"],
+    ["eth", "name"],
+    ["example.org", "name"],
+  ];
+  for (const [host, kind] of table) assertEquals(hostKind(host), kind, host);
+});
+
+Deno.test("macBytes: six bytes of a network card, and of nothing else", () => {
+  assertEquals(macBytes("eth:02:00:5E:10:00:ff")?.toHex(), "02005e1000ff");
+  assertEquals(macHost(Uint8Array.of(2, 0, 0x5e, 0x10, 0, 255)), "eth:02:00:5e:10:00:ff");
+  for (const host of ["192.0.2.1", "::1", "example.org", "02:00:5e:10:00:ff", ""]) {
+    assertEquals(macBytes(host), undefined);
+  }
 });

@@ -1,7 +1,13 @@
 import { limits } from "../core/limits.ts";
+import { CHUNK_HEADER_BYTES } from "./packet.ts";
 
 /** Symbol sizes that a request may name: IPv6's minimum MTU, Ethernet, and two for jumbo frames. Bytes. */
 export const symbolSizes: readonly number[] = Object.freeze([1200, 1428, 4000, 8928]);
+
+/** The largest symbol whose packet is no longer than `packetBytes`; `undefined` when none is. */
+export function fittingSymbolSize(packetBytes: number): number | undefined {
+  return symbolSizes.findLast((size) => size + CHUNK_HEADER_BYTES <= packetBytes);
+}
 
 /** How the symbols of one piece fall into code blocks (RFC 5052 §9.1): `large` blocks of `largeSymbols`, then the rest of one symbol fewer. */
 export interface BlockPlan {

@@ -1,6 +1,14 @@
 import { limits } from "../core/limits.ts";
 import { assertEquals, fail } from "../tests/_assert.ts";
-import { blockOf, blockPlan, blockStart, blockSymbols, symbolNumber, symbolSizes } from "./geometry.ts";
+import {
+  blockOf,
+  blockPlan,
+  blockStart,
+  blockSymbols,
+  fittingSymbolSize,
+  symbolNumber,
+  symbolSizes,
+} from "./geometry.ts";
 
 /** RFC 5052 §9.1.1, word by word: the number of symbols of each block. L = transfer length, E = symbol length, B = the most per block. */
 function slowBlocks(L: number, E: number, B: number): number[] {
@@ -95,4 +103,20 @@ Deno.test("block plan: no piece of any exposure has more blocks than a byte can 
     const { blocks } = blockPlan(limits.chunkBytesMax + 16, symbolSize);
     if (blocks > 256) fail(`${blocks} blocks at ${symbolSize}`);
   }
+});
+
+Deno.test("fittingSymbolSize: the largest whose packet goes in one piece", () => {
+  const table: [number, number | undefined][] = [
+    [0, undefined],
+    [1223, undefined],
+    [1224, 1200],
+    [1451, 1200],
+    [1452, 1428],
+    [4023, 1428],
+    [4024, 4000],
+    [8951, 4000],
+    [8952, 8928],
+    [65535, 8928],
+  ];
+  for (const [packetBytes, size] of table) assertEquals(fittingSymbolSize(packetBytes), size);
 });

@@ -28,12 +28,12 @@ import { TOKEN_BYTES } from "./token.ts";
 /** What a puller asks for. */
 export type Ask = IdAsk | NameAsk | ListAsk;
 
-/** Kinds of asks; the last is one of the others, by somebody who knows a passphrase: see `passphrase.ts`. */
-export const AskKind = { ID: 0, NAME: 1, LIST: 2, PASSPHRASE: 3 } as const;
+/** Kinds of asks. `PASSPHRASE` is one of the others, by somebody who knows a passphrase: see `passphrase.ts`. */
+export const AskKind = { ID: 0, NAME: 1, LIST: 2, PASSPHRASE: 3, SEALED: 4 } as const;
 
 /** Asks for what has an ID, as a ticket names it. */
 export interface IdAsk {
-  /** 0: by exposure ID. */
+  /** 0: by exposure ID; 4: the same, by somebody who is not to get its key. */
   readonly kind: number;
   /** 32 bytes. */
   readonly exposureId: Uint8Array;
@@ -98,7 +98,7 @@ function encodeNameAsk(ask: NameAsk): Uint8Array {
 
 /** The ask in a payload, or `undefined`. What follows it is ignored. */
 export function decodeAsk(payload: Uint8Array): Ask | undefined {
-  if (payload[0] === AskKind.ID) return askLayout.read(payload);
+  if (payload[0] === AskKind.ID || payload[0] === AskKind.SEALED) return askLayout.read(payload);
   if (payload[0] === AskKind.LIST) return { kind: AskKind.LIST };
   if (payload[0] !== AskKind.NAME) return undefined;
   const head = nameAskLayout.read(payload);
@@ -113,10 +113,20 @@ export function decodeAsk(payload: Uint8Array): Ask | undefined {
 export const DenialReason = { DENIED: 1, SOURCE_CHANGED: 2, BUSY: 3 } as const;
 
 /** Extension types of a grant; the first three are reserved. */
-export const GrantExtension = { SOURCES: 1, GROUP: 2, EDGE_PASS: 3, SHARE: 4, SECRET: 5 } as const;
+export const GrantExtension = {
+  SOURCES: 1,
+  GROUP: 2,
+  EDGE_PASS: 3,
+  SHARE: 4,
+  SECRET: 5,
+  INSTANCE: 6,
+} as const;
 
-/** Bytes of the extensions that are known: a ticket's secret, and the name of a door to shared memory. */
-const EXTENSION_BYTES = 16;
+/** Bytes of a ticket's secret in an extension, and of the name of a door to shared memory. */
+const SECRET_BYTES = 16;
+const SHARE_BYTES = 16;
+/** Bytes that tell running exposers apart. */
+export const INSTANCE_BYTES = 8;
 
 /** The fixed part of a grant. */
 export interface GrantHead {
@@ -148,6 +158,13 @@ export interface Grant extends GrantHead {
   readonly secret?: Uint8Array;
   /** 16 bytes: behind which door of the exposer's machine the same bytes can be had as shared memory; see `share.ts`. */
   readonly share?: Uint8Array;
+  /** 8 random bytes of the running exposer: at several addresses, the same one. */
+  readonly instance?: Uint8Array;
+}
+
+/** Whether a grant holds no key: its exposer was given none, or keeps it back. */
+export function holdsNoKey({ exposureKey }: GrantHead): boolean {
+  return exposureKey.every((byte) => byte === 0);
 }
 
 /** Wire form of {@linkcode GrantHead}. */
@@ -188,23 +205,23 @@ export function encodeAnswer(answer: Answer): Uint8Array<ArrayBuffer> {
   }
   const head = new Uint8Array(1 + grantHeadLayout.size);
   grantHeadLayout.write(head, 1, grant);
+  const { secret, instance, share } = grant;
   return concatBytes(
     head,
     Uint8Array.of(name.length),
     name,
     Uint8Array.of(leaves),
     grant.leaves,
-    extension(GrantExtension.SHARE, grant.share),
-    extension(GrantExtension.SECRET, grant.secret),
+    extension(GrantExtension.SHARE, share, SHARE_BYTES),
+    extension(GrantExtension.SECRET, secret, SECRET_BYTES),
+    extension(GrantExtension.INSTANCE, instance, INSTANCE_BYTES),
   );
 }
 
-function extension(type: number, value: Uint8Array | undefined): Uint8Array {
-  if (!value) return new Uint8Array(0);
-  if (value.length !== EXTENSION_BYTES) {
-    throw new RangeError(`an extension of type ${type} has ${EXTENSION_BYTES} bytes, not ${value.length}`);
-  }
-  return Uint8Array.of(type, 0, EXTENSION_BYTES, ...value);
+function extension(type: number, value: Uint8Array | undefined, size: number): Uint8Array {
+  if (value === undefined) return new Uint8Array(0);
+  if (value.length !== size) throw new RangeError(`an extension of ${size} bytes, not ${value.length}`);
+  return Uint8Array.of(type, 0, size, ...value);
 }
 
 /** The answer that bytes hold (copied), or `undefined`. */
@@ -217,14 +234,16 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
   const name = reader.bytes(reader.u8());
   const leafCount = reader.u8();
   const leaves = reader.bytes(32 * leafCount).slice();
-  const extensions = new Map<number, Uint8Array>();
+  let secret: Uint8Array | undefined;
+  let share: Uint8Array | undefined;
+  let instance: Uint8Array | undefined;
   while (!reader.failed && reader.remaining > 0) {
     const type = reader.u8();
     const value = reader.bytes(reader.u16());
-    if (value.length === EXTENSION_BYTES) extensions.set(type, value.slice());
+    if (type === GrantExtension.SECRET && value.length === SECRET_BYTES) secret = value.slice();
+    if (type === GrantExtension.SHARE && value.length === SHARE_BYTES) share = value.slice();
+    if (type === GrantExtension.INSTANCE && value.length === INSTANCE_BYTES) instance = value.slice();
   }
-  const secret = extensions.get(GrantExtension.SECRET);
-  const share = extensions.get(GrantExtension.SHARE);
   if (reader.failed || leafCount > limits.grantLeavesMax) return undefined;
   // ignoreBOM: the default would drop one at the front, and change the name.
   return {
@@ -235,6 +254,7 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
       leaves,
       ...(secret && { secret }),
       ...(share && { share }),
+      ...(instance && { instance }),
     },
   };
 }

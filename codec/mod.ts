@@ -24,6 +24,7 @@ export * from "./address.ts";
 export * from "./collection_index.ts";
 export * from "./collection_path.ts";
 export * from "./control.ts";
+export * from "./ethernet_frame.ts";
 export * from "./geometry.ts";
 export * from "./grant.ts";
 export * from "./handshake.ts";

@@ -25,7 +25,11 @@ const open: Ticket = {
 };
 
 const anyAddress = fc.record({
-  host: fc.oneof(fc.constantFrom("192.0.2.1", "2001:db8::1", "::", "a"), fc.ipV4(), fc.domain()),
+  host: fc.oneof(
+    fc.constantFrom("192.0.2.1", "2001:db8::1", "::", "a", "eth:02:00:5e:10:00:01"),
+    fc.ipV4(),
+    fc.domain(),
+  ),
   port: fc.integer({ min: 1, max: 65535 }),
 });
 const anyTicket: fc.Arbitrary<Ticket> = fc.record({

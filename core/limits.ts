@@ -26,6 +26,8 @@ export const limits = {
   ticketCharsMax: 2048,
   /** Addresses in a ticket. */
   ticketAddressesMax: 8,
+  /** Sources that one pull asks. */
+  pullSourcesMax: 8,
   /** What one request may ask for; `requestBytesLanMax` for chunks over 256 KiB. */
   requestBytesMax: 262_144,
   requestBytesLanMax: 1_048_576,
@@ -55,6 +57,10 @@ export const limits = {
   shareAnswerMsMax: 1000,
   /** Memory that an exposer may have for sealed chunks: not less than this. */
   memoryBytesMin: 16_777_216,
+  /** Threads beside the main one that seal or open the chunks of one exposure, the jobs that each may have, and how much makes them pay. */
+  crewThreadsMax: 2,
+  crewJobsMax: 16,
+  crewBytesMin: 33_554_432,
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,
@@ -100,6 +106,8 @@ export const limits = {
   /** What waits for its turn: from here on a sender is asked to slow down, and here it is refused. */
   rnpQueueHighBytesMax: 4_194_304,
   rnpQueueBytesMax: 67_108_864,
+  /** Memory of large messages that is kept for the next ones. */
+  rnpSpareBytesMax: 33_554_432,
   /** Acknowledgements wait for others to go with: so long, and for so much. */
   rnpAckDelayMs: 10,
   rnpAckBytesMax: 32_768,

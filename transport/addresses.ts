@@ -1,9 +1,10 @@
 import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
-import { canonicalHost, isIpAddress, isIpv6 } from "../codec/address.ts";
+import { canonicalHost, hostKind, isIpv6 } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
 import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
+import type { LinkKind } from "./link/open_link.ts";
 
 /** How long names may take. */
 export interface ResolveOptions {
@@ -13,6 +14,8 @@ export interface ResolveOptions {
   readonly signal?: AbortSignal;
   /** Told once when it takes long, and why. */
   readonly onSlow?: (reason: string) => void;
+  /** The link that will be used: only addresses that it reaches are of use. Absent: one over UDP. */
+  readonly link?: LinkKind | undefined;
 }
 
 /** A name server of the neighbourhood answers in a hundredth of this. */
@@ -21,15 +24,28 @@ const SLOW_MS = 3000;
 /**
  * The addresses of a list with names looked up, in order, without doubles, at most 8.
  *
- * @throws {RgtpError} NOT_FOUND when none is left; TIMEOUT when no name server answers
+ * @throws {RgtpError} NOT_FOUND when none is left; INVALID_ARG when the link reaches none of them; TIMEOUT when no name server answers
  * @throws the signal's reason
  */
 export async function resolveAddresses(
   addresses: readonly Address[],
   options: ResolveOptions = {},
 ): Promise<Address[]> {
-  const names = addresses.filter(({ host }) => !isIpAddress(host)).map(({ host }) => host).join(", ");
-  return names === "" ? await lookUp(addresses) : await awaitNames(names, lookUp(addresses), options);
+  const within = reachedBy(options.link, addresses);
+  const names = within.filter(({ host }) => hostKind(host) === "name").map(({ host }) => host).join(", ");
+  return names === "" ? await lookUp(within) : await awaitNames(names, lookUp(within), options);
+}
+
+function reachedBy(link: LinkKind | undefined, addresses: readonly Address[]): readonly Address[] {
+  const isRaw = link === "ethernet";
+  const within = addresses.filter(({ host }) => (hostKind(host) === "ethernet") === isRaw);
+  if (within.length > 0) return within;
+  throw new RgtpError(
+    "INVALID_ARG",
+    isRaw
+      ? "no address here is one of Ethernet (eth:…): leave out the link kind ethernet"
+      : "all addresses here are of Ethernet: the link kind ethernet reaches them (--link ethernet --interface IF on a command line)",
+  );
 }
 
 /** What a look-up brings, if it comes in time: the system's own cannot be stopped, and is left behind. See {@linkcode resolveAddresses}. */
@@ -61,9 +77,9 @@ async function lookUp(addresses: readonly Address[]): Promise<Address[]> {
   const failures: unknown[] = [];
   for (const { host, port } of addresses) {
     try {
-      const hosts = isIpAddress(host)
-        ? [host]
-        : (await lookup(host, { all: true })).map(({ address }) => address);
+      const hosts = hostKind(host) === "name"
+        ? (await lookup(host, { all: true })).map(({ address }) => address)
+        : [host];
       for (const one of hosts.map(canonicalHost)) found.set(`${one} ${port}`, { host: one, port });
     } catch (cause) {
       failures.push(cause);

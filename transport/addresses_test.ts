@@ -28,3 +28,15 @@ Deno.test("addresses: a signal ends the look-up, also one that came before it", 
     assertEquals(error, reason);
   }
 });
+
+Deno.test("addresses: a link is given those that it reaches, and says when there are none", async () => {
+  const card = { host: "eth:02:00:5e:10:00:01", port: 9 };
+  const ip = { host: "192.0.2.1", port: 9 };
+  assertEquals(await resolveAddresses([card, ip]), [ip]);
+  assertEquals(await resolveAddresses([card, ip], { link: "linux_udp" }), [ip]);
+  assertEquals(await resolveAddresses([ip, card], { link: "ethernet" }), [card]);
+  for (const [addresses, link] of [[[card], undefined], [[ip], "ethernet"]] as const) {
+    const error = await assertRejects(() => resolveAddresses(addresses, { link }), RgtpError, "ethernet");
+    assertEquals(error.condition, "INVALID_ARG");
+  }
+});

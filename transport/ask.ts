@@ -8,7 +8,8 @@ import { normalPassphrase, stretchPassphrase } from "../crypto/passphrase.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import { Drive } from "./drive.ts";
 import { loadIdentitySeed } from "./exposure/identity_file.ts";
-import { openLink } from "./link/open_link.ts";
+import { chosen, openLink } from "./link/open_link.ts";
+import type { LinkChoice } from "./link/open_link.ts";
 import { networkWords } from "./network_words.ts";
 import { FinderMachine } from "./protocol/finder.ts";
 import type { FinderOutput } from "./protocol/finder.ts";
@@ -17,7 +18,7 @@ import type { PullOptions } from "./pull.ts";
 
 /** How a question is asked; see {@linkcode PullOptions}. */
 export interface AskOptions
-  extends Pick<PullOptions, "timeoutMs" | "link" | "signal" | "stateDir" | "onStall"> {
+  extends LinkChoice, Pick<PullOptions, "timeoutMs" | "signal" | "stateDir" | "onStall"> {
   /** Asks for what this passphrase opens. */
   readonly passphrase?: string;
 }
@@ -33,17 +34,18 @@ export async function ask(
   where: readonly Address[],
   wanted: Ask,
   exposerKey: Uint8Array | undefined,
-  { timeoutMs = TIMEOUT_MS, stateDir, link: kind, signal, onStall, passphrase }: AskOptions,
+  { timeoutMs = TIMEOUT_MS, stateDir, signal, onStall, passphrase, ...choice }: AskOptions,
 ): Promise<Ended> {
   throwIfAborted(signal);
   const addresses = await resolveAddresses(where, {
     timeoutMs,
+    link: choice.link,
     ...(signal && { signal }),
     ...(onStall && { onSlow: onStall }),
   }).catch((error) => {
     throw signal?.aborted ? cancelled(signal) : error;
   });
-  const link = await openLink({ host: bindHostFor(addresses), port: 0, ...(kind && { kind }) });
+  const link = await openLink({ host: bindHostFor(addresses), port: 0, ...chosen(choice) });
   // A passphrase says enough: who has come with it is nobody's business.
   const isNobody = stateDir === undefined || passphrase !== undefined;
   const machine = new FinderMachine(performance.now(), {

@@ -1,5 +1,6 @@
 import { formatAddress } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
+import { fittingSymbolSize } from "../codec/geometry.ts";
 import { decodeManifest, ManifestKind } from "../codec/manifest.ts";
 import { formatTicket, parseTicket } from "../codec/ticket.ts";
 import { equalBytes, utf8 } from "../core/bytes.ts";
@@ -33,16 +34,16 @@ import type { ExposerState } from "./exposure/state.ts";
 import { TicketBook } from "./exposure/ticket_book.ts";
 import { watchTickets } from "./exposure/ticket_watch.ts";
 import type { Link, LinkStats } from "./link/link.ts";
-import { openLink } from "./link/open_link.ts";
-import type { LinkKind } from "./link/open_link.ts";
+import { chosen, openLink } from "./link/open_link.ts";
+import type { LinkChoice } from "./link/open_link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
 import { openShareDoor } from "./share_door.ts";
 import type { ShareStats } from "./share_door.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
-export interface ExposeOptions extends AccessOptions {
-  /** The address to listen on; all of this machine's when absent. */
+export interface ExposeOptions extends AccessOptions, LinkChoice {
+  /** The address to listen on; all of this machine's when absent. Not with `ethernet`, whose interface has one. */
   readonly host?: string;
   /** The port: exactly this one, 0 for any. Absent: 9000, or the next free one above. */
   readonly port?: number;
@@ -78,8 +79,6 @@ export interface ExposeOptions extends AccessOptions {
   readonly limitRate?: number;
   /** Bytes a second for each puller. */
   readonly pullRateMax?: number;
-  /** Which link; absent: the best there is. */
-  readonly link?: LinkKind;
   /**
    * Which pullers on this machine get the bytes as shared memory, rather than over the network: those of the same user (`"user"`), of any
    * user (`"all"`; they need a ticket all the same), or none (`"off"`). Absent: `"user"`, but `"off"` where `link`, `limitRate` or
@@ -214,6 +213,7 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
     sealed = await state.seal(bytes, {
       aead: options.aead ?? "chacha20-poly1305",
       chunkSize,
+      ...packedAhead(link),
       memoryBytesMax: options.memoryBytesMax ?? MEMORY_BYTES,
       ...(options.spill !== undefined && { spillFolder: options.spill }),
       rekey: options.rekey ?? false,
@@ -249,6 +249,12 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
     link?.close();
     throw error;
   }
+}
+
+/** The size of symbols that pullers on this link will ask for, where it knows what all of them can take. */
+function packedAhead({ pathBytesMax }: Link): { symbolSize?: number } {
+  const symbolSize = pathBytesMax === undefined ? undefined : fittingSymbolSize(pathBytesMax);
+  return symbolSize === undefined ? {} : { symbolSize };
 }
 
 /** How a source is read. */
@@ -449,11 +455,11 @@ function serve(parts: Parts): Exposure {
 
 /** The asked-for port, or the first free one. */
 async function bind(options: ExposeOptions): Promise<Link> {
-  const { port, link: kind } = options;
+  const { port } = options;
   const last = port ?? PORT + PORTS_TRIED - 1;
   for (let next = port ?? PORT;; next++) {
     try {
-      return await openHost(options.host, next, kind);
+      return await openHost(options, next);
     } catch (error) {
       const taken = error instanceof RgtpError && error.condition === "ADDRESS_IN_USE";
       if (!taken || next >= last) throw error;
@@ -462,8 +468,8 @@ async function bind(options: ExposeOptions): Promise<Link> {
 }
 
 /** All addresses by default: of both families where the machine has them. */
-async function openHost(host: string | undefined, port: number, kind: LinkKind | undefined): Promise<Link> {
-  const open = (one: string) => openLink({ host: one, port, ...(kind && { kind }) });
+async function openHost({ host, ...choice }: ExposeOptions, port: number): Promise<Link> {
+  const open = (one: string) => openLink({ host: one, port, ...chosen(choice) });
   if (host !== undefined) return open(host);
   try {
     return await open("::");

@@ -17,6 +17,7 @@ import { checkListSize, readListing } from "./exposure/listing.ts";
 import type { ListedExposure } from "./exposure/listing.ts";
 import { KnownExposers } from "./exposure/known_exposers.ts";
 import { findFailure } from "./find_failures.ts";
+import type { LinkChoice } from "./link/open_link.ts";
 import { pull } from "./pull.ts";
 import type { PullOptions } from "./pull.ts";
 
@@ -32,7 +33,7 @@ export interface NewExposer {
 
 /** How something is found by its name. */
 export interface FindOptions
-  extends Pick<PullOptions, "timeoutMs" | "link" | "signal" | "stateDir" | "onStall"> {
+  extends LinkChoice, Pick<PullOptions, "timeoutMs" | "signal" | "stateDir" | "onStall"> {
   /**
    * The exposer's key, base64url, as its owner's `rgtp id` shows it: nobody else is believed, whatever is known. When the exposer has proved
    * it, it is kept in `knownDir` if nothing is known of that address.
@@ -50,7 +51,7 @@ export interface FindOptions
 }
 
 /** How a ticket gets its secret. */
-export type UnlockOptions = Pick<FindOptions, "timeoutMs" | "link" | "signal" | "onStall">;
+export type UnlockOptions = LinkChoice & Pick<FindOptions, "timeoutMs" | "signal" | "onStall">;
 
 /**
  * The ticket, without a secret, to what an exposer calls so: a name, or an exposure's label (the first 16 bytes of its ID, in base64url
@@ -135,10 +136,12 @@ export async function unlock(
 export async function listExposures(where: string, options: FindOptions = {}): Promise<ListedExposure[]> {
   const { ticket, manifest } = await locate(where, { kind: AskKind.LIST }, options);
   checkListSize(manifest);
-  const { timeoutMs, link, signal, stateDir, onStall } = options;
+  const { timeoutMs, signal, stateDir, onStall, link, interface: name, vlan } = options;
   const bytes = await pull(ticket, {
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(link !== undefined && { link }),
+    ...(name !== undefined && { interface: name }),
+    ...(vlan !== undefined && { vlan }),
     ...(signal !== undefined && { signal }),
     ...(stateDir !== undefined && { stateDir }),
     ...(onStall && { onStall }),

@@ -1,4 +1,4 @@
-import { formatAddress, isIpAddress } from "../codec/address.ts";
+import { formatAddress, hostKind } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
 import type { LinkStats } from "./link/link.ts";
 
@@ -11,7 +11,7 @@ export function networkWords(
   found: readonly Address[],
   { packetsSent, sendErrors, lastSendError, lastReceiveError }: LinkStats,
 ): string {
-  const names = asked.filter(({ host }) => !isIpAddress(host)).map(formatAddress);
+  const names = asked.filter(({ host }) => hostKind(host) === "name").map(formatAddress);
   const words: string[] = [];
   if (names.length > 0) {
     words.push(`${names.join(", ")} stands for ${found.map(({ host }) => host).join(", ")}`);

@@ -1,3 +1,4 @@
+import { fittingSymbolSize } from "../codec/geometry.ts";
 import { parseTicket } from "../codec/ticket.ts";
 import type { Ticket } from "../codec/ticket.ts";
 import type { Manifest } from "../codec/manifest.ts";
@@ -14,7 +15,7 @@ import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import { networkWords } from "./network_words.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import type { Link } from "./link/link.ts";
-import { openLink } from "./link/open_link.ts";
+import { chosen, openLink } from "./link/open_link.ts";
 import { openWindow } from "./link/sealed_memory.ts";
 import { openOutput } from "./output.ts";
 import type { Output } from "./output.ts";
@@ -22,9 +23,9 @@ import { joined, slices, streamOf } from "./pull_slices.ts";
 import type { PulledRange, SliceRun } from "./pull_slices.ts";
 import { grantedEvent, progressOf, statsOf } from "./pull_stats.ts";
 import type { PullEvent, PullProgress, PullState, PullStats } from "./pull_stats.ts";
-import type { LinkKind } from "./link/open_link.ts";
+import type { LinkChoice } from "./link/open_link.ts";
 import type { TrafficClassName } from "./protocol/traffic_class.ts";
-import type { PullerOptions, PullerTimes } from "./protocol/puller.ts";
+import type { PullerOptions, PullerTimes } from "./protocol/puller_types.ts";
 import { PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
 import { SharedRoad } from "./shared_road.ts";
@@ -33,7 +34,7 @@ import { indexSink, verifyPath } from "./verify.ts";
 import type { VerifyResult, VerifyRun } from "./verify.ts";
 
 /** How something is pulled. */
-export interface PullOptions {
+export interface PullOptions extends LinkChoice {
   /** Without any progress for this long it fails; 30 s. The first contact has 10 s unless this is given. */
   readonly timeoutMs?: number;
   /** Bytes a second to ask for at most. */
@@ -45,8 +46,6 @@ export interface PullOptions {
    * this pull alone, by which nobody is known.
    */
   readonly stateDir?: string;
-  /** Which link; absent: the best there is. */
-  readonly link?: LinkKind;
   /**
    * Whether the bytes may come as memory that an exposer on this machine shares, where both programs have `--allow-ffi=/lib` on Linux.
    * They are verified as ever. Absent: yes, unless `link` or `limitRate` say something of the network.
@@ -373,13 +372,13 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     const addresses = await resolveAddresses(this.ticket.addresses, {
       signal,
       timeoutMs: this.#options.timeoutMs ?? FIRST_CONTACT_MS,
+      link: this.#options.link,
       onSlow: (reason) => this.#handleStall(reason),
     }).catch((error) => {
       throw signal.aborted ? cancelled(signal.reason) : error;
     });
     if (this.#stalled !== undefined) this.#handleStall(undefined);
-    const kind = this.#options.link;
-    const link = await openLink({ host: bindHostFor(addresses), port: 0, ...(kind && { kind }) });
+    const link = await openLink({ host: bindHostFor(addresses), port: 0, ...chosen(this.#options) });
     const shell: PullerShell = new PullerShell(link, this.#machineOptions(addresses, link), {
       granted: (_grant, manifest) => {
         this.#tell("pulling", grantedEvent(manifest, shell.machine.source!));
@@ -434,6 +433,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     const { timeoutMs, limitRate, priority, stateDir } = this.#options;
     const engine = defaultEngine();
     const psk = secret && ticketPsk(engine, secret);
+    const symbolSize = link.pathBytesMax === undefined ? undefined : fittingSymbolSize(link.pathBytesMax);
     return {
       engine,
       random: systemRandom,
@@ -444,6 +444,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       exposerKey,
       ...(psk && { ticket: { id: ticketId(engine, psk), psk } }),
       addresses,
+      ...(symbolSize !== undefined && { symbolSize }),
       burstPacketsMax: Math.min(link.burstPacketsMax, BURST_PACKETS_MAX),
       ...(limitRate !== undefined && { limitRate }),
       ...(priority && { trafficClass: priority }),

@@ -1,7 +1,8 @@
 import type { Address } from "../codec/address.ts";
 import { chunkCount } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
-import type { PullerMachine, PullerProgress } from "./protocol/puller.ts";
+import type { PullerMachine } from "./protocol/puller.ts";
+import type { PullerProgress } from "./protocol/puller_types.ts";
 
 /** How far a pull is. */
 export interface PullProgress extends PullerProgress {

@@ -6,6 +6,7 @@ import { limits } from "../../core/limits.ts";
 import { systemRandom } from "../../core/machine.ts";
 import { defaultEngine } from "../../crypto/default_engine.ts";
 import { rnpError } from "../protocol/errors.ts";
+import { FrameMemory } from "../protocol/frame_memory.ts";
 import { defaultPools } from "../protocol/channels.ts";
 import { LINK_CAPABILITIES } from "../protocol/link.ts";
 import type { LocalNode } from "../protocol/link.ts";
@@ -20,7 +21,7 @@ import type { Schema } from "../protocol/schema.ts";
 import { uuidSource } from "../protocol/uuid.ts";
 import { checkedCredentials } from "./credentials.ts";
 import { Handlers, messageOf } from "./handlers.ts";
-import type { Handler, Reply } from "./handlers.ts";
+import type { Handler, HandlerOptions, Reply } from "./handlers.ts";
 import { PeerShell } from "./peer_shell.ts";
 import type { PeerHost } from "./peer_shell.ts";
 import { assertStrangersRefused, createMutualTlsServer, dialMutualTls, listen } from "./tls.ts";
@@ -184,16 +185,16 @@ export class ClusterNode implements AsyncDisposable {
 
   /**
    * Says who deals with messages of a type. Those of one channel are handed over one after the other, each when the one before is dealt
-   * with, unless `concurrent` is set.
+   * with, unless `concurrent` is set. Whoever takes much should say `borrows`.
    *
    * @throws {RangeError} when nobody has defined the type
    */
-  handle<T extends string>(type: T, handler: Handler<T>, { concurrent = false } = {}): void {
+  handle<T extends string>(type: T, handler: Handler<T>, options: HandlerOptions = {}): void {
     if (!this.#node.types.has(type)) {
       throw new RangeError(`nobody has said what a '${type}' is: define it first`);
     }
     // The schema has checked what the handler's type says.
-    this.#handlers.set(type, handler as Handler, concurrent);
+    this.#handlers.set(type, handler as Handler, options);
   }
 
   /**
@@ -408,6 +409,10 @@ export class ClusterNode implements AsyncDisposable {
   #handle(peer: PeerShell, delivered: Delivered): void {
     this.#handlers.run(delivered.message, (reply) => {
       if (reply) this.#reply(peer, delivered, reply);
+      // What is in an answer may be on its way for long.
+      else if (delivered.memory && this.#handlers.borrows(delivered.message.type)) {
+        this.#node.memory?.give(delivered.memory);
+      }
       peer.handled(delivered);
     });
   }
@@ -459,6 +464,7 @@ function localNode(nodeId: string, options: NodeOptions): LocalNode {
     windowBytes,
     types: new MessageTypes(),
     newId: uuidSource(systemRandom),
+    memory: new FrameMemory(),
     ...(secret && { integrity: { engine: defaultEngine(), secret } }),
   };
 }

@@ -27,7 +27,7 @@ export interface PeerHost {
 }
 
 /** Bytes that a connection may hold unsent before its link counts as blocked. */
-const UNSENT_BYTES_MAX = 1_048_576;
+const UNSENT_BYTES_MAX = 65_536;
 /** Bytes of messages that an application works on at once before nothing more is read from a connection. */
 const UNHANDLED_BYTES_MAX = 1_048_576;
 /** Frames that are put together before they are written: as much as a few TLS records hold. */

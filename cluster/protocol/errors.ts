@@ -53,3 +53,12 @@ export function rnpError(fault: RnpFault, cause?: unknown): RgtpError {
     data: { ...fault.details, rnp: RnpErrorCode[fault.code], name: fault.code },
   });
 }
+
+/** Nobody knows whether a message was handled. */
+export function startedAgain(peerId: string): RnpFault {
+  return {
+    code: "TIMEOUT",
+    message: `'${peerId}' was started again before it had acknowledged this: ask it whether it was done`,
+    details: { uncertain: 1 },
+  };
+}

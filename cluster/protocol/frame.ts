@@ -1,7 +1,10 @@
 import { layout, u16, u32, u8 } from "../../codec/layout.ts";
 import type { Layout } from "../../codec/layout.ts";
+import { concatBytes } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
 import type { RnpFault } from "./errors.ts";
+import { sizeFor } from "./frame_memory.ts";
+import type { FrameMemory } from "./frame_memory.ts";
 
 /** What a frame's flags say. All other bits are 0. */
 export const FrameFlag = {
@@ -58,6 +61,8 @@ export interface Frame {
   readonly minor: number;
   /** As it came: perhaps a view of what was pushed. */
   readonly payload: Uint8Array;
+  /** What a large payload lies in, when nothing else does: for whoever has no more use of it. */
+  readonly memory?: Uint8Array<ArrayBuffer>;
 }
 
 /** Writes the header of a frame whose payload has `length` bytes into the first {@linkcode FRAME_HEADER_BYTES} of `frame`. */
@@ -71,44 +76,55 @@ export function writeFrameHeader(frame: Uint8Array, length: number, flags: numbe
   });
 }
 
+/** Frames from here on give their memory back; smaller ones are not worth it. */
+const LARGE_BYTES = 65_536;
+/** The first memory of a frame that comes in pieces: most frames fit in. */
+const FIRST_BYTES = 512;
+const nothing = new Uint8Array(0);
+
 /**
  * Cuts a stream of bytes into frames. After a fault it gives nothing more: where the next frame would begin is not known then.
+ *
+ * A frame that came whole in what was pushed is a view of that. One that came in pieces is copied once, into memory of its own.
  */
 export class FrameReader {
   /** The longest payload that is taken. */
   payloadBytesMax: number = limits.rnpPayloadBytesMax;
-  /** What was pushed and is in no frame yet: from `#at` to `#end`. */
-  #bytes: Uint8Array = new Uint8Array(0);
+  readonly #memory: FrameMemory | undefined;
+  /** What was pushed last, and from where on it is in no frame yet. */
+  #rest: Uint8Array = nothing;
   #at = 0;
-  #end = 0;
-  /** Whether `#bytes` was made here and may be written to. */
-  #own = false;
+  /** The frame that comes in pieces: its first `#filled` bytes. Bytes are in `#rest` only when it is whole, or there is none. */
+  #part: Uint8Array<ArrayBuffer> = nothing;
+  #filled = 0;
   #fault: RnpFault | undefined;
+
+  /** `memory`: where large frames that come in pieces find theirs. */
+  constructor(memory?: FrameMemory) {
+    this.#memory = memory;
+  }
 
   /** Bytes of a frame that is not whole yet. */
   get heldBytes(): number {
-    return this.#end - this.#at;
+    return this.#filled + this.#rest.length - this.#at;
   }
 
   /** How many bytes the frame that has begun must have in all, as far as is known. */
   get wantedBytes(): number {
-    const header = this.#header();
-    return FRAME_HEADER_BYTES + (header?.length ?? 0);
+    return FRAME_HEADER_BYTES + (this.#header()?.length ?? 0);
   }
 
-  /** More of the stream. Without a frame that is cut, it is not copied. */
+  /** More of the stream. It must not change: what is given out may be a view of it. */
   push(bytes: Uint8Array): void {
     if (this.heldBytes === 0) {
-      this.#bytes = bytes;
+      this.#rest = bytes;
       this.#at = 0;
-      this.#end = bytes.length;
-      this.#own = false;
       return;
     }
-    const length = this.heldBytes + bytes.length;
-    if (!this.#own || this.#end + bytes.length > this.#bytes.length) this.#grow(length);
-    this.#bytes.set(bytes, this.#end);
-    this.#end += bytes.length;
+    const rest = this.#fill(this.#rest.subarray(this.#at));
+    // Whoever pushes before all frames were taken out pays with a copy.
+    this.#rest = rest.length === 0 ? this.#fill(bytes) : concatBytes(rest, bytes);
+    this.#at = 0;
   }
 
   /** The next frame, the fault that ends the stream, or `undefined` when more bytes are needed. */
@@ -118,36 +134,57 @@ export class FrameReader {
     if (!header) return this.#fault = this.#early();
     this.#fault = faultOf(header, this.payloadBytesMax);
     if (this.#fault) return this.#fault;
-    const start = this.#at + FRAME_HEADER_BYTES;
-    const end = start + header.length;
-    if (end > this.#end) return undefined;
-    this.#at = end;
-    // A view that stays as it is: what comes later is written behind it, or elsewhere.
-    return { flags: header.flags, minor: header.minor, payload: this.#bytes.subarray(start, end) };
+    const { flags, minor } = header;
+    const end = FRAME_HEADER_BYTES + header.length;
+    if (this.#filled > 0) {
+      if (this.#filled < end) return undefined;
+      const memory = this.#part;
+      this.#part = nothing;
+      this.#filled = 0;
+      const payload = memory.subarray(FRAME_HEADER_BYTES, end);
+      return { flags, minor, payload, ...(end >= LARGE_BYTES && { memory }) };
+    }
+    const start = this.#at;
+    if (start + end > this.#rest.length) return undefined;
+    this.#at = start + end;
+    return { flags, minor, payload: this.#rest.subarray(start + FRAME_HEADER_BYTES, this.#at) };
+  }
+
+  /** Puts bytes into the part until it is a whole frame; gives those that are left. */
+  #fill(bytes: Uint8Array): Uint8Array {
+    for (;;) {
+      const wanted = this.#filled < FRAME_HEADER_BYTES ? FRAME_HEADER_BYTES : this.wantedBytes;
+      const more = Math.min(wanted - this.#filled, bytes.length);
+      if (more === 0) return bytes;
+      this.#reserve(this.#filled + more, wanted);
+      this.#part.set(bytes.subarray(0, more), this.#filled);
+      this.#filled += more;
+      bytes = bytes.subarray(more);
+    }
+  }
+
+  /** A frame's length is believed as far as a sixteenth of it has come: so a large one is copied once or twice, and a lie costs little. */
+  #reserve(needed: number, wanted: number): void {
+    if (needed <= this.#part.length) return;
+    const believed = Math.max(needed, Math.min(16 * needed, wanted), FIRST_BYTES);
+    const larger = this.#memory?.take(wanted) ?? new Uint8Array(sizeFor(believed));
+    larger.set(this.#part.subarray(0, this.#filled));
+    this.#part = larger;
   }
 
   #header(): FrameHeader | undefined {
-    if (this.heldBytes < FRAME_HEADER_BYTES) return undefined;
-    return frameHeaderLayout.read(this.#bytes, this.#at);
+    if (this.#filled === 0) return frameHeaderLayout.read(this.#rest, this.#at);
+    return this.#filled < FRAME_HEADER_BYTES ? undefined : frameHeaderLayout.read(this.#part);
   }
 
   /** Whoever speaks another protocol shall hear it before a whole header has come. */
   #early(): RnpFault | undefined {
+    const [bytes, at] = this.#filled > 0 ? [this.#part, 0] : [this.#rest, this.#at];
     for (let i = 0; i < Math.min(4, this.heldBytes); i++) {
       const expected = (FRAME_MAGIC >>> (24 - 8 * i)) & 255;
-      if (this.#bytes[this.#at + i] !== expected) return noMagic;
+      if (bytes[at + i] !== expected) return noMagic;
     }
     return undefined;
-  }
-
-  /** A frame's length is believed as far as a sixteenth of it has come: so a large one is copied once or twice, and a lie costs little. */
-  #grow(needed: number): void {
-    const larger = new Uint8Array(Math.max(needed, Math.min(16 * this.heldBytes, this.wantedBytes)));
-    larger.set(this.#bytes.subarray(this.#at, this.#end));
-    this.#end -= this.#at;
-    this.#at = 0;
-    this.#bytes = larger;
-    this.#own = true;
   }
 }
 

@@ -6,6 +6,7 @@ import type { RnpFault } from "./errors.ts";
 import { Fifo } from "./_fifo.ts";
 import { FrameFlag, FrameReader, RNP_MAJOR, RNP_MINOR } from "./frame.ts";
 import type { Frame } from "./frame.ts";
+import type { FrameMemory } from "./frame_memory.ts";
 import { linkTypes } from "./message_types.ts";
 import type { DataOf, Greeting, PoolName } from "./message_data.ts";
 import type { MessageTypes } from "./message_types.ts";
@@ -30,6 +31,8 @@ export interface LocalNode {
   readonly integrity?: Integrity;
   /** A new ID for a message. */
   readonly newId: () => string;
+  /** Where large frames find their memory; always new when nothing is said. */
+  readonly memory?: FrameMemory;
 }
 
 /** What a link is for. */
@@ -53,7 +56,13 @@ export type LinkOutput =
   /** Both have greeted. */
   | { readonly kind: "open"; readonly greeting: Greeting; readonly capabilities: readonly string[] }
   /** A message for the layer above. */
-  | { readonly kind: "message"; readonly message: Message; readonly flags: number; readonly bytes: number }
+  | {
+    readonly kind: "message";
+    readonly message: Message;
+    readonly flags: number;
+    readonly bytes: number;
+    readonly memory?: Uint8Array<ArrayBuffer> | undefined;
+  }
   /** The peer has handled messages. */
   | { readonly kind: "ack"; readonly ack: DataOf<"ack"> }
   /** The peer wants to close: to be answered by `confirmGoodbye`. */
@@ -75,7 +84,7 @@ export const LINK_CAPABILITIES = { compression: "lz4", integrity: "hmac" } as co
 export class LinkMachine implements Machine<LinkOutput> {
   readonly #node: LocalNode;
   readonly #settings: LinkSettings;
-  readonly #reader = new FrameReader();
+  readonly #reader: FrameReader;
   readonly #outputs = new Fifo<LinkOutput>();
   #state: "greeting" | "open" | "leaving" | "ended" = "greeting";
   /** When the greeting, or the goodbye, must be over. */
@@ -91,6 +100,7 @@ export class LinkMachine implements Machine<LinkOutput> {
   constructor(now: number, node: LocalNode, settings: LinkSettings) {
     this.#node = node;
     this.#settings = settings;
+    this.#reader = new FrameReader(node.memory);
     this.#reader.payloadBytesMax = limits.rnpGreetingBytesMax;
     this.#stateDue = now + limits.rnpGreetingMsMax;
     this.#heardAt = now;
@@ -278,7 +288,7 @@ export class LinkMachine implements Machine<LinkOutput> {
     return undefined;
   }
 
-  #handleMessage(now: number, message: Message, { flags, payload }: Frame): void {
+  #handleMessage(now: number, message: Message, { flags, payload, memory }: Frame): void {
     switch (message.type) {
       case "ack":
         return void this.#outputs.push({ kind: "ack", ack: message.data as DataOf<"ack"> });
@@ -298,7 +308,7 @@ export class LinkMachine implements Machine<LinkOutput> {
         // Without a message that it answers, it is about the link.
         if (message.reply_to === undefined) return this.#end(faultOf(message));
     }
-    this.#outputs.push({ kind: "message", message, flags, bytes: payload.length });
+    this.#outputs.push({ kind: "message", message, flags, bytes: payload.length, memory });
   }
 
   #answerPing(now: number, { id, data }: Message): void {

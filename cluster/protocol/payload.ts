@@ -155,15 +155,22 @@ function envelopeFault(map: PackedMap): string | undefined {
 
 /** Byte strings from here on are not copied. */
 const LARGE_BYTES = 65_536;
+/** So much of one is compressed to see whether the whole would gain by it. */
+const SAMPLE_BYTES = 8192;
 
-/** A large byte string right in the data, and its key; `undefined` when there is none, or its beginning gains by compression. */
+/** A large byte string right in the data, and its key; `undefined` when there is none, or its middle gains by compression. */
 function largeBytes(data: PackedMap, compress: boolean): readonly [string, Uint8Array] | undefined {
   for (const [key, value] of Object.entries(data)) {
     if (!(value instanceof Uint8Array) || value.length < LARGE_BYTES) continue;
-    const gains = compress && compressed(value.subarray(0, LARGE_BYTES)) !== undefined;
-    return gains ? undefined : [key, value];
+    return compress && compressed(sampleOf(value)) ? undefined : [key, value];
   }
   return undefined;
+}
+
+/** From the middle: what a file begins with says little of the rest. */
+function sampleOf(large: Uint8Array): Uint8Array {
+  const middle = large.length >> 1;
+  return large.subarray(middle, middle + SAMPLE_BYTES);
 }
 
 /** Head and bytes of a byte string that is empty, and of one with a length of 32 bits. */

@@ -5,7 +5,7 @@ import type { Machine } from "../../core/machine.ts";
 import { Fifo } from "./_fifo.ts";
 import { Channels } from "./channels.ts";
 import { compose, refresh } from "./compose.ts";
-import { rnpError } from "./errors.ts";
+import { rnpError, startedAgain } from "./errors.ts";
 import type { RnpFault } from "./errors.ts";
 import { FrameFlag } from "./frame.ts";
 import { Inbox } from "./inbox.ts";
@@ -17,6 +17,8 @@ import type { Delivered, PeerCounters, PeerOutput, PeerSettings, SendOptions } f
 import type { Message } from "./payload.ts";
 import { noAnswer, Requests } from "./requests.ts";
 import type { Slot } from "./slot.ts";
+
+type ArrivedMessage = Extract<LinkOutput, { kind: "message" }>;
 
 /** A link as the machine of its peer sees it. */
 interface HeldLink {
@@ -270,7 +272,7 @@ export class PeerMachine implements Machine<PeerOutput> {
       case "write":
         return void this.#outputs.push({ kind: "write", link, bytes: output.bytes });
       case "message":
-        return this.#take(now, link, held, output.message, output.flags, output.bytes);
+        return this.#take(now, link, held, output);
       case "ack":
         return this.#handleAck(now, output.ack);
       case "greeted":
@@ -350,23 +352,17 @@ export class PeerMachine implements Machine<PeerOutput> {
     // A link that the peer has opened is no attempt of this node.
     if (done.length > 0 || !machine.settings.isDialer) slot.succeed();
     for (const outgoing of done) this.#settle(outgoing);
-    for (const outgoing of unknown) {
-      this.#settle(outgoing, {
-        code: "TIMEOUT",
-        message:
-          `'${this.#settings.peerId}' was started again before it had acknowledged this: ask it whether it was done`,
-        details: { uncertain: 1 },
-      });
-    }
+    for (const outgoing of unknown) this.#settle(outgoing, startedAgain(this.#settings.peerId));
     this.#pump(now, slot);
   }
 
-  #take(now: number, link: number, held: HeldLink, message: Message, flags: number, bytes: number): void {
+  #take(now: number, link: number, held: HeldLink, arrived: ArrivedMessage): void {
+    const { message, flags } = arrived;
     // What keeps a link alive is no use of it.
     if (message.type !== "pong") held.usedAt = now;
     const requiresAck = (flags & FrameFlag.REQUIRES_ACK) !== 0;
     const verdict = this.#inbox.take(now, message, requiresAck);
-    if (verdict === "new") return this.#deliver(link, message, requiresAck, bytes, now);
+    if (verdict === "new") return this.#deliver(now, link, arrived, requiresAck);
     if (verdict === "duplicate") {
       this.#counters.duplicates++;
       return;
@@ -381,9 +377,14 @@ export class PeerMachine implements Machine<PeerOutput> {
     });
   }
 
-  #deliver(link: number, message: Message, requiresAck: boolean, bytes: number, now: number): void {
+  #deliver(
+    now: number,
+    link: number,
+    { message, bytes, memory }: ArrivedMessage,
+    requiresAck: boolean,
+  ): void {
     const { generation } = this.#inbox;
-    const delivered: Delivered = { message, link, bytes, requiresAck, generation };
+    const delivered: Delivered = { message, link, bytes, memory, requiresAck, generation };
     const { reply_to: replyTo } = message;
     if (replyTo === undefined) return void this.#outputs.push({ kind: "deliver", delivered });
     if (this.#requests.take(replyTo)) {

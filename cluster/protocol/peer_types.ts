@@ -32,6 +32,8 @@ export interface Delivered {
   readonly message: Message;
   /** Bytes of its payload on the wire. */
   readonly bytes: number;
+  /** What a large message lies in, when nothing else does. */
+  readonly memory?: Uint8Array<ArrayBuffer> | undefined;
   /** The link that it came over. */
   readonly link: number;
   /** For `handled`. */

@@ -15,6 +15,7 @@ const transport = [
   "transport/link/",
   "transport/exposure/",
   "transport/exposure/pieces.ts",
+  "transport/crew/",
 ];
 
 const cluster = ["cluster/", "cluster/protocol/", "cluster/protocol/membership/", "cluster/io/"];
@@ -29,7 +30,8 @@ const rooms: readonly { readonly path: string; readonly knows: readonly string[]
   { path: "transport/exposure/pieces.ts", knows: base },
   { path: "transport/protocol/", knows: [...base, "transport/exposure/pieces.ts"] },
   { path: "transport/link/", knows: ["core/", "codec/"] },
-  { path: "transport/exposure/", knows: [...base, "transport/exposure/pieces.ts"] },
+  { path: "transport/crew/", knows: base },
+  { path: "transport/exposure/", knows: [...base, "transport/exposure/pieces.ts", "transport/crew/"] },
   { path: "transport/", knows: [...base, ...transport] },
   { path: "cluster/protocol/membership/", knows: [...base, "cluster/protocol/"] },
   { path: "cluster/protocol/", knows: [...base, "cluster/protocol/membership/"] },

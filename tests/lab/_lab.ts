@@ -47,6 +47,11 @@ export class Lab implements AsyncDisposable {
     return ["ip", "netns", "exec", this.#names[side]];
   }
 
+  /** The name of one side's namespace. */
+  namespace(side: Side): string {
+    return this.#names[side];
+  }
+
   /** Runs a command at one side, and waits for its end. @throws {Error} when it fails */
   async run(side: Side, ...words: string[]): Promise<void> {
     await run(...this.via(side), ...words);

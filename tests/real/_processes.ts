@@ -102,8 +102,8 @@ export interface StartOptions {
 export interface ExposerOptions extends StartOptions {
   /** Where it keeps identity and catalog. */
   readonly stateDir: string;
-  /** The address to listen on. */
-  readonly host: string;
+  /** The address to listen on; all when absent. */
+  readonly host?: string;
   /** The port; any free one when absent. */
   readonly port?: number;
   /** Whether pullers may get shared memory; not when absent: it is the network that most tests are about. */
@@ -294,7 +294,7 @@ export async function startExposer(
   options: ExposerOptions,
 ): Promise<{ exposer: RgtpProcess; ready: ReadyEvent }> {
   const { host, port = 0, stateDir, flags = [], isShared = false } = options;
-  const where = ["--host", host, "--port", `${port}`, "--state-dir", stateDir];
+  const where = [...host === undefined ? [] : ["--host", host], "--port", `${port}`, "--state-dir", stateDir];
   const road = isShared ? [] : ["--no-shared"];
   const exposer = new RgtpProcess(["expose", path, ...where, ...road, "--json", ...flags], options);
   try {

@@ -1,6 +1,7 @@
 /*
  * Nodes that talk to each other over mutual TLS on the loopback interface.
  */
+import { createHash, randomBytes } from "node:crypto";
 import { initAuthority, issueNode, readNodeFolder, rotateNodes } from "../../cluster/io/authority_folder.ts";
 import { startNode } from "../../cluster/io/node.ts";
 import type { ClusterNode } from "../../cluster/io/node.ts";
@@ -109,6 +110,29 @@ Deno.test("rnp nodes: a megabyte of bytes, compressed text, and a message that i
     () => b.post("node-a", "fs.replicate", { ...data, chunk_data: new Uint8Array(16_777_217) }),
     RangeError,
   );
+});
+
+Deno.test("rnp nodes: bulk comes as it was sent when its handler lends its memory back, also one that takes its time", async () => {
+  await using nodes = await two();
+  const { a, b } = nodes;
+  const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+  const [sent, got]: [string[], string[]] = [[], []];
+  const kept: Uint8Array[] = [];
+  a.handle("fs.replicate", async ({ chunk_id, chunk_data }) => {
+    if (chunk_id % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 3));
+    got.push(hash(chunk_data as Uint8Array));
+    kept.push(chunk_data as Uint8Array);
+  }, { borrows: true });
+  for (let chunk_id = 0; chunk_id < 40; chunk_id++) {
+    const chunk_data = randomBytes(200_000 + 30_000 * (chunk_id % 5));
+    sent.push(hash(chunk_data));
+    const data = { file_id: "f", chunk_id, chunk_data, checksum: "sha256:0" };
+    if (!b.post("node-a", "fs.replicate", data, { pool: "data", channel: "bulk" })) await b.room("node-a");
+  }
+  await until(() => got.length === 40, "all have come");
+  assertEquals(got, sent);
+  // What was lent back is gone for whoever kept it, rather than another message's bytes.
+  await until(() => kept.some(({ length }) => length === 0), "the first memory was lent back");
 });
 
 Deno.test("rnp nodes: slow handlers hold the sender back, and every message arrives", async () => {

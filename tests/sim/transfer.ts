@@ -10,7 +10,7 @@ import { ExposerMachine } from "../../transport/protocol/exposer.ts";
 import type { ExposerOptions, ExposerOutput } from "../../transport/protocol/exposer.ts";
 import type { ChunkRun } from "../../transport/protocol/chunk_plan.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
-import type { PullerOptions, PullerOutput } from "../../transport/protocol/puller.ts";
+import type { PullerOptions, PullerOutput } from "../../transport/protocol/puller_types.ts";
 import { packetsFor } from "../../transport/exposer_shell.ts";
 import { ChunkOpener } from "../../transport/puller_shell.ts";
 import { exposedOf } from "./exposure.ts";

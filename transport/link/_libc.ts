@@ -12,6 +12,9 @@ const functions = {
   sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
+  mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "usize" },
+  munmap: { parameters: ["usize", "usize"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   eventfd_write: { parameters: ["i32", "u64"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
@@ -29,7 +32,9 @@ const functions = {
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
-  mmap: { parameters: ["buffer", "usize", "i32", "i32", "i32", "i64"], result: "usize" },
+  /** Over memory that is there. */
+  mapOver: { name: "mmap", parameters: ["buffer", "usize", "i32", "i32", "i32", "i64"], result: "usize" },
+  poke: { name: "memcpy", parameters: ["usize", "buffer", "usize"], result: "usize" },
   __errno_location: { parameters: [], result: "usize" },
 } as const;
 

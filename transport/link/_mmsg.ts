@@ -7,9 +7,11 @@
  *   cmsghdr  len 8, level 4, type 4, then data, in all a multiple of 8
  */
 
+/** Bytes of a `mmsghdr`. */
+export const MMSGHDR_BYTES = 64;
 /** Bytes of a structure, and offsets in it as indices of 32-bit words. */
 const MMSGHDR = {
-  bytes: 64,
+  bytes: MMSGHDR_BYTES,
   name: 0,
   nameBytes: 2,
   iov: 4,
@@ -89,9 +91,14 @@ export class Messages {
   }
 
   #setAddress(word: number, address: number): void {
-    this.#words[word] = address >>> 0;
-    this.#words[word + 1] = Math.floor(address / 2 ** 32);
+    setPointer(this.#words, word, address);
   }
+}
+
+/** Writes an address, 8 bytes, to a structure that is seen as words. */
+export function setPointer(words: Uint32Array, word: number, address: number): void {
+  words[word] = address >>> 0;
+  words[word + 1] = Math.floor(address / 2 ** 32);
 }
 
 /** Options of UDP (Linux, include/uapi/linux/udp.h): a message goes out, or comes in, as datagrams of one size. */

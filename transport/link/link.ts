@@ -19,7 +19,7 @@ export const udpPayloadBytesMax = 65507;
  * shorter. No bytes at all is one empty datagram.
  */
 export interface Datagrams {
-  /** The other side; `host` is a canonical IP address. */
+  /** The other side; `host` is a canonical IP address, or that of a network card. */
   readonly peer: Address;
   /** The datagrams after each other. */
   readonly bytes: Uint8Array;
@@ -57,6 +57,8 @@ export interface Link extends Disposable {
   readonly local: Address;
   /** The largest datagram that it sends. A path to a peer usually carries far less. */
   readonly payloadBytesMax: number;
+  /** The largest datagram that goes in one piece all the way to any peer; absent where that is not known, as with any path of IP. */
+  readonly pathBytesMax?: number;
   /** How many packets of 1452 bytes may arrive here in one burst without overflowing the receive buffer. */
   readonly burstPacketsMax: number;
   /**

@@ -1,11 +1,13 @@
 import { RgtpError } from "../../core/errors.ts";
+import type { VlanTag } from "../../codec/ethernet_frame.ts";
 import { openDatagramConn } from "./datagram_conn.ts";
+import { openEthernet } from "./ethernet.ts";
 import type { Link, LinkOptions } from "./link.ts";
 import { openLinuxUdp } from "./linux_udp.ts";
 import { openNodeDgram } from "./node_dgram.ts";
 
-/** The kinds of link that {@linkcode openLink} knows, the preferred one first. */
-export const linkKinds: readonly ["linux_udp", "datagram_conn", "node_dgram"] = Object.freeze(
+/** The kinds of link over UDP, the preferred one first. */
+export const udpLinkKinds: readonly ["linux_udp", "datagram_conn", "node_dgram"] = Object.freeze(
   [
     "linux_udp",
     "datagram_conn",
@@ -13,19 +15,50 @@ export const linkKinds: readonly ["linux_udp", "datagram_conn", "node_dgram"] = 
   ] as const,
 );
 
+/** The kinds of link that {@linkcode openLink} knows: those over UDP, of which it takes one by itself, and the one that must be asked for. */
+export const linkKinds: readonly [...typeof udpLinkKinds, "ethernet"] = Object.freeze(
+  [...udpLinkKinds, "ethernet"] as const,
+);
+
 /** The name of a kind of link. */
 export type LinkKind = (typeof linkKinds)[number];
 
-const openers: Readonly<Record<LinkKind, (options: LinkOptions) => Promise<Link>>> = {
+const openers: Readonly<Record<LinkKind, (options: OpenLinkOptions) => Promise<Link>>> = {
   linux_udp: openLinuxUdp,
   datagram_conn: openDatagramConn,
   node_dgram: openNodeDgram,
+  ethernet: openOnInterface,
 };
 
-/** Where a link is to be bound, and of which kind it is to be. */
-export interface OpenLinkOptions extends LinkOptions {
-  /** The kind to use; without it, the first that this runtime has. */
+/** How the network is reached. */
+export interface LinkChoice {
+  /** Which link; absent: the best over UDP that there is. */
+  readonly link?: LinkKind;
+  /** With `ethernet`: the interface, as `ip link` shows it. */
+  readonly interface?: string;
+  /** With `ethernet`: the VLAN and the priority that frames carry. */
+  readonly vlan?: VlanTag;
+}
+
+/** Where a link is to be bound, and of which kind it is to be. `ethernet` has no `host`: its interface has one address. */
+export interface OpenLinkOptions extends LinkOptions, Omit<LinkChoice, "link"> {
+  /** The kind to use; without it, the first over UDP that this runtime has. */
   readonly kind?: LinkKind;
+}
+
+/** A choice, as {@linkcode openLink} takes it. */
+export function chosen(
+  { link: kind, interface: name, vlan }: LinkChoice,
+): Pick<OpenLinkOptions, "kind" | "interface" | "vlan"> {
+  return { ...(kind && { kind }), ...(name !== undefined && { interface: name }), ...(vlan && { vlan }) };
+}
+
+function openOnInterface({ interface: name, port, vlan }: OpenLinkOptions): Promise<Link> {
+  if (name !== undefined) return openEthernet({ interface: name, port, vlan });
+  throw new RgtpError(
+    "INVALID_ARG",
+    "the link kind ethernet needs an interface: say which, with --interface on a command line ('ip link' lists them)",
+  );
 }
 
 /**
@@ -52,7 +85,7 @@ export async function openLink(options: OpenLinkOptions): Promise<Link> {
       `there is no link kind "${kind}": choose one of ${linkKinds.join(", ")}`,
     );
   }
-  for (const one of linkKinds) {
+  for (const one of udpLinkKinds) {
     try {
       return await openers[one](options);
     } catch (error) {

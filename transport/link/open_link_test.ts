@@ -1,13 +1,13 @@
 import { RgtpError } from "../../core/errors.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../tests/_assert.ts";
-import { type LinkKind, linkKinds, openLink } from "./open_link.ts";
+import { type LinkKind, openLink, udpLinkKinds } from "./open_link.ts";
 
 /** The kinds that this machine and the permissions of this run have. */
 const here = await kindsHere();
 
 async function kindsHere(): Promise<LinkKind[]> {
   const kinds: LinkKind[] = [];
-  for (const kind of linkKinds) {
+  for (const kind of udpLinkKinds) {
     try {
       (await openLink({ host: "127.0.0.1", port: 0, kind })).close();
     } catch (error) {

@@ -103,7 +103,7 @@ export function openWindow(bytes: number): Uint8Array<ArrayBuffer> | undefined {
 export function mapSealedMemory(libc: Libc, descriptor: number, window: Uint8Array<ArrayBuffer>): boolean {
   const length = BigInt(window.length);
   const map = (flags: number, from: number) =>
-    libc.call.mmap(window, length, PROT_READ_WRITE, MAP_PRIVATE_FIXED | flags, from, 0n) !== MAP_FAILED;
+    libc.call.mapOver(window, length, PROT_READ_WRITE, MAP_PRIVATE_FIXED | flags, from, 0n) !== MAP_FAILED;
   if (map(0, descriptor)) return true;
   // What was there before may be gone: without other memory in its place the next look at it would end the process.
   if (!map(MAP_ANONYMOUS, -1)) throw systemError("mmap", libc.errno());

@@ -1,7 +1,7 @@
 /*
  * Why a pull cannot go on, in words: what was wrong, where, and what to do about it. Pure functions; the puller knows the facts.
  */
-import { formatAddress } from "../../codec/address.ts";
+import { formatAddress, hostKind, parseAddress } from "../../codec/address.ts";
 import type { Address } from "../../codec/address.ts";
 import type { ErrorName } from "../../core/errors.ts";
 import { RgtpError } from "../../core/errors.ts";
@@ -89,9 +89,12 @@ export function silence(facts: SilenceFacts): Silence {
     return { condition: "TIMEOUT", what, advice: "try again later" };
   }
   const system = network === "" ? "" : ` (${network})`;
+  const first = addresses.split(", ")[0];
+  const inTheWay = hostKind(parseAddress(first)?.host ?? "") === "ethernet"
+    ? "it is on another cable or in another VLAN than this interface (--interface, --vlan)"
+    : `UDP is blocked on the way (firewall, NAT); 'rgtp doctor ${first}' looks which`;
   const what =
-    `no answer from ${addresses}${system}: nothing is exposed there, it cannot be reached, or UDP is blocked on the way (firewall, ` +
-    `NAT); 'rgtp doctor ${addresses.split(", ")[0]}' looks which`;
+    `no answer from ${addresses}${system}: nothing is exposed there, it cannot be reached, or ${inTheWay}`;
   const advice = "check the address and that the exposer runs";
   return { condition: "TIMEOUT", what, advice, ...(network !== "" && { network }) };
 }
@@ -136,6 +139,22 @@ export function withdrawn(): RgtpError {
   return new RgtpError(
     "WITHDRAWN",
     "the exposer has stopped serving this; what is here is kept: run the same pull again when it is back",
+  );
+}
+
+/** Nobody who serves it has its key. */
+export function noKey(sources: string): RgtpError {
+  return new RgtpError(
+    "ACCESS_DENIED",
+    `${sources} serves this without its key, which it does not have: pull with the ticket of the exposer, and name this one with --from`,
+  );
+}
+
+/** A source has sent a piece, named by `what`, that is not the exposure's. */
+export function lied(source: string, what: string): RgtpError {
+  return new RgtpError(
+    "MERKLE_FAIL",
+    `${what} from ${source} was not what is exposed: it is damaged, or lies, or someone on the way there changes packets; the others go on`,
   );
 }
 

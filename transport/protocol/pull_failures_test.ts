@@ -21,6 +21,11 @@ Deno.test("silence: what is known decides what is said", () => {
       "TIMEOUT",
       /no answer from 192.*db8::7\]:9000: nothing is exposed .* UDP is blocked .*'rgtp doctor 192\.0\.2\.7:9000'/,
     ],
+    [
+      { addresses: "eth:02:00:5e:10:00:01:9000" },
+      "TIMEOUT",
+      /nothing is exposed .* another cable or in another VLAN/,
+    ],
     [{ network: "no route" }, "TIMEOUT", /:9000 \(no route\): nothing/],
     [{ heard: "192.0.2.7:9000" }, "TIMEOUT", /^192\.0\.2\.7:9000 answers, but the handshake/],
     [{ heard: "192.0.2.7:9000", strangers: "192.0.2.7:9000" }, "TIMEOUT", /another exposer answers/],
