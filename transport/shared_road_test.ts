@@ -6,6 +6,7 @@ import { systemRandom } from "../core/machine.ts";
 import { nativeEngine } from "../crypto/native_engine.ts";
 import { packetMac } from "../crypto/tokens.ts";
 import { assert, assertEquals } from "../tests/_assert.ts";
+import { doorsOf } from "../tests/_doors.ts";
 import { openWindow } from "./link/sealed_memory.ts";
 import { shareAddress, ShareSocket } from "./link/share_socket.ts";
 import { SharedRoad } from "./shared_road.ts";
@@ -55,7 +56,8 @@ async function road(
   const asked: number[] = [];
   const serving = (async () => {
     for (let heard = await door.receive(); heard; heard = await door.receive()) {
-      const ask = shareAsk.decode(heard.bytes)!;
+      const ask = shareAsk.decode(heard.bytes);
+      if (!ask) continue;
       const [covered, mac] = shareAsk.authenticated(heard.bytes);
       assertEquals(packetMac(nativeEngine, pullKey, covered).subarray(0, 8), mac);
       asked.push(ask.segment);
@@ -178,9 +180,8 @@ test("a door that is not on this machine is known at once", async () => {
 
 test("what a stranger sends to a puller's socket is nothing", () =>
   road(honest, async (road) => {
-    const text = Deno.readTextFileSync("/proc/net/unix");
     const stranger = ShareSocket.open(systemRandom(16))!;
-    const names = [...text.matchAll(/@rgtp\/([\w-]{22})/g)].map(([, name]) =>
+    const names = (await doorsOf(Deno.pid)).map((name) =>
       Uint8Array.fromBase64(name, { alphabet: "base64url" })
     );
     assert(names.length >= 2);

@@ -2,6 +2,7 @@
  * Direct memory between processes: which road a pull takes and what it says of it, what is left when a side is killed, and other namespaces.
  */
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "../_assert.ts";
+import { doorsOf, linksOf, stillThere } from "../_doors.ts";
 import { addresses, Lab, whyNoLab } from "../lab/_lab.ts";
 import { makeFile, sha256Of, TestFolder } from "./_files.ts";
 import type { MadeFile } from "./_files.ts";
@@ -153,28 +154,3 @@ Deno.test({
     assertStringIncludes(started, "--all-users shares memory, and --no-shared does not");
   },
 });
-
-/** Names of the doors of a process. */
-async function doorsOf(pid: number): Promise<string[]> {
-  const inodes = (await linksOf(pid)).map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]);
-  return (await doors()).filter(({ inode }) => inodes.includes(inode)).map(({ name }) => name);
-}
-
-/** Which of these names anyone has now. */
-async function stillThere(names: readonly string[]): Promise<string[]> {
-  const now = (await doors()).map(({ name }) => name);
-  return names.filter((name) => now.includes(name));
-}
-
-/** Doors of all processes in this network namespace. */
-async function doors(): Promise<{ inode: string; name: string }[]> {
-  const text = await Deno.readTextFile("/proc/net/unix");
-  return [...text.matchAll(/ (\d+) @(rgtp\/[\w-]{22})/g)].map(([, inode, name]) => ({ inode, name }));
-}
-
-/** What a process has open. */
-async function linksOf(pid: number): Promise<string[]> {
-  const folder = `/proc/${pid}/fd`;
-  const fds = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
-  return await Promise.all(fds.map((fd) => Deno.readLink(`${folder}/${fd}`).catch(() => "")));
-}
