@@ -47,7 +47,7 @@ export const shareAnswerLayout: Layout<ShareAnswer> = layout<ShareAnswer>({ segm
 export type ShareMac = (authenticated: Uint8Array) => Uint8Array;
 
 /** A message and its MAC. */
-interface Form<Message> {
+export interface ShareForm<Message> {
   /** The message as bytes. */
   encode(message: Message, mac: ShareMac): Uint8Array<ArrayBuffer>;
   /** What bytes say, if they are long enough; whether it is true is `authenticated`'s matter. */
@@ -56,7 +56,7 @@ interface Form<Message> {
   authenticated(encoded: Uint8Array): readonly [covered: Uint8Array, mac: Uint8Array];
 }
 
-function form<Message>(fields: Layout<Message>, domain: string): Form<Message> {
+function form<Message>(fields: Layout<Message>, domain: string): ShareForm<Message> {
   const covered = (encoded: Uint8Array) => concatBytes(utf8(domain), encoded.subarray(0, fields.size));
   return {
     encode(message, mac) {
@@ -71,7 +71,7 @@ function form<Message>(fields: Layout<Message>, domain: string): Form<Message> {
 }
 
 /** The puller's message. */
-export const shareAsk: Form<ShareAsk> = form(shareAskLayout, "rgtp2 share ask");
+export const shareAsk: ShareForm<ShareAsk> = form(shareAskLayout, "rgtp2 share ask");
 
 /** The exposer's message. */
-export const shareAnswer: Form<ShareAnswer> = form(shareAnswerLayout, "rgtp2 share answer");
+export const shareAnswer: ShareForm<ShareAnswer> = form(shareAnswerLayout, "rgtp2 share answer");

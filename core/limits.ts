@@ -128,4 +128,21 @@ export const limits = {
   rnpPeersMax: 10_000,
   /** Requests to one peer that wait for an answer. */
   rnpRequestsMax: 65_536,
+  /** Room that was asked for and in which nothing was started. */
+  fleetReservationMs: 60_000,
+  /** Instances of a node, and arguments and variables of one in bytes. */
+  fleetInstancesMax: 1000,
+  fleetPlanBytesMax: 65_536,
+  /** A file of a cluster that is larger travels as an exposure; one that is not, in parts. */
+  fleetSmallFileBytesMax: 8_388_608,
+  fleetFileChunkBytesMax: 1_048_576,
+  /** Its path, and its copies. */
+  fleetPathBytesMax: 1024,
+  fleetCopiesMax: 16,
+  /** Files that one peer may be sending at once. */
+  fleetArrivalsMax: 64,
+  /** How long a node has for an answer to its controller, or a controller for one to whoever asks. */
+  fleetAnswerMsMax: 45_000,
+  /** Rows of a list in one message. */
+  fleetRowsMax: 1000,
 } as const;

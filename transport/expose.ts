@@ -40,6 +40,7 @@ import type { Exposed } from "./protocol/exposed.ts";
 import type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
 import { openShareDoor } from "./share_door.ts";
 import type { ShareStats } from "./share_door.ts";
+export type { ShareStats } from "./share_door.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
 export interface ExposeOptions extends AccessOptions, LinkChoice {

@@ -1,6 +1,7 @@
 import type { Address } from "../codec/address.ts";
 import { chunkCount } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
+import type { RgtpError } from "../core/errors.ts";
 import type { PullerMachine } from "./protocol/puller.ts";
 import type { PullerProgress } from "./protocol/puller_types.ts";
 
@@ -23,6 +24,8 @@ export interface PullSource {
   readonly loss: number;
   /** Smoothed, in ms; 0 before the first request. */
   readonly roundTripMs: number;
+  /** Whether it is asked for nothing more. */
+  readonly isGone: boolean;
 }
 
 /** What a pull has done so far. */
@@ -47,7 +50,7 @@ export interface PullStats {
   readonly loss: number;
   /** Smoothed, in ms; 0 before the first request. */
   readonly roundTripMs: number;
-  /** Who serves it: nobody before the grant, then one. */
+  /** Who serves it, or has: nobody before the grant. */
   readonly sources: readonly PullSource[];
 }
 
@@ -59,6 +62,10 @@ export type PullEvent =
   | { readonly kind: "stalled"; readonly reason: string }
   /** It goes on. */
   | { readonly kind: "resumed" }
+  /** One more source serves it. */
+  | { readonly kind: "joined"; readonly source: Address }
+  /** A source is asked for nothing more, and why; the others go on. One that has sent something else than what is exposed: MERKLE_FAIL. */
+  | { readonly kind: "dropped"; readonly source: string; readonly error: RgtpError }
   /** All that was wanted is here, verified. */
   | { readonly kind: "done" }
   /** It ended before that: an `RgtpError`, unless its caller made a mistake. */
@@ -95,16 +102,8 @@ export function statsOf(
   stalled: string | undefined,
   machine: PullerMachine | undefined,
 ): PullStats {
-  const { total, done, reused, shared, wireBytes, rate, symbolsLost, symbolsReceived, roundTrip } =
-    progressOf(
-      machine,
-    );
-  const path = {
-    wireBytes,
-    loss: symbolsLost / Math.max(1, symbolsLost + symbolsReceived),
-    roundTripMs: roundTrip,
-  };
-  const address = machine?.source;
+  const progress = progressOf(machine);
+  const { total, done, reused, shared, wireBytes, rate, symbolsLost, symbolsReceived, roundTrip } = progress;
   return {
     state,
     ...(stalled !== undefined && { stalled }),
@@ -113,7 +112,21 @@ export function statsOf(
     reusedBytes: reused,
     sharedBytes: shared,
     rate,
-    ...path,
-    sources: address ? [{ address, ...path }] : [],
+    wireBytes,
+    loss: lossOf({ symbolsLost, symbolsReceived }),
+    roundTripMs: roundTrip,
+    sources: (machine?.sources ?? []).map((source) => ({
+      address: source.address,
+      wireBytes: source.wireBytes,
+      loss: lossOf(source),
+      roundTripMs: source.roundTrip,
+      isGone: source.isGone,
+    })),
   };
+}
+
+function lossOf(
+  { symbolsLost, symbolsReceived }: Pick<PullerProgress, "symbolsLost" | "symbolsReceived">,
+): number {
+  return symbolsLost / Math.max(1, symbolsLost + symbolsReceived);
 }

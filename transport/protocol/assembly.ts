@@ -123,6 +123,12 @@ export class Assembly {
     return undefined;
   }
 
+  /** Who helped out does so no longer: somebody else may. */
+  endHelp(): void {
+    this.helper = undefined;
+    for (const block of this.#blocks) block.isHelped = false;
+  }
+
   /** Which sources have sent something of it. */
   get senders(): Set<number> {
     return new Set(this.#blocks.flatMap((block) => [...block.senders]));
@@ -253,6 +259,8 @@ class Block {
     const data = this.#releaseRange(first - this.start, count, request);
     const parity = this.#releaseRange(this.symbols + parityFirst, parityCount, request);
     if (data + parity > 0) this.#hasLost = true;
+    // If that was help, somebody may help again.
+    if (parity > 0) this.isHelped = false;
     return data + parity;
   }
 

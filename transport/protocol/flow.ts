@@ -62,8 +62,6 @@ export interface FlowOptions {
   readonly source?: number;
   /** A limit that it shares with the flows of other sources; absent: none. */
   readonly sharedLimit?: TokenBucket;
-  /** Whether it may ask at present; absent: always. */
-  readonly mayAsk?: (now: number) => boolean;
 }
 
 /** Request numbers of one source begin anew under no token; those of all sources together have this much room each. */
@@ -213,7 +211,6 @@ export class Flow implements Taker {
   /** The next request packet, or `undefined` while the window, the limit or the hand says no. */
   nextRequest(now: number): Uint8Array | undefined {
     if (this.#copies.length > 0) return this.#copies.pop();
-    if (this.#options.mayAsk?.(now) === false) return undefined;
     // While something else is waited for, the limit's end brings nothing.
     this.#limitedUntil = Infinity;
     const { window, burst } = this.#congestion;
@@ -364,7 +361,7 @@ export class Flow implements Taker {
     if (this.#underWay > 0 || !this.holdings.takeWish()) return [];
     const run = this.#hand.takeRun(symbols, this.#ownerOf(number), weather, {
       source: this.source,
-      eta: () => Infinity,
+      eta: (more) => this.eta(more),
     });
     return run ? [run] : [];
   }

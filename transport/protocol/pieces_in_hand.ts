@@ -118,7 +118,7 @@ export class PiecesInHand {
     for (const assembly of this.#assemblies.values()) {
       if (!which(assembly.piece)) continue;
       if (this.#alone.has(assembly.piece) && assembly.home === source) this.#restart(assembly);
-      if (assembly.helper === source) assembly.helper = undefined;
+      if (assembly.helper === source) assembly.endHelp();
       if (assembly.home === source) assembly.home = undefined;
     }
   }

@@ -355,8 +355,6 @@ export class PullerMachine implements Machine<PullerOutput> {
       drops: this.drops,
       source: source.number,
       ...(this.#limit ? { sharedLimit: this.#limit } : limitRate !== undefined && { limitRate }),
-      ...(this.#options.sparesFirst && source.number === 0 &&
-        { mayAsk: (at: number) => this.#sources.isFirstNeeded(at) }),
     });
     if (source.number > 0) this.#outputs.push({ kind: "joined", source: source.address! });
   }
@@ -494,9 +492,12 @@ export class PullerMachine implements Machine<PullerOutput> {
       for (const other of this.#sources.flows) other.forget();
       this.#delivery!.hand.restart(SYMBOL_SIZE_SAFE);
     }
-    // Others may be quicker with what it was asked for.
-    if (this.#sources.serving.length > 1) this.#delivery!.hand.leave(source.number);
-    source.handleLost(now);
+    if (this.#sources.canSpare(now, source)) {
+      // Others go on with what it was asked for; it is asked again when it has shaken hands, or when something late comes.
+      flow.giveUp();
+      this.#delivery!.hand.leave(source.number);
+      source.renewSoon(now);
+    } else source.handleLost(now);
     this.#sendHandshakes(now);
   }
 
@@ -546,8 +547,9 @@ export class PullerMachine implements Machine<PullerOutput> {
   }
 
   /** Asks a source for all that may be asked for now. */
-  #request(now: number, { flow, address, isGone }: Source): void {
-    if (!flow || isGone) return;
+  #request(now: number, source: Source): void {
+    const { flow, address, isGone } = source;
+    if (!flow || isGone || this.#sources.canSpare(now, source)) return;
     for (let bytes = flow.nextRequest(now); bytes; bytes = flow.nextRequest(now)) {
       this.#outputs.push({ kind: "send", to: address!, bytes });
     }

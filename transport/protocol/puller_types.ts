@@ -56,8 +56,6 @@ export interface PullerOptions extends SourceFacts {
   readonly isSealed?: boolean;
   /** Who else serves it. What they are not trusted with is to be right: that shows. */
   readonly others?: readonly SourceFacts[];
-  /** Spares the exposer that the ticket names: it gives the key, and chunks only while no other source can. */
-  readonly sparesFirst?: boolean;
   /** Packets that our receive buffer holds in one burst. */
   readonly burstPacketsMax: number;
   /** The symbol size to begin with; a path that does not carry it is noticed. */

@@ -16,6 +16,8 @@ export interface SourceFacts {
   readonly exposerKey?: Uint8Array;
   /** Which ticket, 8 bytes, and its psk; absent: none. */
   readonly ticket?: { readonly id: Uint8Array; readonly psk: Uint8Array };
+  /** It is a cache: as long as it serves, those who are none are spared. */
+  readonly isEdge?: boolean;
 }
 
 /** What all sources of a pull are asked with. */
@@ -157,8 +159,10 @@ export class Source {
   /** Its present token seems to be good no longer, and with it what is under way. */
   renewSoon(now: number): void {
     this.#tokenLost = true;
-    if (this.#attempts || now - this.#attemptsSince < HANDSHAKE_EVERY_MS) return;
-    this.#shakeHands(now);
+    const soonest = this.#attemptsSince + HANDSHAKE_EVERY_MS;
+    if (this.#attempts) return;
+    if (now >= soonest) this.#shakeHands(now);
+    else this.#renewAt = Math.min(this.#renewAt, soonest);
   }
 
   /** What it was asked for did not come in time: often enough in a row, its token may be to blame. */

@@ -27,10 +27,8 @@ export interface SourceStatus {
 const SPREAD_AFTER_MS = 1000;
 /** And are given up when nobody answers there for so long. */
 const SPREAD_PATIENCE_MS = 1500;
-/** Whoever is to be spared waits so long for the first of the others. */
+/** Who is to be spared is not asked for so long: edges need a moment to answer. */
 const SPARE_MS = 2000;
-/** So many timeouts in a row, and a source does not count as one that serves. */
-const SILENT_MAX = 3;
 /** Where one was heard so recently, the silence of another one is its own. */
 const HEARD_LATELY_MS = 2000;
 
@@ -40,14 +38,18 @@ export class Sources {
   readonly all: Source[] = [];
   readonly #options: SourceOptions;
   #spreadAt = Infinity;
-  #spareUntil: number;
+  readonly #hasEdges: boolean;
+  readonly #spareUntil: number;
+  #spareEnd: number;
   #alive: readonly Source[];
 
   /** Asks all of them at once. */
   constructor(now: number, facts: readonly SourceFacts[], options: SourceOptions) {
     this.#options = options;
-    this.#spareUntil = now + SPARE_MS;
     for (const one of facts.slice(0, limits.pullSourcesMax)) this.#add(now, one, false);
+    this.#hasEdges = facts.some(({ isEdge }) => isEdge);
+    this.#spareUntil = this.#hasEdges ? now + SPARE_MS : -Infinity;
+    this.#spareEnd = this.#hasEdges ? this.#spareUntil : Infinity;
     this.#alive = this.all;
   }
 
@@ -87,8 +89,7 @@ export class Sources {
 
   /** When one of them wants to be woken. */
   get deadline(): number {
-    const spare = this.all.length > 1 ? this.#spareUntil : Infinity;
-    return Math.min(this.#spreadAt, spare, ...this.alive.map((source) => source.deadline));
+    return Math.min(this.#spreadAt, this.#spareEnd, ...this.alive.map((source) => source.deadline));
   }
 
   /** The source that a tag belongs to. */
@@ -121,7 +122,7 @@ export class Sources {
 
   /** What the clock brings. */
   handleTimeout(now: number): void {
-    if (now >= this.#spareUntil) this.#spareUntil = Infinity;
+    if (now >= this.#spareEnd) this.#spareEnd = Infinity;
     if (now < this.#spreadAt) return;
     this.#spreadAt = Infinity;
     const { facts, address } = this.all[0];
@@ -142,11 +143,12 @@ export class Sources {
     return silent.length > 0 && this.alive.some(isHeard) ? silent : [];
   }
 
-  /** Whether nobody but the first can serve now. */
-  isFirstNeeded(now: number): boolean {
-    const others = this.alive.filter(({ number }) => number > 0);
-    if (others.some(({ flow }) => flow && flow.silentTimeouts < SILENT_MAX)) return false;
-    return others.length === 0 || now >= this.#spareUntil || this.#spareUntil === Infinity;
+  /** Whether a source need not be asked: it is silent while others are not, or edges serve in its place. */
+  canSpare(now: number, { flow, facts }: Source): boolean {
+    const others = this.alive.filter((other) => other.flow?.silentTimeouts === 0);
+    if (flow?.silentTimeouts !== 0) return others.length > 0;
+    if (facts.isEdge || !this.#hasEdges) return false;
+    return now < this.#spareUntil || others.some((other) => other.facts.isEdge);
   }
 
   #add(now: number, facts: SourceFacts, isTrial: boolean): void {
