@@ -5,6 +5,7 @@ import type { Manifest } from "../codec/manifest.ts";
 import { PAGE_BIT } from "../codec/packet.ts";
 import { equalBytes } from "../core/bytes.ts";
 import { RgtpError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
 import type { Clock } from "../core/machine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { AEAD_TAG_BYTES, HASH_BYTES } from "../crypto/engine.ts";
@@ -177,7 +178,7 @@ export class PullerShell {
       // What is on the other road is checked as what is on the disk is.
       return shared ? ALL_OF_A_PAGE : flags;
     };
-    const crew = this.#crew = hireCrew(opener.key, manifest.totalSize);
+    const crew = this.#crew = hireCrew(opener.key, manifest.totalSize, limits.openThreadsMax);
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
         ...(crew && { allocate: (bytes) => crew.memory(bytes) }),
