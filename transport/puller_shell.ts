@@ -51,6 +51,8 @@ export interface ChunkSink {
 
 /** Another road than the network, on which the plaintext may be had: not verified yet. */
 export interface SharedBytes {
+  /** Memory in which all chunks appear, if other threads can reach it. */
+  readonly memory?: SharedArrayBuffer;
   /** To be called before {@linkcode SharedBytes.take}. What it returns ends when that one knows; absent: it does. May reject: the pull ends. */
   ready(chunk: number): Promise<void> | undefined;
   /** A chunk where it lies, which does not change until it is given back; `undefined` when it cannot be had on this road. */
@@ -179,6 +181,7 @@ export class PullerShell {
       return shared ? ALL_OF_A_PAGE : flags;
     };
     const crew = this.#crew = hireCrew(opener.key, manifest.totalSize, limits.openThreadsMax);
+    if (shared?.memory) crew?.share(shared.memory);
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
         ...(crew && { allocate: (bytes) => crew.memory(bytes) }),
@@ -244,11 +247,22 @@ export class PullerShell {
   }
 
   #takeShared(now: number, chunk: number, shared: SharedBytes): void {
+    const opener = this.#opener!;
     const bytes = shared.take(chunk);
-    const isRight = bytes !== undefined && this.#opener!.isChunk(chunk, bytes);
+    if (!bytes) return this.machine.handleChecked(now, chunk, "nowhere");
+    this.#crew?.collect();
+    const isGiven = this.#crew && this.#crew.busy < JOBS_AHEAD &&
+      this.#crew.check(chunk, bytes, opener.leaf(chunk), (outcome) => {
+        const isRight = outcome?.ok ?? opener.isChunk(chunk, bytes);
+        this.#later((later) => this.#storeShared(later, chunk, bytes, isRight));
+      });
+    if (!isGiven) this.#storeShared(now, chunk, bytes, opener.isChunk(chunk, bytes));
+  }
+
+  #storeShared(now: number, chunk: number, bytes: Uint8Array, isRight: boolean): void {
     const stored = isRight ? this.#sink!.write(chunk, bytes) : undefined;
     this.#reportWhen(now, stored, (at) => {
-      if (bytes) shared.giveBack(chunk);
+      this.#shared!.giveBack(chunk);
       this.machine.handleChecked(at, chunk, isRight ? "shared" : "nowhere");
     });
   }
@@ -260,6 +274,8 @@ export class PullerShell {
   }
 }
 
+/** Chunks that wait for the crew while this thread checks one itself. */
+const JOBS_AHEAD = 2;
 const ALL_OF_A_PAGE = new Uint8Array(PAGE_LEAVES).fill(1);
 const NONE = new Uint8Array(0);
 
@@ -278,7 +294,6 @@ export class ChunkOpener {
   readonly #chunks: number;
   readonly #leaves = new Map<number, Uint8Array>();
   readonly #scratch: Uint8Array;
-  readonly #resealed: Uint8Array;
 
   constructor(engine: Engine, grant: Grant, manifest: Manifest) {
     this.#engine = engine;
@@ -291,7 +306,6 @@ export class ChunkOpener {
     this.#cipher = new ChunkCipher(engine, this.key);
     this.#chunks = chunkCount(manifest);
     this.#scratch = new Uint8Array(Math.min(manifest.chunkSize, manifest.totalSize));
-    this.#resealed = new Uint8Array(this.#scratch.length + AEAD_TAG_BYTES);
     this.#acceptAll(grant.leaves);
   }
 
@@ -323,9 +337,7 @@ export class ChunkOpener {
 
   /** Whether a plaintext is the chunk of this exposure: sealed again, it has the same leaf. */
   isChunk(chunk: number, plaintext: Uint8Array): boolean {
-    const sealed = this.#resealed.subarray(0, plaintext.length + AEAD_TAG_BYTES);
-    sealed.set(plaintext);
-    return equalBytes(this.#cipher.seal(chunk, sealed), this.leaf(chunk));
+    return this.#cipher.isChunk(chunk, plaintext, this.leaf(chunk));
   }
 
   /** The leaf hash that a chunk must have. Nothing has one whose page is not here. */

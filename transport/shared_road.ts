@@ -10,7 +10,7 @@ import type { Random } from "../core/machine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { packetMac } from "../crypto/tokens.ts";
 import { chunkOffset } from "./exposure/pieces.ts";
-import { openWindow } from "./link/sealed_memory.ts";
+import { openCommonWindow } from "./link/sealed_memory.ts";
 import { shareAddress, ShareSocket } from "./link/share_socket.ts";
 import type { ShareDatagram } from "./link/share_socket.ts";
 import type { SharedBytes } from "./puller_shell.ts";
@@ -34,7 +34,7 @@ const SEGMENTS_AT_HAND = 4;
 /** A segment that was asked for. */
 interface Segment {
   /** Where its memory appears. */
-  readonly room: Uint8Array<ArrayBuffer>;
+  readonly room: Uint8Array;
   /** Under the key of the grant that it was asked for with. */
   readonly mac: ShareMac;
   /** Ends when it is here, or will never be. */
@@ -52,9 +52,11 @@ export class SharedRoad implements SharedBytes {
   readonly #options: SharedRoadOptions;
   readonly #socket: ShareSocket;
   readonly #door: Uint8Array;
-  readonly #window: Uint8Array<ArrayBuffer>;
+  readonly #window: Uint8Array;
   readonly #segments = new Map<number, Segment>();
   #current = -1;
+  /** Ends when nobody needs some segment any more. */
+  #freed = Promise.withResolvers<void>();
   #closed = false;
   #failure: RgtpError | undefined;
 
@@ -68,7 +70,7 @@ export class SharedRoad implements SharedBytes {
     if (!share || totalSize === 0) return undefined;
     const socket = ShareSocket.open(random(16));
     if (!socket) return undefined;
-    const window = options.window ?? openWindow(Math.min(totalSize, SEGMENTS_AT_HAND * SEGMENT_BYTES));
+    const window = options.window ?? openCommonWindow(Math.min(totalSize, SEGMENTS_AT_HAND * SEGMENT_BYTES));
     const road = window && new SharedRoad(options, socket, shareAddress(share), window);
     if (!road) {
       socket.close();
@@ -84,7 +86,7 @@ export class SharedRoad implements SharedBytes {
     options: SharedRoadOptions,
     socket: ShareSocket,
     door: Uint8Array,
-    window: Uint8Array<ArrayBuffer>,
+    window: Uint8Array,
   ) {
     this.#options = options;
     this.#socket = socket;
@@ -100,6 +102,11 @@ export class SharedRoad implements SharedBytes {
         },
       );
     }).finally(() => this.close());
+  }
+
+  get memory(): SharedArrayBuffer | undefined {
+    const { buffer } = this.#window;
+    return buffer instanceof SharedArrayBuffer ? buffer : undefined;
   }
 
   ready(chunk: number): Promise<void> | undefined {
@@ -118,7 +125,7 @@ export class SharedRoad implements SharedBytes {
 
   giveBack(chunk: number): void {
     const segment = this.#segments.get(this.#segmentOf(chunk));
-    if (segment) segment.taken--;
+    if (segment && --segment.taken === 0) this.#free();
   }
 
   close(): void {
@@ -126,6 +133,7 @@ export class SharedRoad implements SharedBytes {
     this.#socket.close();
     for (const { arrival } of this.#segments.values()) arrival.resolve();
     this.#segments.clear();
+    this.#free();
   }
 
   #segmentOf(chunk: number): number {
@@ -136,12 +144,19 @@ export class SharedRoad implements SharedBytes {
   async #enter(number: number): Promise<void> {
     const isNext = number === this.#current + 1;
     this.#current = number;
-    const segment = this.#ask(number);
+    let segment = this.#ask(number);
+    // A slow thread, or a slow disk, may have a chunk of long ago where this one is to appear.
+    for (; !segment && !this.#closed; segment = this.#ask(number)) await this.#freed.promise;
     if (isNext && (number + 1) * SEGMENT_BYTES < this.#options.manifest.totalSize) this.#ask(number + 1);
     if (segment && !segment.isHere) await segment.arrival.promise;
     // Checking need not wait for anything: the network's socket and timers have their turn all the same.
     await this.#socket.turn.yield();
     if (this.#failure) throw this.#failure;
+  }
+
+  #free(): void {
+    this.#freed.resolve();
+    this.#freed = Promise.withResolvers();
   }
 
   #ask(number: number): Segment | undefined {
@@ -185,7 +200,7 @@ export class SharedRoad implements SharedBytes {
   }
 
   /** In a window for all, its own place; else that of an earlier segment, which is forgotten, unless somebody needs it. */
-  #roomFor(number: number): Uint8Array<ArrayBuffer> | undefined {
+  #roomFor(number: number): Uint8Array | undefined {
     const { window, manifest: { totalSize } } = this.#options;
     const bytes = Math.min(SEGMENT_BYTES, totalSize - number * SEGMENT_BYTES);
     if (window) return window.subarray(number * SEGMENT_BYTES, number * SEGMENT_BYTES + bytes);

@@ -84,10 +84,23 @@ export function isSealedMemory({ call }: Libc, descriptor: number, bytes: number
  * transferred.
  */
 export function openWindow(bytes: number): Uint8Array<ArrayBuffer> | undefined {
+  return window<ArrayBuffer>(bytes, false);
+}
+
+/** The same, for all threads of this process. */
+export function openCommonWindow(bytes: number): Uint8Array<SharedArrayBuffer> | undefined {
+  return window<SharedArrayBuffer>(bytes, true);
+}
+
+function window<Buffer extends ArrayBufferLike>(
+  bytes: number,
+  shared: boolean,
+): Uint8Array<Buffer> | undefined {
   if (bytes > WINDOW_BYTES_MAX) return undefined;
+  const pages = Math.ceil(bytes / WASM_PAGE_BYTES);
   try {
-    const { buffer } = new WebAssembly.Memory({ initial: Math.ceil(bytes / WASM_PAGE_BYTES) });
-    return new Uint8Array(buffer as ArrayBuffer, 0, bytes);
+    const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+    return new Uint8Array(buffer as Buffer, 0, bytes);
   } catch {
     return undefined;
   }
@@ -100,10 +113,17 @@ export function openWindow(bytes: number): Uint8Array<ArrayBuffer> | undefined {
  *
  * @throws {Error} with a `code`, when the window cannot be used any more
  */
-export function mapSealedMemory(libc: Libc, descriptor: number, window: Uint8Array<ArrayBuffer>): boolean {
+export function mapSealedMemory(libc: Libc, descriptor: number, window: Uint8Array): boolean {
   const length = BigInt(window.length);
   const map = (flags: number, from: number) =>
-    libc.call.mapOver(window, length, PROT_READ_WRITE, MAP_PRIVATE_FIXED | flags, from, 0n) !== MAP_FAILED;
+    libc.call.mapOver(
+      window as Uint8Array<ArrayBuffer>,
+      length,
+      PROT_READ_WRITE,
+      MAP_PRIVATE_FIXED | flags,
+      from,
+      0n,
+    ) !== MAP_FAILED;
   if (map(0, descriptor)) return true;
   // What was there before may be gone: without other memory in its place the next look at it would end the process.
   if (!map(MAP_ANONYMOUS, -1)) throw systemError("mmap", libc.errno());

@@ -131,7 +131,7 @@ export class ShareSocket {
   }
 
   /** Has `window` show the memory of a descriptor, when that is sealed and of the same size. See {@linkcode mapSealedMemory}. */
-  map(descriptor: number, window: Uint8Array<ArrayBuffer>): boolean {
+  map(descriptor: number, window: Uint8Array): boolean {
     return isSealedMemory(this.#libc, descriptor, window.length) &&
       mapSealedMemory(this.#libc, descriptor, window);
   }
