@@ -13,7 +13,10 @@ import { exposerSecret } from "../crypto/identity.ts";
 import { SALT_BYTES } from "../crypto/key_schedule.ts";
 import { stretchPassphrase } from "../crypto/passphrase.ts";
 import { reachableHosts } from "./addresses.ts";
+import { castLink, exposedCast } from "./group_cast.ts";
+import type { CastOptions } from "./group_cast.ts";
 import { ExposerShell } from "./exposer_shell.ts";
+import type { ExposureEvent, ExposureStats } from "./exposure_stats.ts";
 import type { ExposerEvent } from "./exposer_shell.ts";
 import { LIST_CHUNK_BYTES, listingSource } from "./exposure/listing.ts";
 import { accessPolicy } from "./exposure/access.ts";
@@ -28,18 +31,16 @@ import { openSource, sourceName } from "./exposure/open_source.ts";
 import type { ExposeSource } from "./exposure/open_source.ts";
 import type { ByteSource } from "./exposure/source.ts";
 import type { SpoolOptions } from "./exposure/spooled_source.ts";
-import type { StoreCounters } from "./exposure/store.ts";
 import { openState } from "./exposure/state.ts";
 import type { ExposerState } from "./exposure/state.ts";
 import { TicketBook } from "./exposure/ticket_book.ts";
 import { watchTickets } from "./exposure/ticket_watch.ts";
-import type { Link, LinkStats } from "./link/link.ts";
+import type { Link } from "./link/link.ts";
 import { chosen, openLink } from "./link/open_link.ts";
 import type { LinkChoice } from "./link/open_link.ts";
-import type { Exposed } from "./protocol/exposed.ts";
-import type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
+import type { Exposed, ExposedCast } from "./protocol/exposed.ts";
 import { openShareDoor } from "./share_door.ts";
-import type { ShareStats } from "./share_door.ts";
+export type { ExposureEvent, ExposureStats } from "./exposure_stats.ts";
 export type { ShareStats } from "./share_door.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
@@ -82,10 +83,12 @@ export interface ExposeOptions extends AccessOptions, LinkChoice {
   readonly pullRateMax?: number;
   /**
    * Which pullers on this machine get the bytes as shared memory, rather than over the network: those of the same user (`"user"`), of any
-   * user (`"all"`; they need a ticket all the same), or none (`"off"`). Absent: `"user"`, but `"off"` where `link`, `limitRate` or
-   * `pullRateMax` say something of the network. It takes Linux, and `--allow-ffi=/lib`.
+   * user (`"all"`; they need a ticket all the same), or none (`"off"`). Absent: `"user"`, but `"off"` where `link`, `multicast`, `limitRate`
+   * or `pullRateMax` say something of the network. It takes Linux, and `--allow-ffi=/lib`.
    */
   readonly shared?: "user" | "all" | "off";
+  /** A multicast group that carries it too: once for all who pull at the same time. Absent: none. */
+  readonly multicast?: CastOptions;
   /** Ends the sealing, and closes the exposure. */
   readonly signal?: AbortSignal;
   /** Told while a stream is read, before it is sealed: bytes so far. */
@@ -96,36 +99,6 @@ export interface ExposeOptions extends AccessOptions, LinkChoice {
   readonly onWarning?: (text: string) => void;
   /** Told when a puller gets a grant, and when it has everything or falls silent. */
   readonly onEvent?: (event: ExposureEvent) => void;
-}
-
-/** A puller came or went. */
-export interface ExposureEvent {
-  /** `"granted"`: it may pull. `"completed"`: it says that it has everything. `"left"`: it fell silent. */
-  readonly kind: "granted" | "completed" | "left";
-  /** Where it is. */
-  readonly address: Address;
-  /** Bytes sent to it under its present token. */
-  readonly bytesSent: number;
-}
-
-/** What an exposure has done so far. */
-export interface ExposureStats {
-  /** Bytes of chunks sent, headers included. */
-  readonly bytesSent: number;
-  /** Who pulls now. */
-  readonly pullers: readonly PullerStatus[];
-  /** Pulls that have said that they are complete. */
-  readonly completed: number;
-  /** Packets dropped, by reason. */
-  readonly drops: Readonly<Record<string, number>>;
-  /** What is kept for pullers at present. */
-  readonly memory: ExposerMemory;
-  /** What the store of sealed chunks has done. */
-  readonly store: StoreCounters;
-  /** Counters of the socket. */
-  readonly link: LinkStats;
-  /** What was handed out as shared memory; absent where none can be. */
-  readonly shared?: ShareStats;
 }
 
 /** Something that is being exposed. */
@@ -199,10 +172,13 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
   let bytes: ByteSource | undefined;
   let state: ExposerState | undefined;
   let link: Link | undefined;
+  let groupLink: Link | undefined;
   let sealed: SealedExposure | undefined;
   try {
     // A taken port shall not show only after a large file was sealed. Who asks meanwhile asks again.
     link = await bind(options);
+    const cast = options.multicast && exposedCast(options.multicast, systemRandom);
+    groupLink = options.multicast && await castLink(options.multicast, options.link);
     state = openState(engine, systemRandom, options.stateDir);
     for (const warning of state.warnings) options.onWarning?.(warning);
     const { size } = bytes = await openSource(source, {
@@ -242,12 +218,14 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
       book,
       makeDoor,
       link,
+      ...(cast && groupLink && { cast: { exposed: cast, link: groupLink } }),
     });
   } catch (error) {
     sealed?.store.close();
     bytes?.close();
     state?.close();
     link?.close();
+    groupLink?.close();
     throw error;
   }
 }
@@ -278,6 +256,8 @@ interface Parts {
   /** Makes what lets in those who know the passphrase, for each exposure; absent: there is none. */
   readonly makeDoor: (() => PassphraseDoor) | undefined;
   readonly link: Link;
+  /** Its multicast group; absent: there is none. */
+  readonly cast?: { readonly exposed: ExposedCast; readonly link: Link };
 }
 
 /** The slow hash runs here, once. */
@@ -353,6 +333,7 @@ function exposedOf(
 function serve(parts: Parts): Exposure {
   const { options, policy, name, engine, state, sealed, listing, sealSeconds, book, link } = parts;
   const epoch = new PolicyEpoch();
+  const { cast } = parts;
   const share = openShareDoor({ memoryBytesMax: MEMORY_BYTES, ...options }, {
     engine,
     random: systemRandom,
@@ -360,6 +341,7 @@ function serve(parts: Parts): Exposure {
   });
   const exposed: Exposed = {
     ...exposedOf(sealed, name, parts, epoch),
+    ...(cast && { cast: cast.exposed }),
     ...(share && { share: share.name }),
   };
   const { manifest } = exposed;
@@ -382,7 +364,7 @@ function serve(parts: Parts): Exposure {
     ...(limitRate !== undefined && { limitRate }),
     ...(pullRateMax !== undefined && { pullRateMax }),
   }, handleEvent);
-  shell.add(exposed, sealed.store);
+  shell.add(exposed, sealed.store, cast?.link);
   share?.add(exposed, parts.source);
   if (!share && !sealed.store.holdsSource) parts.source.close();
   if (listing) shell.add({ ...exposedOf(listing, "", parts, epoch), isList: true }, listing.store);
@@ -440,6 +422,7 @@ function serve(parts: Parts): Exposure {
       store: sealed.store.counters,
       link: link.stats,
       ...(share && { shared: share.stats }),
+      ...(cast && { multicast: shell.machine.groups.status(exposed) }),
     }),
     newTicket,
     revokeTicket: (text) => {

@@ -41,10 +41,10 @@ interface ShareDoorOptions extends ShareDoorParts {
 
 /** A door, unless the options of an exposure say something of the network, or there can be none here. */
 export function openShareDoor(
-  { shared, link, limitRate, pullRateMax, memoryBytesMax = 0 }: ShareChoice,
+  { shared, link, multicast, limitRate, pullRateMax, memoryBytesMax = 0 }: ShareChoice,
   parts: ShareDoorParts,
 ): ShareDoor | undefined {
-  const whom = shared ?? ((link ?? limitRate ?? pullRateMax) === undefined ? "user" : "off");
+  const whom = shared ?? ((link ?? multicast ?? limitRate ?? pullRateMax) === undefined ? "user" : "off");
   return whom === "off"
     ? undefined
     : ShareDoor.open({ ...parts, isForAllUsers: whom === "all", memoryBytesMax });
@@ -52,7 +52,7 @@ export function openShareDoor(
 
 type ShareChoice = Pick<
   ExposeOptions,
-  "shared" | "link" | "limitRate" | "pullRateMax" | "memoryBytesMax"
+  "shared" | "link" | "multicast" | "limitRate" | "pullRateMax" | "memoryBytesMax"
 >;
 
 /**

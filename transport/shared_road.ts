@@ -6,14 +6,17 @@ import type { ShareMac } from "../codec/share.ts";
 import { equalBytes } from "../core/bytes.ts";
 import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
+import { systemRandom } from "../core/machine.ts";
 import type { Random } from "../core/machine.ts";
+import { defaultEngine } from "../crypto/default_engine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { packetMac } from "../crypto/tokens.ts";
 import { chunkOffset } from "./exposure/pieces.ts";
 import { openCommonWindow } from "./link/sealed_memory.ts";
 import { shareAddress, ShareSocket } from "./link/share_socket.ts";
 import type { ShareDatagram } from "./link/share_socket.ts";
-import type { SharedBytes } from "./puller_shell.ts";
+import type { PullOptions } from "./pull.ts";
+import type { PullerEvents, SharedBytes } from "./puller_shell.ts";
 
 /** What a road is made of. */
 export interface SharedRoadOptions {
@@ -26,6 +29,27 @@ export interface SharedRoadOptions {
   readonly first: number;
   /** Room for all of the exposure, where its memory is to appear and stay. Absent: a few segments have room, in turn. */
   readonly window?: Uint8Array<ArrayBuffer>;
+}
+
+/** Opens the road of a pull, unless its options say something of the network. `isAlone`: it has one source. */
+export function sharing(
+  { link, limitRate, shared }: Pick<PullOptions, "link" | "limitRate" | "shared">,
+  isAlone: boolean,
+  grant: () => Grant,
+): NonNullable<PullerEvents["share"]> {
+  return async (_grant, manifest, sink) => {
+    const isWanted = shared ?? ((link ?? limitRate) === undefined && isAlone);
+    // Who leaves what he does not have wants no bytes.
+    if (!isWanted || sink.leave) return undefined;
+    return await SharedRoad.open({
+      engine: defaultEngine(),
+      random: systemRandom,
+      grant,
+      manifest,
+      first: sink.wanted?.[0]?.first ?? 0,
+      ...(sink.window && { window: sink.window }),
+    });
+  };
 }
 
 /** Segments that have room at once, in turn: those that chunks are taken from, and the next. */

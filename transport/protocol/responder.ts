@@ -314,6 +314,7 @@ export class Responder {
         leaves,
         ...(exposed.share && { share: exposed.share }),
         ...(secret && { secret }),
+        ...(exposed.cast && { group: exposed.cast.group }),
         instance: this.#instance,
       },
     };
