@@ -1,7 +1,7 @@
 import type { Address } from "../codec/address.ts";
 import type { StoreCounters } from "./exposure/store.ts";
 import type { LinkStats } from "./link/link.ts";
-import type { ExposerMemory, PullerStatus } from "./protocol/exposer_status.ts";
+import type { ExposerMemory, PullerStatus } from "./protocol/exposer_types.ts";
 import type { ShareStats } from "./share_door.ts";
 
 /** A puller came or went. */
