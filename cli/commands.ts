@@ -2,6 +2,7 @@ import type { Command } from "./_command.ts";
 import { completionsCommand } from "./completions.ts";
 import { doctorCommand } from "./doctor.ts";
 import { exposeCommand } from "./expose.ts";
+import { findCommand } from "./find.ts";
 import { idCommand } from "./id.ts";
 import { infoCommand } from "./info.ts";
 import { lsCommand } from "./ls.ts";
@@ -17,6 +18,7 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ["expose", exposeCommand],
   ["pull", pullCommand],
   ["ls", lsCommand],
+  ["find", findCommand],
   ["verify", verifyCommand],
   ["status", statusCommand],
   ["ticket", ticketCommand],

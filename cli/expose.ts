@@ -9,7 +9,7 @@ import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { exposedBy } from "./_exposed_paths.ts";
-import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
+import { HumanExposeView, isLoopback, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
@@ -65,6 +65,11 @@ const flags = {
   ...accessFlags,
   ...storeFlags,
   ...linkFlags,
+  announce: {
+    kind: "boolean",
+    help:
+      "tell the local network of it, so that 'rgtp find' lists it there: name, size, ID and whom it lets pull, readable for all",
+  },
   qr: { kind: "boolean", help: "show the ticket as a QR code too, on standard error" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
@@ -109,6 +114,7 @@ export const exposeCommand: Command = defineCommand({
     "report.pdf --password-file secret.txt",
     "report.pdf --password-file -",
     "video.mkv --qr",
+    "photos/ --open --announce",
   ],
   permissions: [
     ["--allow-net", "to answer pullers, whose addresses nobody knows before"],
@@ -123,7 +129,11 @@ export const exposeCommand: Command = defineCommand({
     ],
     [
       "--allow-sys=networkInterfaces",
-      "to put this machine's addresses into the ticket; not with --host ADDRESS",
+      "to put this machine's addresses into the ticket, and for --announce; not with --host ADDRESS",
+    ],
+    [
+      "--allow-sys=hostname",
+      "to say with --announce what this machine is called; it is announced without that, too",
     ],
     [
       "--allow-env=XDG_STATE_HOME,HOME",
@@ -145,7 +155,7 @@ async function runExpose(paths: readonly string[], flags: Flags, io: Io): Promis
   }
   const passphrase = await readPassphrase(flags["password-file"], io, true);
   using interrupt = new Interrupt();
-  const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io, flags.qr);
+  const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io, flags);
   const finished = Promise.withResolvers<void>();
   let exposure: Exposure;
   try {
@@ -215,6 +225,7 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
     ...(name !== undefined && { name }),
     ...(profile !== undefined && { profile }),
     ...linkOptions(flags),
+    announce: flags.announce,
     ...(chunkSize !== undefined && { chunkSize }),
     ...(limitRate !== undefined && { limitRate }),
   };
@@ -229,6 +240,12 @@ function checkFlags(flags: Flags): void {
   }
   if (flags.link === "ethernet" && flags.host !== undefined) {
     throw new RgtpError("INVALID_ARG", "--host is for UDP: --interface says where --link ethernet answers");
+  }
+  if (flags.announce && flags.host !== undefined && isLoopback(flags.host)) {
+    throw new RgtpError(
+      "INVALID_ARG",
+      `nobody reaches ${visible(flags.host)} but this machine: leave out --host or --announce`,
+    );
   }
   const size = flags["chunk-size"];
   const { chunkBytesMin, chunkBytesMax, nameBytesMax } = limits;

@@ -13,6 +13,7 @@ import { exposerSecret } from "../crypto/identity.ts";
 import { SALT_BYTES } from "../crypto/key_schedule.ts";
 import { stretchPassphrase } from "../crypto/passphrase.ts";
 import { reachableHosts } from "./addresses.ts";
+import { announcedAccess, Announcer, hostLabel } from "./announce.ts";
 import { ExposerShell } from "./exposer_shell.ts";
 import type { ExposerEvent } from "./exposer_shell.ts";
 import { LIST_CHUNK_BYTES, listingSource } from "./exposure/listing.ts";
@@ -77,6 +78,11 @@ export interface ExposeOptions extends AccessOptions, LinkChoice {
   readonly limitRate?: number;
   /** Bytes a second for each puller. */
   readonly pullRateMax?: number;
+  /**
+   * Tells the local network of it once a second, for `discover` there: name, size, ID, this machine's name, and whom it lets pull. Whoever is
+   * on that network may know it then; the ticket's secret is in none of it.
+   */
+  readonly announce?: boolean;
   /** Ends the sealing, and closes the exposure. */
   readonly signal?: AbortSignal;
   /** Told while a stream is read, before it is sealed: bytes so far. */
@@ -389,9 +395,23 @@ function serve(parts: Parts): Exposure {
   });
   // Whoever does not look at `closed` shall not be ended by it, and a dead socket keeps no process alive.
   closed.catch(() => {}).finally(stopWatching);
+  const announcer = options.announce
+    ? new Announcer({
+      engine,
+      identity: state.identity,
+      facts: {
+        ...{ time: Math.floor(Date.now() / 1000), exposureId: sealed.id, name, host: hostLabel() },
+        ...{ totalSize: manifest.totalSize, kind: manifest.kind, access: announcedAccess[policy.kind] },
+      },
+      link,
+      onWarning: options.onWarning,
+    })
+    : undefined;
+  closed.catch(() => {}).finally(() => announcer?.[Symbol.dispose]());
   let closing: Promise<void> | undefined;
   const close = () => {
     stopWatching();
+    announcer?.[Symbol.dispose]();
     return closing ??= shell.close().finally(() => state.close());
   };
   options.signal?.addEventListener("abort", close, { once: true });

@@ -28,6 +28,8 @@ export type { ExposeSource } from "./exposure/open_source.ts";
 export { EntryKind, FileMode } from "../codec/collection_index.ts";
 export type { CollectionEntry, FileEntry, FolderEntry, LinkEntry } from "../codec/collection_index.ts";
 export type { ListedExposure } from "./exposure/listing.ts";
+export { discover } from "./discover.ts";
+export type { DiscoverOptions, FoundExposure } from "./discover.ts";
 export { profiles } from "./exposure/profiles.ts";
 export type { ProfileName } from "./exposure/profiles.ts";
 export type { Datagrams, Link, LinkOptions, LinkStats } from "./link/link.ts";
