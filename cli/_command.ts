@@ -1,7 +1,10 @@
 import type { FlagTable, Operands, Parsed } from "./_args.ts";
 import { parseByTable } from "./_args.ts";
-import { helpText } from "./_help.ts";
+import { RgtpError } from "../core/errors.ts";
+import { groupHelp, helpText } from "./_help.ts";
 import type { Io } from "./_io.ts";
+import { nearest } from "./_nearest.ts";
+import { visible } from "./_text.ts";
 
 /** A command as data: from this come its parsing, its checks and its help. */
 export interface CommandSpec<Flags extends FlagTable> {
@@ -29,10 +32,31 @@ export interface Command {
   readonly operands: Operands;
   /** Its flags, without `--help`. */
   readonly flags: FlagTable;
+  /** Commands that it is made of, by their names: the first argument is one of them. */
+  readonly parts?: ReadonlyMap<string, Command>;
   /** Its help, for a program of this name. */
   help(program: string): string;
   /** Runs it. @throws {RgtpError} INVALID_ARG for arguments that it does not know, and what went wrong */
   run(argv: readonly string[], io: Io): Promise<number>;
+}
+
+/** Makes one command of several. */
+export function groupCommands(summary: string, parts: ReadonlyMap<string, Command>): Command {
+  const names = [...parts.keys()];
+  const flags = Object.assign({}, ...Array.from(parts.values(), (part) => part.flags)) as FlagTable;
+  return {
+    summary,
+    operands: { required: [names.join("|")], optional: [] },
+    flags,
+    parts,
+    help: (program) => groupHelp(program, summary, parts, flags),
+    run: ([given]) => {
+      const guess = given === undefined ? undefined : nearest(given.replace(/^-+/, ""), names);
+      const hint = guess === undefined ? `there are ${names.join(", ")}` : `did you mean '${guess}'?`;
+      const what = given === undefined ? "what to do is missing" : `there is no '${visible(given)}' here`;
+      return Promise.reject(new RgtpError("INVALID_ARG", `${what}; ${hint}`));
+    },
+  };
 }
 
 /** Makes a command of its description. */

@@ -22,6 +22,23 @@ export function helpText<Flags extends FlagTable>(spec: CommandSpec<Flags>, prog
   return sections.join("\n\n");
 }
 
+/** The help of a command that is made of several: these, and the flags of all of them. */
+export function groupHelp(
+  program: string,
+  summary: string,
+  parts: ReadonlyMap<string, { readonly summary: string }>,
+  flags: FlagTable,
+): string {
+  const rows = Object.entries<Flag>(flags).map(([name, flag]) => flagRow(name, flag));
+  return [
+    `${program}: ${summary}`,
+    `Usage: ${program} COMMAND [arguments]`,
+    `Commands:\n${table(Array.from(parts, ([name, part]) => [name, part.summary]))}`,
+    `'${program} COMMAND --help' shows which of these flags a command has, an example, and its permissions.`,
+    `Flags:\n${table([...rows, ["--help", "show this"]])}`,
+  ].join("\n\n");
+}
+
 /** Two columns. */
 export function table(rows: readonly (readonly [string, string])[]): string {
   const left = Math.max(...rows.map(([name]) => name.length)) + 4;

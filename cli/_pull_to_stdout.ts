@@ -34,6 +34,11 @@ export class StdoutView {
     this.#status.note(reason === undefined ? "it goes on" : `nothing comes: ${visible(reason)}`);
   }
 
+  /** A line for people. */
+  note(text: string): void {
+    this.#status.note(text);
+  }
+
   /** All is written. */
   done({ progress }: Pull): void {
     this.#status.clear();

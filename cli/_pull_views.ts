@@ -16,6 +16,8 @@ export interface PullView {
   progress(progress: PullProgress): void;
   /** Nothing comes, and why; `undefined`: it goes on. */
   stall(reason: string | undefined): void;
+  /** A line for people. */
+  note(text: string): void;
   /** All is here and is read again: so many bytes are hashed. */
   hashing(bytes: number): void;
   /** It ended well. */
@@ -53,6 +55,8 @@ export class JsonPullView implements PullView {
   stall(reason: string | undefined): void {
     emit(this.#io, ...stallEvent(reason));
   }
+
+  note(): void {}
 
   hashing(): void {}
 
@@ -94,6 +98,10 @@ export class HumanPullView implements PullView {
     if (reason === this.#stalled) return;
     this.#stalled = reason;
     this.#status.note(stallText(reason));
+  }
+
+  note(text: string): void {
+    this.#status.note(text);
   }
 
   hashing(bytes: number): void {

@@ -11,9 +11,12 @@ export function emit(io: Io, event: string, fields: Readonly<Record<string, unkn
 /** Tells how a command failed, as JSON on `out` or in a line on `err`, and returns the exit status: the error code without its sign. */
 export function reportError(error: unknown, io: Io, program: string, json: boolean): number {
   const known = asRgtpError(error);
-  const { code, condition, message } = known;
-  if (json) emit(io, "error", { code, name: condition, message });
-  else io.err(`${program}: ${visible(message)} (${condition})\n`);
+  const { code, condition, message, data } = known;
+  // What nodes of a cluster tell each other has a number of its own.
+  const rnp = data.rnp === undefined ? {} : { rnp: data.rnp, rnpName: data.name };
+  const number = data.rnp === undefined ? "" : `, RNP ${data.rnp}`;
+  if (json) emit(io, "error", { code, name: condition, message, ...rnp });
+  else io.err(`${program}: ${visible(message)} (${condition}${number})\n`);
   if (condition === "INTERNAL" && debugging()) io.err(`${stackOf(error)}\n`);
   return Math.abs(code);
 }

@@ -34,7 +34,7 @@ export async function runProgram(program: Program, argv: readonly string[], io: 
   if (name === undefined) return say(io, overview(program));
   const command = program.commands.get(name);
   if (!command) return reportError(unknownCommand(program, name), io, program.name, wantsJson(argv));
-  const args = asksForHelp ? ["--help"] : others;
+  const args = asksForHelp ? [...others.slice(1), "--help"] : others;
   return await runCommand(command, `${program.name} ${name}`, args, io);
 }
 
@@ -45,6 +45,8 @@ export async function runCommand(
   argv: readonly string[],
   io: Io,
 ): Promise<number> {
+  const part = command.parts?.get(argv[0] ?? "");
+  if (part) return await runCommand(part, `${program} ${argv[0]}`, argv.slice(1), io);
   try {
     if (asks(argv, "--help", "-h")) return say(io, command.help(program));
     return await command.run(argv, io);

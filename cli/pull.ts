@@ -17,6 +17,8 @@ import { demand, netNeeds } from "./_permissions.ts";
 import { pullToStdout, StdoutView } from "./_pull_to_stdout.ts";
 import { HumanPullView, JsonPullView } from "./_pull_views.ts";
 import { emit } from "./_report.ts";
+import { readSources, sourceFlags, sourceTeller } from "./_source_flags.ts";
+import type { OtherSources } from "./_source_flags.ts";
 import { stallTeller } from "./_stall.ts";
 import { formatBytes, visible } from "./_text.ts";
 import { exposerFlags, readWanted, unlockAfter } from "./_wanted.ts";
@@ -50,6 +52,7 @@ const flags = {
     help: "where this machine's identity lives: the key that an exposer's --allow names",
     default: "$XDG_STATE_HOME/red-giant or its like, if 'rgtp id create' has made one there",
   },
+  ...sourceFlags,
   ...exposerFlags,
   ...linkFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
@@ -82,6 +85,8 @@ export const pullCommand: Command = defineCommand({
     "whole is in OUT/.rgtp-part. Files that are there and right are left as they are, and are not pulled.",
     "An OUT of - is standard output: verified bytes in their order, in bounded memory, with progress on standard error. What was " +
     "written is whole only if the exit status is 0; nothing is kept, so a later pull begins anew. A file of that name is ./-.",
+    "With --from and --edge every source is asked for what it brings soonest. What comes is verified as ever: a source that " +
+    "sends something else is named and left, one that falls silent is done without.",
     "Exit status: 0, 130 after Ctrl-C, 143 after SIGTERM (what has arrived is kept; a second signal ends it at once), or the " +
     "error's code without its sign: 2 wrong arguments, 7 another exposer than the ticket's, 10 the ticket is cut off, 12 no answer " +
     "in time, 17 the ticket is not valid any more, 19 OUT holds something else, 21 the disk is full, 24 the exposer stopped.",
@@ -91,6 +96,8 @@ export const pullCommand: Command = defineCommand({
     "@ticket.txt downloads/ --limit-rate 50Mbit/s",
     "- video.mkv --json < ticket.txt",
     "@ticket.txt - | tar x",
+    "@ticket.txt --from 192.0.2.7:9000 --from @mirror.txt",
+    "@ticket.txt --edge @edge.txt",
     "192.0.2.1:9000 photos",
     "192.0.2.1:9000 photos --password-file secret.txt",
     "@ticket.txt --list",
@@ -99,7 +106,7 @@ export const pullCommand: Command = defineCommand({
   permissions: [
     [
       "--allow-net",
-      "to reach the exposer; for a ticket with IPv4 addresses alone --allow-net=HOST:PORT,0.0.0.0:0 is enough",
+      "to reach the exposer and other sources; for IPv4 addresses alone --allow-net=HOST:PORT,0.0.0.0:0 is enough",
     ],
     [
       "--allow-read=FOLDER",
@@ -122,10 +129,11 @@ export const pullCommand: Command = defineCommand({
 
 async function runPull(operands: readonly string[], flags: Flags, io: Io): Promise<number> {
   let wanted = await readWanted(operands, flags, io);
+  const sources = await readSources(flags, io);
   const run = flags.list ? runList : wanted.out === "-" ? runToStdout : runToFile;
   for (let unlocks = 0;; unlocks++) {
     try {
-      return await run(wanted.ticket, flags, io, wanted.out);
+      return await run({ ticket: wanted.ticket, sources, flags, io, out: wanted.out });
     } catch (error) {
       // What went to standard output cannot be taken back.
       if (run === runToStdout || unlocks === UNLOCKS_MAX) throw error;
@@ -134,16 +142,26 @@ async function runPull(operands: readonly string[], flags: Flags, io: Io): Promi
   }
 }
 
-async function runToFile(ticket: Ticket, flags: Flags, io: Io, out: string | undefined): Promise<number> {
+/** What a run is made of. */
+interface Run {
+  readonly ticket: Ticket;
+  readonly sources: OtherSources;
+  readonly flags: Flags;
+  readonly io: Io;
+  readonly out: string | undefined;
+}
+
+async function runToFile({ ticket, sources, flags, io, out }: Run): Promise<number> {
   const output = new OutputPlace(out, ticket);
-  demand(netNeeds(ticket));
+  demand(netNeeds({ addresses: [...ticket.addresses, ...sources.addresses] }));
   output.demandFile();
   using interrupt = new Interrupt();
   const view = flags.json ? new JsonPullView(io) : new HumanPullView(io, ticket, out ?? ticket.name);
   const task = pull(ticket, {
-    ...pullOptions(flags, ticket),
+    ...pullOptions(flags, ticket, sources),
     signal: interrupt.signal,
     onStall: (reason) => view.stall(reason),
+    onEvent: sourceTeller(io, flags.json, (text) => view.note(text)),
   });
   let result: PullResult;
   try {
@@ -163,7 +181,7 @@ async function runToFile(ticket: Ticket, flags: Flags, io: Io, out: string | und
   return 0;
 }
 
-async function runToStdout(ticket: Ticket, flags: Flags, io: Io): Promise<number> {
+async function runToStdout({ ticket, sources, flags, io }: Run): Promise<number> {
   const wrong = flags.json ? "--json prints to standard output" : flags.files ? "--files chooses files" : "";
   if (wrong !== "") {
     throw new RgtpError(
@@ -171,13 +189,14 @@ async function runToStdout(ticket: Ticket, flags: Flags, io: Io): Promise<number
       `${wrong}, where an OUT of - wants one row of bytes: leave one of them out`,
     );
   }
-  demand(netNeeds(ticket));
+  demand(netNeeds({ addresses: [...ticket.addresses, ...sources.addresses] }));
   using interrupt = new Interrupt();
   const view = new StdoutView(io, ticket);
   const task = pull(ticket, {
-    ...pullOptions(flags, ticket),
+    ...pullOptions(flags, ticket, sources),
     signal: interrupt.signal,
     onStall: (reason) => view.stall(reason),
+    onEvent: sourceTeller(io, flags.json, (text) => view.note(text)),
   });
   try {
     await pullToStdout(task, view);
@@ -191,11 +210,11 @@ async function runToStdout(ticket: Ticket, flags: Flags, io: Io): Promise<number
   return 0;
 }
 
-async function runList(ticket: Ticket, flags: Flags, io: Io): Promise<number> {
-  demand(netNeeds(ticket));
+async function runList({ ticket, sources, flags, io }: Run): Promise<number> {
+  demand(netNeeds({ addresses: [...ticket.addresses, ...sources.addresses] }));
   using interrupt = new Interrupt();
   const task = pull(ticket, {
-    ...pullOptions(flags, ticket),
+    ...pullOptions(flags, ticket, sources),
     signal: interrupt.signal,
     onStall: stallTeller(io, flags.json),
   });
@@ -221,12 +240,18 @@ function tellInterrupted(io: Io, json: boolean, place: string | undefined, progr
   else io.err(`${message}\n`);
 }
 
-function pullOptions(flags: Flags, ticket: Ticket): Parameters<typeof pull>[1] {
+function pullOptions(
+  flags: Flags,
+  ticket: Ticket,
+  { from, edges }: OtherSources,
+): Parameters<typeof pull>[1] {
   const { timeout: timeoutMs, priority } = flags;
   const limitRate = flags["limit-rate"];
   // A secret says enough: who has come with it is nobody's business.
   const stateDir = ticket.secret ? undefined : identityFolder(flags["state-dir"]);
   return {
+    ...(from && { from }),
+    ...(edges && { edges }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(limitRate !== undefined && { limitRate }),
     ...(priority !== undefined && { priority }),

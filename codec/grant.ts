@@ -28,12 +28,12 @@ import { TOKEN_BYTES } from "./token.ts";
 /** What a puller asks for. */
 export type Ask = IdAsk | NameAsk | ListAsk;
 
-/** Kinds of asks; the last is one of the others, by somebody who knows a passphrase: see `passphrase.ts`. */
-export const AskKind = { ID: 0, NAME: 1, LIST: 2, PASSPHRASE: 3 } as const;
+/** Kinds of asks. `PASSPHRASE` is one of the others, by somebody who knows a passphrase: see `passphrase.ts`. */
+export const AskKind = { ID: 0, NAME: 1, LIST: 2, PASSPHRASE: 3, SEALED: 4 } as const;
 
 /** Asks for what has an ID, as a ticket names it. */
 export interface IdAsk {
-  /** 0: by exposure ID. */
+  /** 0: by exposure ID; 4: the same, by somebody who is not to get its key. */
   readonly kind: number;
   /** 32 bytes. */
   readonly exposureId: Uint8Array;
@@ -98,7 +98,7 @@ function encodeNameAsk(ask: NameAsk): Uint8Array {
 
 /** The ask in a payload, or `undefined`. What follows it is ignored. */
 export function decodeAsk(payload: Uint8Array): Ask | undefined {
-  if (payload[0] === AskKind.ID) return askLayout.read(payload);
+  if (payload[0] === AskKind.ID || payload[0] === AskKind.SEALED) return askLayout.read(payload);
   if (payload[0] === AskKind.LIST) return { kind: AskKind.LIST };
   if (payload[0] !== AskKind.NAME) return undefined;
   const head = nameAskLayout.read(payload);
@@ -112,11 +112,20 @@ export function decodeAsk(payload: Uint8Array): Ask | undefined {
 /** Why a puller gets no grant. Absent and denied are one answer. */
 export const DenialReason = { DENIED: 1, SOURCE_CHANGED: 2, BUSY: 3 } as const;
 
-/** Extension types of a grant; all but the secret are reserved. */
-export const GrantExtension = { SOURCES: 1, GROUP: 2, EDGE_PASS: 3, SHARE: 4, SECRET: 5 } as const;
+/** Extension types of a grant; all but the last two are reserved. */
+export const GrantExtension = {
+  SOURCES: 1,
+  GROUP: 2,
+  EDGE_PASS: 3,
+  SHARE: 4,
+  SECRET: 5,
+  INSTANCE: 6,
+} as const;
 
 /** Bytes of a ticket's secret in an extension. */
 const SECRET_BYTES = 16;
+/** Bytes that tell running exposers apart. */
+export const INSTANCE_BYTES = 8;
 
 /** The fixed part of a grant. */
 export interface GrantHead {
@@ -146,6 +155,13 @@ export interface Grant extends GrantHead {
   readonly leaves: Uint8Array;
   /** 16 bytes: the secret of a ticket to this exposure, for whoever has proved that he knows its passphrase. */
   readonly secret?: Uint8Array;
+  /** 8 random bytes of the running exposer: at several addresses, the same one. */
+  readonly instance?: Uint8Array;
+}
+
+/** Whether a grant holds no key: its exposer was given none, or keeps it back. */
+export function holdsNoKey({ exposureKey }: GrantHead): boolean {
+  return exposureKey.every((byte) => byte === 0);
 }
 
 /** Wire form of {@linkcode GrantHead}. */
@@ -186,15 +202,22 @@ export function encodeAnswer(answer: Answer): Uint8Array<ArrayBuffer> {
   }
   const head = new Uint8Array(1 + grantHeadLayout.size);
   grantHeadLayout.write(head, 1, grant);
-  const extensions = grant.secret ? secretExtension(grant.secret) : new Uint8Array(0);
-  return concatBytes(head, Uint8Array.of(name.length), name, Uint8Array.of(leaves), grant.leaves, extensions);
+  const { secret, instance } = grant;
+  return concatBytes(
+    head,
+    Uint8Array.of(name.length),
+    name,
+    Uint8Array.of(leaves),
+    grant.leaves,
+    extension(GrantExtension.SECRET, secret, SECRET_BYTES),
+    extension(GrantExtension.INSTANCE, instance, INSTANCE_BYTES),
+  );
 }
 
-function secretExtension(secret: Uint8Array): Uint8Array {
-  if (secret.length !== SECRET_BYTES) {
-    throw new RangeError(`a ticket's secret has ${SECRET_BYTES} bytes, not ${secret.length}`);
-  }
-  return Uint8Array.of(GrantExtension.SECRET, 0, SECRET_BYTES, ...secret);
+function extension(type: number, value: Uint8Array | undefined, size: number): Uint8Array {
+  if (value === undefined) return new Uint8Array(0);
+  if (value.length !== size) throw new RangeError(`an extension of ${size} bytes, not ${value.length}`);
+  return Uint8Array.of(type, 0, size, ...value);
 }
 
 /** The answer that bytes hold (copied), or `undefined`. */
@@ -208,10 +231,12 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
   const leafCount = reader.u8();
   const leaves = reader.bytes(32 * leafCount).slice();
   let secret: Uint8Array | undefined;
+  let instance: Uint8Array | undefined;
   while (!reader.failed && reader.remaining > 0) {
     const type = reader.u8();
     const value = reader.bytes(reader.u16());
     if (type === GrantExtension.SECRET && value.length === SECRET_BYTES) secret = value.slice();
+    if (type === GrantExtension.INSTANCE && value.length === INSTANCE_BYTES) instance = value.slice();
   }
   if (reader.failed || leafCount > limits.grantLeavesMax) return undefined;
   // ignoreBOM: the default would drop one at the front, and change the name.
@@ -222,6 +247,7 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
       name: new TextDecoder("utf-8", { ignoreBOM: true }).decode(name),
       leaves,
       ...(secret && { secret }),
+      ...(instance && { instance }),
     },
   };
 }

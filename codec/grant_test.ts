@@ -71,7 +71,7 @@ Deno.test("ask: refuses one cut off, and kinds that are unknown here", () => {
   assertTruncationsRefused(decodeAsk, encoded);
   for (let kind = 3; kind < 256; kind++) {
     encoded[0] = kind;
-    assertEquals(decodeAsk(encoded), undefined);
+    if (kind !== AskKind.SEALED) assertEquals(decodeAsk(encoded), undefined);
   }
 });
 

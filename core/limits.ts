@@ -28,6 +28,8 @@ export const limits = {
   ticketAddressesMax: 8,
   /** Announced exposures that are listed. */
   announcedExposuresMax: 1000,
+  /** Sources that one pull asks. */
+  pullSourcesMax: 8,
   /** What one request may ask for; `requestBytesLanMax` for chunks over 256 KiB. */
   requestBytesMax: 262_144,
   requestBytesLanMax: 1_048_576,
@@ -53,6 +55,10 @@ export const limits = {
   coldTotalBurstBytesMax: 268_435_456,
   /** Memory that an exposer may have for sealed chunks: not less than this. */
   memoryBytesMin: 16_777_216,
+  /** Threads beside the main one that seal or open the chunks of one exposure, the jobs that each may have, and how much makes them pay. */
+  crewThreadsMax: 2,
+  crewJobsMax: 16,
+  crewBytesMin: 33_554_432,
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,
@@ -120,4 +126,21 @@ export const limits = {
   rnpPeersMax: 10_000,
   /** Requests to one peer that wait for an answer. */
   rnpRequestsMax: 65_536,
+  /** Room that was asked for and in which nothing was started. */
+  fleetReservationMs: 60_000,
+  /** Instances of a node, and arguments and variables of one in bytes. */
+  fleetInstancesMax: 1000,
+  fleetPlanBytesMax: 65_536,
+  /** A file of a cluster that is larger travels as an exposure; one that is not, in parts. */
+  fleetSmallFileBytesMax: 8_388_608,
+  fleetFileChunkBytesMax: 1_048_576,
+  /** Its path, and its copies. */
+  fleetPathBytesMax: 1024,
+  fleetCopiesMax: 16,
+  /** Files that one peer may be sending at once. */
+  fleetArrivalsMax: 64,
+  /** How long a node has for an answer to its controller, or a controller for one to whoever asks. */
+  fleetAnswerMsMax: 45_000,
+  /** Rows of a list in one message. */
+  fleetRowsMax: 1000,
 } as const;

@@ -41,4 +41,4 @@ export { trafficClassNames } from "./protocol/traffic_class.ts";
 export type { TrafficClassName } from "./protocol/traffic_class.ts";
 export type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
 export type { AeadName } from "../crypto/engine.ts";
-export type { PullerProgress } from "./protocol/puller.ts";
+export type { PullerProgress } from "./protocol/puller_types.ts";

@@ -1,4 +1,5 @@
 import { fittingSymbolSize } from "../codec/geometry.ts";
+import type { Address } from "../codec/address.ts";
 import { parseTicket } from "../codec/ticket.ts";
 import type { Ticket } from "../codec/ticket.ts";
 import type { Manifest } from "../codec/manifest.ts";
@@ -9,7 +10,6 @@ import { RgtpError } from "../core/errors.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import { createIdentity } from "../crypto/identity.ts";
-import { ticketId, ticketPsk } from "../crypto/key_schedule.ts";
 import { isUsableX25519Key } from "../crypto/mod.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import { networkWords } from "./network_words.ts";
@@ -20,11 +20,14 @@ import { openOutput } from "./output.ts";
 import type { Output } from "./output.ts";
 import { joined, slices, streamOf } from "./pull_slices.ts";
 import type { PulledRange, SliceRun } from "./pull_slices.ts";
+import { factsOf, otherFacts, otherSources } from "./pull_sources.ts";
+import type { OtherSource, PullFrom } from "./pull_sources.ts";
 import { grantedEvent, progressOf, statsOf } from "./pull_stats.ts";
 import type { PullEvent, PullProgress, PullState, PullStats } from "./pull_stats.ts";
 import type { LinkChoice } from "./link/open_link.ts";
 import type { TrafficClassName } from "./protocol/traffic_class.ts";
-import type { PullerOptions, PullerTimes } from "./protocol/puller.ts";
+import type { SourceFacts } from "./protocol/source.ts";
+import type { PullerOptions, PullerTimes } from "./protocol/puller_types.ts";
 import { PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
 import { SliceQueue } from "./slice_queue.ts";
@@ -32,7 +35,7 @@ import { indexSink, verifyPath } from "./verify.ts";
 import type { VerifyResult, VerifyRun } from "./verify.ts";
 
 /** How something is pulled. */
-export interface PullOptions extends LinkChoice {
+export interface PullOptions extends LinkChoice, PullFrom {
   /** Without any progress for this long it fails; 30 s. The first contact has 10 s unless this is given. */
   readonly timeoutMs?: number;
   /** Bytes a second to ask for at most. */
@@ -53,6 +56,7 @@ export interface PullOptions extends LinkChoice {
 }
 
 export type { FileVerifyResult, FolderVerifyResult, VerifyResult } from "./verify.ts";
+export type { PullFrom } from "./pull_sources.ts";
 export type { PullEvent, PullProgress, PullSource, PullState, PullStats } from "./pull_stats.ts";
 
 /** A verified chunk. */
@@ -124,6 +128,7 @@ const BURST_PACKETS_MAX = 1024;
 export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   /** The ticket. */
   readonly ticket: Ticket;
+  readonly #others: readonly OtherSource[];
   readonly #options: PullOptions;
   readonly #abort = new AbortController();
   #shell: PullerShell | undefined;
@@ -149,6 +154,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       );
     }
     this.ticket = ticket;
+    this.#others = otherSources(ticket, options);
     this.#options = options;
   }
 
@@ -339,22 +345,20 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   ): Promise<{ times: PullerTimes; progress: PullProgress }> {
     const signal = this.#signal;
     throwIfAborted(signal);
-    const addresses = await resolveAddresses(this.ticket.addresses, {
-      signal,
-      timeoutMs: this.#options.timeoutMs ?? FIRST_CONTACT_MS,
-      link: this.#options.link,
-      onSlow: (reason) => this.#handleStall(reason),
-    }).catch((error) => {
+    const { addresses, others } = await this.#lookUp(signal).catch((error) => {
       throw signal.aborted ? cancelled(signal.reason) : error;
     });
     if (this.#stalled !== undefined) this.#handleStall(undefined);
-    const link = await openLink({ host: bindHostFor(addresses), port: 0, ...chosen(this.#options) });
-    const shell = new PullerShell(link, this.#machineOptions(addresses, link), {
+    const host = bindHostFor([addresses, ...others.map((other) => other.addresses)].flat());
+    const link = await openLink({ host, port: 0, ...chosen(this.#options) });
+    const shell = new PullerShell(link, this.#machineOptions(addresses, others, link), {
       granted: (_grant, manifest) => {
         this.#tell("pulling", grantedEvent(manifest, shell.machine.source!));
         return open(manifest);
       },
       stalled: (reason) => this.#handleStall(reason),
+      joined: (source) => this.#options.onEvent?.({ kind: "joined", source }),
+      dropped: (source, error) => this.#options.onEvent?.({ kind: "dropped", source, error }),
     });
     this.#shell = shell;
     const stop = () => shell.stop(cancelled(signal.reason));
@@ -368,6 +372,22 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     }
   }
 
+  /** Where they all are. Whoever is not found but the exposer itself is done without. */
+  async #lookUp(signal: AbortSignal): Promise<{ addresses: Address[]; others: SourceFacts[] }> {
+    const { timeoutMs = FIRST_CONTACT_MS, link, onEvent } = this.#options;
+    const options = { signal, timeoutMs, link };
+    const [addresses, others] = await Promise.all([
+      resolveAddresses(this.ticket.addresses, { ...options, onSlow: (reason) => this.#handleStall(reason) }),
+      otherFacts(
+        defaultEngine(),
+        this.#others,
+        options,
+        (source, error) => onEvent?.({ kind: "dropped", source, error }),
+      ),
+    ]);
+    return { addresses, others };
+  }
+
   #tell(state: PullState, event: PullEvent): void {
     this.#state = state;
     this.#options.onEvent?.(event);
@@ -379,11 +399,10 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     this.#options.onEvent?.(reason === undefined ? { kind: "resumed" } : { kind: "stalled", reason });
   }
 
-  #machineOptions(addresses: PullerOptions["addresses"], link: Link): PullerOptions {
-    const { exposureId, exposerKey, secret } = this.ticket;
+  #machineOptions(addresses: readonly Address[], others: readonly SourceFacts[], link: Link): PullerOptions {
+    const { exposureId, exposureKey } = this.ticket;
     const { timeoutMs, limitRate, priority, stateDir } = this.#options;
     const engine = defaultEngine();
-    const psk = secret && ticketPsk(engine, secret);
     const symbolSize = link.pathBytesMax === undefined ? undefined : fittingSymbolSize(link.pathBytesMax);
     return {
       engine,
@@ -392,9 +411,9 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
         ? systemRandom(32)
         : createIdentity(engine, loadIdentitySeed(stateDir, systemRandom).seed).staticPrivate,
       exposureId,
-      exposerKey,
-      ...(psk && { ticket: { id: ticketId(engine, psk), psk } }),
-      addresses,
+      ...(exposureKey && { exposureKey }),
+      ...factsOf(engine, this.ticket, addresses),
+      others,
       ...(symbolSize !== undefined && { symbolSize }),
       burstPacketsMax: Math.min(link.burstPacketsMax, BURST_PACKETS_MAX),
       ...(limitRate !== undefined && { limitRate }),

@@ -1,7 +1,9 @@
 import type { Address } from "../codec/address.ts";
 import { chunkCount } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
-import type { PullerMachine, PullerProgress } from "./protocol/puller.ts";
+import type { RgtpError } from "../core/errors.ts";
+import type { PullerMachine } from "./protocol/puller.ts";
+import type { PullerProgress } from "./protocol/puller_types.ts";
 
 /** How far a pull is. */
 export interface PullProgress extends PullerProgress {
@@ -22,6 +24,8 @@ export interface PullSource {
   readonly loss: number;
   /** Smoothed, in ms; 0 before the first request. */
   readonly roundTripMs: number;
+  /** Whether it is asked for nothing more. */
+  readonly isGone: boolean;
 }
 
 /** What a pull has done so far. */
@@ -44,7 +48,7 @@ export interface PullStats {
   readonly loss: number;
   /** Smoothed, in ms; 0 before the first request. */
   readonly roundTripMs: number;
-  /** Who serves it: nobody before the grant, then one. */
+  /** Who serves it, or has: nobody before the grant. */
   readonly sources: readonly PullSource[];
 }
 
@@ -56,6 +60,10 @@ export type PullEvent =
   | { readonly kind: "stalled"; readonly reason: string }
   /** It goes on. */
   | { readonly kind: "resumed" }
+  /** One more source serves it. */
+  | { readonly kind: "joined"; readonly source: Address }
+  /** A source is asked for nothing more, and why; the others go on. One that has sent something else than what is exposed: MERKLE_FAIL. */
+  | { readonly kind: "dropped"; readonly source: string; readonly error: RgtpError }
   /** All that was wanted is here, verified. */
   | { readonly kind: "done" }
   /** It ended before that: an `RgtpError`, unless its caller made a mistake. */
@@ -87,12 +95,6 @@ export function statsOf(
   const { total, done, reused, wireBytes, rate, symbolsLost, symbolsReceived, roundTrip } = progressOf(
     machine,
   );
-  const path = {
-    wireBytes,
-    loss: symbolsLost / Math.max(1, symbolsLost + symbolsReceived),
-    roundTripMs: roundTrip,
-  };
-  const address = machine?.source;
   return {
     state,
     ...(stalled !== undefined && { stalled }),
@@ -100,7 +102,21 @@ export function statsOf(
     bytes: done,
     reusedBytes: reused,
     rate,
-    ...path,
-    sources: address ? [{ address, ...path }] : [],
+    wireBytes,
+    loss: lossOf({ symbolsLost, symbolsReceived }),
+    roundTripMs: roundTrip,
+    sources: (machine?.sources ?? []).map((source) => ({
+      address: source.address,
+      wireBytes: source.wireBytes,
+      loss: lossOf(source),
+      roundTripMs: source.roundTrip,
+      isGone: source.isGone,
+    })),
   };
+}
+
+function lossOf(
+  { symbolsLost, symbolsReceived }: Pick<PullerProgress, "symbolsLost" | "symbolsReceived">,
+): number {
+  return symbolsLost / Math.max(1, symbolsLost + symbolsReceived);
 }

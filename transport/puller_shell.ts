@@ -1,3 +1,4 @@
+import type { Address } from "../codec/address.ts";
 import type { Grant } from "../codec/grant.ts";
 import { chunkBytes, chunkCount, ManifestAead, parameters } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
@@ -5,16 +6,19 @@ import { PAGE_BIT } from "../codec/packet.ts";
 import { equalBytes } from "../core/bytes.ts";
 import { RgtpError } from "../core/errors.ts";
 import type { Clock } from "../core/machine.ts";
-import type { Aead, Engine } from "../crypto/engine.ts";
+import type { Engine } from "../crypto/engine.ts";
 import { AEAD_TAG_BYTES, HASH_BYTES } from "../crypto/engine.ts";
-import { chunkNonce } from "../crypto/key_schedule.ts";
 import { PAGE_LEAVES, verifyLeafPage } from "../crypto/leaf_pages.ts";
-import { leafHash, merkleRoot } from "../crypto/merkle.ts";
+import { merkleRoot } from "../crypto/merkle.ts";
+import { ChunkCipher } from "./crew/chunk_cipher.ts";
+import type { ChunkKey } from "./crew/chunk_cipher.ts";
+import { hireCrew } from "./crew/crew.ts";
+import type { Crew } from "./crew/crew.ts";
 import { Drive, processClock } from "./drive.ts";
 import type { Link } from "./link/link.ts";
 import type { ChunkRun } from "./protocol/chunk_plan.ts";
 import { PullerMachine } from "./protocol/puller.ts";
-import type { PullerOptions, PullerOutput } from "./protocol/puller.ts";
+import type { PullerOptions, PullerOutput } from "./protocol/puller_types.ts";
 
 /** Where the chunks of a pull go, and where candidates come from. */
 export interface ChunkSink {
@@ -48,6 +52,10 @@ export interface PullerEvents {
   granted(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): ChunkSink | Promise<ChunkSink>;
   /** Nothing comes, and why; or (`undefined`) it goes on. */
   stalled(reason: string | undefined): void;
+  /** One more source serves it. */
+  joined?(source: Address): void;
+  /** A source is asked for nothing more; others go on. */
+  dropped?(source: string, error: RgtpError): void;
 }
 
 /** A puller's machine on a link: verifies, opens and stores what it brings. */
@@ -61,6 +69,8 @@ export class PullerShell {
   readonly #result = Promise.withResolvers<void>();
   readonly #sends = new Set<Promise<void>>();
   #opener: ChunkOpener | undefined;
+  /** Opens chunks beside this thread, where that pays. */
+  #crew: Crew | undefined;
   #sink: ChunkSink | undefined;
 
   /** Takes over the link and begins the handshake at {@linkcode PullerShell.run}. */
@@ -87,6 +97,7 @@ export class PullerShell {
       await this.#result.promise;
     } finally {
       this.#drive.close();
+      this.#crew?.close();
       // The last packets say that all is here: they leave before the socket goes.
       await Promise.allSettled(this.#sends);
       this.#link.close();
@@ -119,6 +130,8 @@ export class PullerShell {
       pageDone: ({ page }) => this.#opener?.forget(page),
       stalled: ({ reason }) => this.#events.stalled(reason),
       resumed: () => this.#events.stalled(undefined),
+      joined: ({ source }) => this.#events.joined?.(source),
+      dropped: ({ source, error }) => this.#events.dropped?.(source, error),
       done: () => this.#result.resolve(),
       failed: ({ error }) => this.stop(error),
     };
@@ -128,8 +141,10 @@ export class PullerShell {
     const opener = new ChunkOpener(this.#engine, grant, manifest);
     this.#sink = sink;
     this.#opener = opener;
+    const crew = this.#crew = hireCrew(opener.key, manifest.totalSize);
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
+        ...(crew && { allocate: (bytes) => crew.memory(bytes) }),
         ...(sink.wanted && { wanted: sink.wanted }),
         isMoreToCome: sink.wantMore !== undefined,
         heldBack: () => sink.heldBack?.() ?? 0,
@@ -159,9 +174,18 @@ export class PullerShell {
       if (ok) sink.savePage?.(page, sealed);
       return this.machine.handleOpened(now, piece, ok);
     }
-    const plaintext = opener.open(piece, sealed);
-    const stored = plaintext && sink.write(piece, plaintext);
-    this.#reportWhen(now, stored, (at) => this.machine.handleOpened(at, piece, plaintext !== undefined));
+    this.#crew?.collect();
+    const isGiven = this.#crew?.open(piece, sealed, opener.leaf(piece), (outcome) => {
+      const plaintext = outcome ? plaintextOf(sealed, outcome.ok) : opener.open(piece, sealed);
+      this.#later((later) => this.#store(later, piece, plaintext));
+    });
+    if (!isGiven) this.#store(now, piece, opener.open(piece, sealed));
+  }
+
+  /** A chunk was opened, or is not the exposure's (`undefined`). */
+  #store(now: number, chunk: number, plaintext: Uint8Array | undefined): void {
+    const stored = plaintext && this.#sink!.write(chunk, plaintext);
+    this.#reportWhen(now, stored, (at) => this.machine.handleOpened(at, chunk, plaintext !== undefined));
   }
 
   #check(now: number, chunk: number): void {
@@ -189,13 +213,20 @@ export class PullerShell {
   }
 }
 
+const NONE = new Uint8Array(0);
+
+/** What stands where a sealed chunk was opened (`ok`). */
+function plaintextOf(sealed: Uint8Array, ok: boolean): Uint8Array | undefined {
+  return ok ? sealed.subarray(0, sealed.length - AEAD_TAG_BYTES) : undefined;
+}
+
 /** Verifies and opens sealed chunks, and seals local ones to compare: everything that needs key and leaves. */
 export class ChunkOpener {
+  /** With what the chunks are sealed. */
+  readonly key: ChunkKey;
   readonly #engine: Engine;
-  readonly #aead: Aead;
+  readonly #cipher: ChunkCipher;
   readonly #manifest: Manifest;
-  readonly #key: Uint8Array;
-  readonly #aad: Uint8Array;
   readonly #chunks: number;
   readonly #leaves = new Map<number, Uint8Array>();
   readonly #scratch: Uint8Array;
@@ -203,12 +234,13 @@ export class ChunkOpener {
 
   constructor(engine: Engine, grant: Grant, manifest: Manifest) {
     this.#engine = engine;
-    this.#aead = engine.aead(
-      manifest.aead === ManifestAead.AES_256_GCM ? "aes-256-gcm" : "chacha20-poly1305",
-    );
     this.#manifest = manifest;
-    this.#key = grant.exposureKey;
-    this.#aad = parameters(grant.manifest);
+    this.key = {
+      aead: manifest.aead === ManifestAead.AES_256_GCM ? "aes-256-gcm" : "chacha20-poly1305",
+      key: grant.exposureKey,
+      aad: parameters(grant.manifest),
+    };
+    this.#cipher = new ChunkCipher(engine, this.key);
     this.#chunks = chunkCount(manifest);
     this.#scratch = new Uint8Array(Math.min(manifest.chunkSize, manifest.totalSize));
     this.#resealed = new Uint8Array(this.#scratch.length + AEAD_TAG_BYTES);
@@ -238,23 +270,21 @@ export class ChunkOpener {
 
   /** The plaintext of a sealed chunk, in the same memory; `undefined` when it is not this exposure's. */
   open(chunk: number, sealed: Uint8Array): Uint8Array | undefined {
-    if (!this.#isLeaf(chunk, sealed)) return undefined;
-    const isOpen = this.#aead.openInto(this.#key, chunkNonce(chunk), this.#aad, sealed, sealed);
-    return isOpen ? sealed.subarray(0, sealed.length - AEAD_TAG_BYTES) : undefined;
+    return plaintextOf(sealed, this.#cipher.open(chunk, sealed, this.leaf(chunk)));
   }
 
   /** Whether a plaintext is the chunk of this exposure: sealed again, it has the same leaf. */
   isChunk(chunk: number, plaintext: Uint8Array): boolean {
     const sealed = this.#resealed.subarray(0, plaintext.length + AEAD_TAG_BYTES);
-    this.#aead.sealInto(this.#key, chunkNonce(chunk), this.#aad, plaintext, sealed);
-    return this.#isLeaf(chunk, sealed);
+    sealed.set(plaintext);
+    return equalBytes(this.#cipher.seal(chunk, sealed), this.leaf(chunk));
   }
 
-  #isLeaf(chunk: number, sealed: Uint8Array): boolean {
+  /** The leaf hash that a chunk must have. Nothing has one whose page is not here. */
+  leaf(chunk: number): Uint8Array {
     const leaves = this.#leaves.get(Math.floor(chunk / PAGE_LEAVES));
     const at = (chunk % PAGE_LEAVES) * HASH_BYTES;
-    return leaves !== undefined &&
-      equalBytes(leafHash(this.#engine.sha256, sealed), leaves.subarray(at, at + HASH_BYTES));
+    return leaves?.subarray(at, at + HASH_BYTES) ?? NONE;
   }
 
   /** Few leaves ride in the grant: all of them, so that the root can be computed. */

@@ -47,6 +47,8 @@ export interface NodeOptions {
   readonly retry?: RetryPolicy;
   /** Bytes that are taken from a peer before they are acknowledged: 64 KiB to 16 MiB, the most when nothing is said. */
   readonly windowBytes?: number;
+  /** Links to all peers at once: 1,000 when nothing is said. Each takes less than 100 KB, and a descriptor of the system. */
+  readonly linksMax?: number;
   /** Ends the node. */
   readonly signal?: AbortSignal;
 }
@@ -74,6 +76,7 @@ export interface RequestOptions extends SendOptions {
 const REQUEST_MS = 10_000;
 
 interface Waiting {
+  readonly isRequest: boolean;
   readonly resolve: (message: Message | undefined) => void;
   readonly reject: (error: RgtpError) => void;
 }
@@ -249,6 +252,7 @@ export class ClusterNode implements AsyncDisposable {
     const answer = await this.#await(
       peerId,
       (machine, now) => machine.request(now, type, data, timeoutMs, options),
+      true,
     );
     return answer!;
   }
@@ -319,13 +323,14 @@ export class ClusterNode implements AsyncDisposable {
   async #await(
     peerId: string,
     start: (machine: PeerShell["machine"], now: number) => string,
+    isRequest = false,
   ): Promise<Message | undefined> {
     const peer = this.#peer(peerId);
     const { promise, resolve, reject } = Promise.withResolvers<Message | undefined>();
     peer.mutate((now) => {
       // Before what it leads to is carried out: the end may come at once.
       try {
-        this.#waiting.set(start(peer.machine, now), { resolve, reject });
+        this.#waiting.set(start(peer.machine, now), { isRequest, resolve, reject });
       } catch (error) {
         reject(error);
       }
@@ -353,7 +358,7 @@ export class ClusterNode implements AsyncDisposable {
     if (!address) {
       throw new RgtpError("NOT_FOUND", `nobody has said where '${peerId}' is: say it with know()`);
     }
-    if (this.#linkCount() >= limits.rnpConnectionsMax) throw this.#tooMany();
+    if (this.#linkCount() >= this.#linksMax) throw this.#tooMany();
     return await dialMutualTls(address, this.#credentials, peerId);
   }
 
@@ -367,7 +372,7 @@ export class ClusterNode implements AsyncDisposable {
     if (this.#isClosed) return void socket.destroy();
     if (allow && !allow.includes(peerId)) return refuse("it is not on the list");
     if (peerId === this.id) return refuse("it has this node's own certificate");
-    if (this.#linkCount() >= limits.rnpConnectionsMax) return refuse(this.#tooMany().message);
+    if (this.#linkCount() >= this.#linksMax) return refuse(this.#tooMany().message);
     try {
       this.#peer(peerId).accept(connection);
     } catch (error) {
@@ -375,10 +380,14 @@ export class ClusterNode implements AsyncDisposable {
     }
   }
 
+  get #linksMax(): number {
+    return this.#options.linksMax ?? limits.rnpConnectionsMax;
+  }
+
   #tooMany(): RgtpError {
     return rnpError({
       code: "QUOTA_EXCEEDED",
-      message: `there are ${limits.rnpConnectionsMax} connections already`,
+      message: `there are ${this.#linksMax} connections already`,
     });
   }
 
@@ -394,8 +403,8 @@ export class ClusterNode implements AsyncDisposable {
     const { id, fault } = output;
     const waiting = this.#waiting.get(id);
     if (!waiting) return;
-    // A request that was sent waits for its answer.
-    if (output.kind === "settled" && !fault && peer.machine.isAsked(id)) return;
+    // A request that was sent waits for its answer, which may have come with the acknowledgement.
+    if (output.kind === "settled" && !fault && waiting.isRequest) return;
     this.#waiting.delete(id);
     if (fault) waiting.reject(rnpError(fault));
     else waiting.resolve(output.kind === "answered" ? output.message : undefined);

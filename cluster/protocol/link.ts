@@ -300,7 +300,11 @@ export class LinkMachine implements Machine<LinkOutput> {
           reason: (message.data as DataOf<"goodbye">).reason,
         });
       case "goodbye_ack":
-        return this.#end();
+        if (this.#state === "leaving") return this.#end();
+        return this.#fail(now, {
+          code: "PROTOCOL_ERROR",
+          message: "a 'goodbye_ack', and nobody has said goodbye",
+        });
       case "hello":
       case "hello_ack":
         return this.#fail(now, { code: "PROTOCOL_ERROR", message: "a second greeting" });

@@ -321,6 +321,11 @@ Deno.test("link: goodbye waits for its answer, and takes what still comes", () =
   assertEquals(fixture.link.poll(), undefined);
 });
 
+Deno.test("link: the answer to a goodbye that nobody has said is a mistake", () => {
+  const { end } = new Fixture().greet().send({ type: "goodbye_ack", data: {} });
+  assertEquals([end.code, end.message], ["PROTOCOL_ERROR", "a 'goodbye_ack', and nobody has said goodbye"]);
+});
+
 Deno.test("link: goodbye before the greeting ends it at once", () => {
   const fixture = new Fixture({ isDialer: true });
   fixture.link.goodbye(NOW, "shutdown");

@@ -60,6 +60,66 @@ export type ResourceStatus = {
   readonly ram: { readonly total_mb: number; readonly available_mb: number; readonly percent_used: number };
   readonly disk: { readonly total_gb: number; readonly available_gb: number; readonly percent_used: number };
   readonly network: { readonly in_mbps: number; readonly out_mbps: number };
+  /** What constraints of placements ask for, such as `region`. */
+  readonly labels?: { readonly [key: string]: string } | undefined;
+};
+
+/** A service, as an instance offers it. */
+export type ServiceOffer = {
+  readonly service_name: string;
+  readonly version: string;
+  /** `http` and `https` are asked for their health, `tcp` is connected to. */
+  readonly protocol: string;
+  readonly port: number;
+  /** A path such as `/health`. */
+  readonly health_check?: string | undefined;
+  readonly tags?: readonly string[] | undefined;
+};
+
+/** How an instance fares; `placed` has not been started yet, `lost` has gone with its node. */
+export type InstanceState = "placed" | "running" | "stopped" | "lost";
+
+/** An instance, in a list. */
+export type ListedInstance = {
+  readonly instance_id: string;
+  readonly name: string;
+  readonly node: string;
+  readonly state: InstanceState;
+  /** 0: none. */
+  readonly pid: number;
+  readonly exit_code: number;
+  /** Why it has ended; empty while it has not. */
+  readonly reason: string;
+};
+
+/** A node, in a list. */
+export type ListedNode = {
+  readonly node: string;
+  readonly state: MemberUpdate["state"];
+  readonly address: string;
+  readonly controller: boolean;
+  readonly cpu_percent: number;
+  readonly ram_percent: number;
+  /** What can still be reserved. */
+  readonly cores_free: number;
+  readonly ram_free_mb: number;
+  readonly disk_free_mb: number;
+  /** Reservations, those of running instances among them. */
+  readonly instances: number;
+  readonly labels: { readonly [key: string]: string };
+};
+
+/** A node, and where it is found. */
+export type NodePlace = { readonly node: string; readonly address: string };
+
+/** A file, in a list. */
+export type ListedFile = {
+  readonly path: string;
+  readonly size: number;
+  readonly checksum: string;
+  readonly replication_factor: number;
+  /** Those that hold it. */
+  readonly nodes: readonly string[];
 };
 
 /** How an instance is placed. */
@@ -76,6 +136,13 @@ export type ServiceInstance = {
   readonly address: string;
   readonly healthy: boolean;
   readonly latency_ms: number;
+};
+
+/** One of the instances of any service, in a list. */
+export type ListedService = ServiceInstance & {
+  readonly service_name: string;
+  readonly version: string;
+  readonly protocol: string;
 };
 
 /** What the messages of each type carry. */
@@ -166,9 +233,13 @@ export interface MessageData {
   "instance.create": {
     readonly instance_id: string;
     readonly name: string;
+    /** A program. */
     readonly script: string;
+    readonly args?: readonly string[] | undefined;
     readonly env?: { readonly [key: string]: string } | undefined;
     readonly resources: { readonly cpu_percent: number; readonly ram_mb: number; readonly disk_mb: number };
+    /** Registered when it runs. */
+    readonly service?: ServiceOffer | undefined;
   };
   /** It runs. */
   "instance.started": {
@@ -184,6 +255,22 @@ export interface MessageData {
     readonly reason: string;
     readonly runtime_seconds: number;
   };
+  /** An instance shall end. */
+  "instance.stop": { readonly instance_id: string };
+  /** Which instances are there? */
+  "instance.list": { readonly after?: string | undefined };
+  /** These, in order of their IDs. */
+  "instance.listing": { readonly instances: readonly ListedInstance[]; readonly more: boolean };
+  /** Which nodes are there? */
+  "node.list": { readonly after?: string | undefined };
+  /** These, in order of their IDs. */
+  "node.listing": { readonly nodes: readonly ListedNode[]; readonly more: boolean };
+  /** A node shall leave. */
+  "node.leave": { readonly node: string; readonly reason: string };
+  /** A node wants to leave: what it runs and holds shall be elsewhere first. */
+  "node.drain": { readonly node: string };
+  /** It may go. */
+  "node.left": { readonly node: string };
   /** A file shall be kept. */
   "fs.write": {
     readonly path: string;
@@ -191,6 +278,8 @@ export interface MessageData {
     readonly checksum: string;
     readonly chunks: number;
     readonly replication_factor: number;
+    /** Of an RGTP exposure of it; without one it comes in parts. */
+    readonly ticket?: string | undefined;
   };
   /** A part of a file: bytes, or base64 from those who have no bytes. */
   "fs.replicate": {
@@ -199,16 +288,31 @@ export interface MessageData {
     readonly chunk_data: Uint8Array | string;
     readonly checksum: string;
   };
-  /** A service is there. */
-  "mesh.register": {
-    readonly service_name: string;
-    readonly version: string;
-    readonly instance_id: string;
-    readonly protocol: string;
-    readonly port: number;
-    readonly health_check?: string | undefined;
-    readonly tags?: readonly string[] | undefined;
+  /** What a node has of a file: all of it, or not yet. */
+  "fs.stored": { readonly file_id: string; readonly complete: boolean };
+  /** Who shall keep a file. */
+  "fs.placed": { readonly file_id: string; readonly nodes: readonly NodePlace[] };
+  /** These nodes keep it. */
+  "fs.commit": ListedFile;
+  /** Who keeps a file? */
+  "fs.locate": { readonly path: string };
+  /** These. */
+  "fs.located": {
+    readonly path: string;
+    readonly size: number;
+    readonly checksum: string;
+    readonly nodes: readonly NodePlace[];
   };
+  /** A node shall send a file that it keeps to another one. */
+  "fs.copy": { readonly file_id: string; readonly to: string; readonly address?: string | undefined };
+  /** A node shall keep a content no longer: one of which there are copies enough (`known`), or one that belongs to no file. */
+  "fs.drop": { readonly file_id: string; readonly known?: boolean | undefined };
+  /** Which files are there? Of a controller: by their paths; of a node that keeps files: by their IDs. */
+  "fs.list": { readonly after?: string | undefined };
+  /** These, in order. */
+  "fs.listing": { readonly files: readonly ListedFile[]; readonly more: boolean };
+  /** A service is there. */
+  "mesh.register": ServiceOffer & { readonly instance_id: string };
   /** It is no more. */
   "mesh.deregister": { readonly service_name: string; readonly instance_id: string };
   /** Where is a service? */
@@ -220,6 +324,10 @@ export interface MessageData {
   };
   /** There. */
   "mesh.response": { readonly service_name: string; readonly instances: readonly ServiceInstance[] };
+  /** Which services are there? */
+  "mesh.list": { readonly after?: string | undefined };
+  /** These, in order of their names. */
+  "mesh.listing": { readonly services: readonly ListedService[]; readonly more: boolean };
 }
 
 /** Types of the protocol's own messages. */

@@ -25,6 +25,19 @@ const updates = listOf(
   record({ node: text, state: oneOf("alive", "suspect", "dead", "left"), incarnation: count, address: text }),
 );
 
+/** A service, as an instance offers it. */
+const service = record({
+  service_name: text,
+  version: text,
+  protocol: text,
+  port: count,
+  health_check: optional(text),
+  tags: optional(listOf(text)),
+});
+
+/** Nodes, and where they are found. */
+const places = listOf(record({ node: text, address: text }));
+
 /** What either side says of itself when a link begins. */
 const greeting = record({
   version: text,
@@ -89,6 +102,7 @@ export const messageTypes: { readonly [T in MessageType]: Schema<MessageData[T]>
     ram: record({ total_mb: number, available_mb: number, percent_used: number }),
     disk: record({ total_gb: number, available_gb: number, percent_used: number }),
     network: record({ in_mbps: number, out_mbps: number }),
+    labels: optional(mapOf(text)),
   }),
   "resource.request": record({
     instance_id: text,
@@ -109,8 +123,10 @@ export const messageTypes: { readonly [T in MessageType]: Schema<MessageData[T]>
     instance_id: text,
     name: text,
     script: text,
+    args: optional(listOf(text)),
     env: optional(mapOf(text)),
     resources: record({ cpu_percent: number, ram_mb: number, disk_mb: number }),
+    service: optional(service),
   }),
   "instance.started": record({
     instance_id: text,
@@ -124,14 +140,73 @@ export const messageTypes: { readonly [T in MessageType]: Schema<MessageData[T]>
     reason: text,
     runtime_seconds: number,
   }),
+  "instance.stop": record({ instance_id: text }),
+  "instance.list": record({ after: optional(text) }),
+  "instance.listing": record({
+    instances: listOf(
+      record({
+        instance_id: text,
+        name: text,
+        node: text,
+        state: oneOf("placed", "running", "stopped", "lost"),
+        pid: count,
+        exit_code: integer,
+        reason: text,
+      }),
+    ),
+    more: boolean,
+  }),
+  "node.list": record({ after: optional(text) }),
+  "node.listing": record({
+    nodes: listOf(
+      record({
+        node: text,
+        state: oneOf("alive", "suspect", "dead", "left"),
+        address: text,
+        controller: boolean,
+        cpu_percent: number,
+        ram_percent: number,
+        cores_free: number,
+        ram_free_mb: number,
+        disk_free_mb: number,
+        instances: count,
+        labels: mapOf(text),
+      }),
+    ),
+    more: boolean,
+  }),
+  "node.leave": record({ node: text, reason: text }),
+  "node.drain": record({ node: text }),
+  "node.left": record({ node: text }),
   "fs.write": record({
     path: text,
     size: count,
     checksum: text,
     chunks: count,
     replication_factor: count,
+    ticket: optional(text),
   }),
   "fs.replicate": record({ file_id: text, chunk_id: count, chunk_data: bytesOrText, checksum: text }),
+  "fs.stored": record({ file_id: text, complete: boolean }),
+  "fs.placed": record({ file_id: text, nodes: places }),
+  "fs.commit": record({
+    path: text,
+    size: count,
+    checksum: text,
+    replication_factor: count,
+    nodes: listOf(text),
+  }),
+  "fs.locate": record({ path: text }),
+  "fs.located": record({ path: text, size: count, checksum: text, nodes: places }),
+  "fs.copy": record({ file_id: text, to: text, address: optional(text) }),
+  "fs.drop": record({ file_id: text, known: optional(boolean) }),
+  "fs.list": record({ after: optional(text) }),
+  "fs.listing": record({
+    files: listOf(
+      record({ path: text, size: count, checksum: text, replication_factor: count, nodes: listOf(text) }),
+    ),
+    more: boolean,
+  }),
   "mesh.register": record({
     service_name: text,
     version: text,
@@ -151,6 +226,22 @@ export const messageTypes: { readonly [T in MessageType]: Schema<MessageData[T]>
     instances: listOf(
       record({ instance_id: text, node: text, address: text, healthy: boolean, latency_ms: number }),
     ),
+  }),
+  "mesh.list": record({ after: optional(text) }),
+  "mesh.listing": record({
+    services: listOf(
+      record({
+        service_name: text,
+        version: text,
+        protocol: text,
+        instance_id: text,
+        node: text,
+        address: text,
+        healthy: boolean,
+        latency_ms: number,
+      }),
+    ),
+    more: boolean,
   }),
 };
 

@@ -208,11 +208,6 @@ export class PeerMachine implements Machine<PeerOutput> {
     return id;
   }
 
-  /** Whether a message waits for an answer. */
-  isAsked(id: string): boolean {
-    return this.#requests.has(id);
-  }
-
   /** Whether the application should wait for `writable` before it sends more. */
   get isFull(): boolean {
     return this.#isFull;

@@ -20,9 +20,13 @@ const functions = {
   EVP_DigestInit_ex2: { parameters: ["pointer", "pointer", "pointer"], result: "i32" },
   EVP_DigestUpdate: { parameters: ["pointer", "buffer", "usize"], result: "i32" },
   EVP_DigestFinal_ex: { parameters: ["pointer", "buffer", "buffer"], result: "i32" },
+  HMAC: {
+    parameters: ["pointer", "buffer", "i32", "buffer", "usize", "buffer", "pointer"],
+    result: "pointer",
+  },
 } as const;
 
-/** The functions, by their names in OpenSSL's manual. Most give 1 when they succeed. */
+/** The functions, by their names in OpenSSL's manual. Most give 1 when they succeed; those that give a pointer, anything but null. */
 export type Libcrypto = Deno.DynamicLibrary<typeof functions>["symbols"];
 
 // openssl/crypto.h: what the user may have configured (engines, providers, FIPS) reads files that nobody gave us, and at the end of the

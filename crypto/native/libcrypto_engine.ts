@@ -1,5 +1,6 @@
-import { RgtpError, utf8 } from "../../core/mod.ts";
+import { concatBytes, RgtpError, utf8 } from "../../core/mod.ts";
 import { expectKeyAndNonce, expectOpenRoom, expectRoom } from "../_checks.ts";
+import { expand } from "../_hkdf.ts";
 import {
   type Aead,
   AEAD_TAG_BYTES,
@@ -16,8 +17,9 @@ import { type Libcrypto, loadLibcrypto } from "./_libcrypto.ts";
 let loaded: Engine | undefined;
 
 /**
- * The engine that calls OpenSSL 3 (`libcrypto.so.3`) for what there is much of: AEADs, which work in place and make no garbage, and SHA-256
- * of bytes that are all there. The rest comes from the native engine.
+ * The engine that calls OpenSSL 3 (`libcrypto.so.3`) for what there is much of: AEADs, which work in place and make no garbage, SHA-256
+ * of bytes that are all there, and HMACs: an exposer makes some for each request, and what `node:crypto` makes for each waits for a
+ * collection of garbage that does not see it. The rest comes from the native engine.
  *
  * `undefined` where it is not possible: not Deno on Linux with glibc, no such library, or no permission (`--allow-ffi=/lib,/lib64`), which
  * is never asked for. Like the others it is to be tried out first; {@linkcode defaultEngine} does that.
@@ -33,11 +35,17 @@ function load(): Engine | undefined {
     "chacha20-poly1305": aead(library, "chacha20-poly1305", "ChaCha20-Poly1305"),
     "aes-256-gcm": aead(library, "aes-256-gcm", "AES-256-GCM"),
   };
+  const hmacSha256 = hmac(library);
   return Object.freeze({
     ...nativeEngine,
     name: "libcrypto",
     sha256: sha256(library),
     aead: (name: AeadName): Aead => aeads[name],
+    hmacSha256,
+    // RFC 5869 §2.2: the salt is the HMAC's key; HMAC pads an empty one to zeros by itself.
+    hkdfExtract: (salt: Uint8Array, inputKeyMaterial: Uint8Array) => hmacSha256(salt, inputKeyMaterial),
+    hkdfExpand: (pseudorandomKey: Uint8Array, info: Uint8Array, length: number) =>
+      expand(hmacSha256, pseudorandomKey, info, length),
   });
 }
 
@@ -142,7 +150,7 @@ function movedInto(out: Uint8Array, bytes: Uint8Array): Uint8Array {
 }
 
 function sha256(library: Libcrypto): Hash {
-  const algorithm = library.EVP_MD_fetch(null, cString("SHA256"), null);
+  const algorithm = fetchSha256(library);
   const context = library.EVP_MD_CTX_new();
   const digest = (...parts: Uint8Array[]) => {
     expectSuccess(library.EVP_DigestInit_ex2(context, algorithm, null));
@@ -155,6 +163,22 @@ function sha256(library: Libcrypto): Hash {
   };
   // A hash over bytes that come later needs a context of its own, and somebody who frees it: those stay with node:crypto.
   return Object.freeze({ name: "sha-256", digest, create: nativeEngine.sha256.create });
+}
+
+function hmac(library: Libcrypto): Engine["hmacSha256"] {
+  const algorithm = fetchSha256(library);
+  return (key, ...parts) => {
+    // What is authenticated is short: requests, tokens, and what keys are made of.
+    const message = parts.length === 1 ? parts[0] : concatBytes(...parts);
+    const mac = new Uint8Array(HASH_BYTES);
+    const made = library.HMAC(algorithm, key, key.length, message, BigInt(message.length), mac, null);
+    expectSuccess(Number(made !== null));
+    return mac;
+  };
+}
+
+function fetchSha256(library: Libcrypto): Deno.PointerValue {
+  return library.EVP_MD_fetch(null, cString("SHA256"), null);
 }
 
 function cString(text: string): Uint8Array {

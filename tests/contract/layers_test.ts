@@ -15,6 +15,7 @@ const transport = [
   "transport/link/",
   "transport/exposure/",
   "transport/exposure/pieces.ts",
+  "transport/crew/",
 ];
 
 const cluster = ["cluster/", "cluster/protocol/", "cluster/protocol/membership/", "cluster/io/"];
@@ -29,11 +30,14 @@ const rooms: readonly { readonly path: string; readonly knows: readonly string[]
   { path: "transport/exposure/pieces.ts", knows: base },
   { path: "transport/protocol/", knows: [...base, "transport/exposure/pieces.ts"] },
   { path: "transport/link/", knows: ["core/", "codec/"] },
-  { path: "transport/exposure/", knows: [...base, "transport/exposure/pieces.ts"] },
+  { path: "transport/crew/", knows: base },
+  { path: "transport/exposure/", knows: [...base, "transport/exposure/pieces.ts", "transport/crew/"] },
   { path: "transport/", knows: [...base, ...transport] },
   { path: "cluster/protocol/membership/", knows: [...base, "cluster/protocol/"] },
   { path: "cluster/protocol/", knows: [...base, "cluster/protocol/membership/"] },
-  { path: "cluster/", knows: [...base, ...cluster] },
+  // Large files of a cluster travel as exposures.
+  { path: "cluster/io/exposures.ts", knows: [...base, "mod.ts"] },
+  { path: "cluster/", knows: [...base, ...cluster, "cluster/io/exposures.ts"] },
   { path: "mod.ts", knows: [...base, "transport/"] },
   { path: "cli/", knows: [...base, ...transport, ...cluster, "mod.ts", "deno.json"] },
   { path: "bench/", knows: [...base, ...transport, ...cluster, "mod.ts", "tools/"] },
@@ -56,6 +60,7 @@ const NO_USE_SANS_IO =
 /** Packages, and where alone they may be imported. */
 const packages: readonly { readonly name: RegExp; readonly where: RegExp }[] = [
   { name: /^@msgpack\/msgpack$/, where: /^codec\/msgpack_map\.ts$/ },
+  { name: /^@nats-io\//, where: /^cluster\/io\/nats_store\.ts$/ },
   { name: /^@noble\//, where: /^crypto\// },
   { name: /^assemblyscript\//, where: /^tools\/build_kernel\.ts$/ },
   {

@@ -1,16 +1,22 @@
 /*
  * Frames that are damaged, invented or spliced, thrown at a link that has greeted and at one that has not. Whatever comes, it goes on, or
- * ends with an error that it has told its peer: it never throws, and keeps no more than its bounds.
+ * ends with an error that it has told its peer; it never throws.
  *
- *   deno task fuzz:rnp --minutes 10 --seed 1
+ *   deno task fuzz:rnp --frames 10000000 --seed 1
+ *   deno task fuzz:rnp --minutes 10
  */
 import type { PackedMap, PackedValue } from "../../codec/msgpack_map.ts";
 import { concatBytes } from "../../core/bytes.ts";
 import { drain } from "../../core/machine.ts";
 import { EPOCH_MS, testNode } from "../../cluster/protocol/_pair.ts";
-import { FRAME_HEADER_BYTES, FrameFlag, writeFrameHeader } from "../../cluster/protocol/frame.ts";
+import {
+  FRAME_HEADER_BYTES,
+  FrameFlag,
+  FrameReader,
+  writeFrameHeader,
+} from "../../cluster/protocol/frame.ts";
 import { messageTypes } from "../../cluster/protocol/message_types.ts";
-import { encodeMessage } from "../../cluster/protocol/payload.ts";
+import { decodeMessage, encodeMessage } from "../../cluster/protocol/payload.ts";
 import type { Message } from "../../cluster/protocol/payload.ts";
 import { PeerMachine } from "../../cluster/protocol/peer.ts";
 import type { PeerOutput } from "../../cluster/protocol/peer_types.ts";
@@ -34,7 +40,36 @@ export interface FuzzSums {
 /** Making one costs more than a hundred frames. */
 const node = testNode("left");
 
-const greeting: Message = {
+/** What frames are made of. */
+export interface Template {
+  /** Says who sends. */
+  readonly greeting: Message;
+  /** Valid frames of every type, for damaging. */
+  readonly valid: readonly Uint8Array[];
+}
+
+/** For the peer that greets so. */
+export function templateOf(greeting: Message): Template {
+  const note = { ...greeting, type: "app.note" };
+  const valid = [
+    ...Object.keys(messageTypes).map((type) =>
+      encodeMessage({ ...greeting, type, data: sample(type, greeting) })
+    ),
+    encodeMessage({ ...note, data: { n: 1 }, channel: "main", seq: 3 }, { flags: FrameFlag.REQUIRES_ACK }),
+    encodeMessage({ ...note, data: { n: 1, x: "ab".repeat(2000) } }, { compress: true }),
+    encodeMessage({ ...greeting, type: "ack", data: { channels: { main: 2 } } }, { flags: FrameFlag.IS_ACK }),
+  ];
+  return { greeting, valid };
+}
+
+function sample(type: string, greeting: Message): PackedMap {
+  if (type.startsWith("hello")) return greeting.data;
+  return type === "heartbeat"
+    ? { cpu_percent: 1, ram_used_mb: 2, instance_count: 3 }
+    : { timestamp: 1, reason: "" };
+}
+
+const template = templateOf({
   type: "hello",
   id: "550e8400-e29b-41d4-a716-446655440000",
   timestamp: EPOCH_MS,
@@ -48,24 +83,7 @@ const greeting: Message = {
     slot: 0,
     window: 65_536,
   },
-};
-
-/** Valid frames of every type, for damaging. */
-const valid: readonly Uint8Array[] = [
-  ...Object.keys(messageTypes).map((type) => encodeMessage({ ...greeting, type, data: sample(type) })),
-  encodeMessage({ ...greeting, type: "app.note", data: { n: 1 }, channel: "main", seq: 3 }, {
-    flags: FrameFlag.REQUIRES_ACK,
-  }),
-  encodeMessage({ ...greeting, type: "app.note", data: { n: 1, x: "ab".repeat(2000) } }, { compress: true }),
-  encodeMessage({ ...greeting, type: "ack", data: { channels: { main: 2 } } }, { flags: FrameFlag.IS_ACK }),
-];
-
-function sample(type: string): PackedMap {
-  if (type.startsWith("hello")) return greeting.data;
-  return type === "heartbeat"
-    ? { cpu_percent: 1, ram_used_mb: 2, instance_count: 3 }
-    : { timestamp: 1, reason: "" };
-}
+});
 
 /** Throws `frames` frames, or as many as `until` allows. @throws {Error} with the seed and the bytes, when something is not as it must be */
 export function fuzzFrames(seed: number, frames: number, until: () => boolean = () => false): FuzzSums {
@@ -101,13 +119,31 @@ function throwAtOneLink(random: SeededRandom, sums: FuzzSums, seed: number): voi
       );
     }
   };
-  if (random.chance(0.9)) give(encodeMessage(greeting));
+  if (random.chance(0.9)) give(encodeMessage(template.greeting));
   for (let i = 0; i < 50 && !outputs.some(({ kind }) => kind === "end"); i++) {
     sums.frames++;
-    give(invented(random));
+    give(inventedFrame(random, template));
     for (const output of outputs.splice(0, outputs.length - 3)) count(output, sums);
   }
   for (const output of outputs) count(output, sums);
+  const untold = whatWasNotTold(outputs);
+  if (untold) throw new Error(`seed ${seed}: ${untold}`);
+}
+
+/** A link that is ended says why, last of all; unless it was the peer that said so. */
+function whatWasNotTold(outputs: readonly PeerOutput[]): string | undefined {
+  const end = outputs.findIndex(({ kind }) => kind === "end");
+  const fault = outputs[end]?.kind === "end" ? outputs[end].fault : undefined;
+  if (!fault || fault.message.startsWith("'right' says")) return undefined;
+  const last = outputs.slice(0, end).findLast((output) => output.kind === "write");
+  const reader = new FrameReader();
+  if (last) reader.push(last.bytes);
+  const frame = reader.next();
+  const told = frame && "payload" in frame ? decodeMessage(frame) : undefined;
+  if (told && "data" in told && told.type === "error") {
+    if (told.data.code === fault.code && told.data.message === fault.message) return undefined;
+  }
+  return `ended for '${fault.message}', and told ${JSON.stringify(told)}`;
 }
 
 function count(output: PeerOutput, sums: FuzzSums): void {
@@ -121,12 +157,13 @@ function count(output: PeerOutput, sums: FuzzSums): void {
 /** Bytes at which counts and lengths go wrong, and heads of MessagePack. */
 const BORDERS = [0, 1, 0x7f, 0x80, 0x8f, 0x90, 0xc0, 0xc1, 0xc6, 0xc9, 0xd9, 0xdb, 0xdd, 0xdf, 0xfe, 0xff];
 
-function invented(random: SeededRandom): Uint8Array {
+/** A frame that is damaged, spliced or put together of anything. */
+export function inventedFrame(random: SeededRandom, template: Template): Uint8Array {
   const { integer, chance } = random;
-  const frame = valid[integer(valid.length)].slice();
+  const frame = template.valid[integer(template.valid.length)].slice();
   if (chance(0.1)) return random.bytes(integer(200));
-  if (chance(0.15)) return spliced(random, frame);
-  if (chance(0.6)) return improvised(random);
+  if (chance(0.15)) return spliced(random, template, frame);
+  if (chance(0.6)) return improvised(random, template);
   // Most damage behind the header: what is wrong in it is found at once.
   for (let times = 1 + integer(3); times > 0; times--) {
     const at = chance(0.1)
@@ -138,7 +175,7 @@ function invented(random: SeededRandom): Uint8Array {
 }
 
 /** A right header around a payload that is put together of others. */
-function spliced({ integer, chance }: SeededRandom, frame: Uint8Array): Uint8Array {
+function spliced({ integer, chance }: SeededRandom, { valid }: Template, frame: Uint8Array): Uint8Array {
   const other = valid[integer(valid.length)];
   const payload = concatBytes(
     frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + integer(frame.length)),
@@ -153,7 +190,7 @@ function spliced({ integer, chance }: SeededRandom, frame: Uint8Array): Uint8Arr
 const types = [...Object.keys(messageTypes), ...new Array<string>(12).fill("app.note"), "app.other"];
 
 /** A right envelope, or one with a single thing wrong, around any data. */
-function improvised(random: SeededRandom): Uint8Array {
+function improvised(random: SeededRandom, { greeting }: Template): Uint8Array {
   const { integer, chance } = random;
   const data: Record<string, PackedValue> = { n: integer(5), code: "TIMEOUT", message: "m" };
   for (let fields = integer(4); fields > 0; fields--) data[NAMES[integer(NAMES.length)]] = anyValue(random);
@@ -203,11 +240,20 @@ function anyValue(random: SeededRandom): PackedValue {
 
 if (import.meta.main) {
   const flags = {
-    minutes: { kind: "string", help: "how long" },
-    seed: { kind: "string", help: "which run" },
+    frames: { kind: "string", placeholder: "COUNT", help: "how many", default: "no end" },
+    minutes: {
+      kind: "string",
+      placeholder: "COUNT",
+      help: "how long",
+      default: "1, unless `--frames` is said",
+    },
+    seed: { kind: "string", placeholder: "SEED", help: "which run", default: "1" },
   } as const;
-  const { minutes, seed } = parseByTable(Deno.args, flags, { required: [], optional: [] }).flags;
-  const end = performance.now() + Number(minutes ?? 1) * 60_000;
-  const sums = fuzzFrames(Number(seed ?? 1), Infinity, () => performance.now() > end);
-  console.log(JSON.stringify(sums));
+  const given = parseByTable(Deno.args, flags, { required: [], optional: [] }).flags;
+  const minutes = Number(given.minutes ?? (given.frames === undefined ? 1 : Infinity));
+  const started = performance.now();
+  const isOver = () => performance.now() - started > minutes * 60_000;
+  const sums = fuzzFrames(Number(given.seed ?? 1), Number(given.frames ?? Infinity), isOver);
+  const seconds = (performance.now() - started) / 1000;
+  console.log(JSON.stringify({ ...sums, seconds: Math.round(seconds) }));
 }

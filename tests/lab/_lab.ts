@@ -93,6 +93,17 @@ export class Lab implements AsyncDisposable {
     await run(...this.via(side), "nft", `table inet blocked { chain ${hook} { ${chain} } ; }`);
   }
 
+  /** From now on all that the cable carries vanishes, both ways; nobody is told. */
+  async part(): Promise<void> {
+    const chain = `type filter hook input priority 0; iifname "${CABLE}" drop;`;
+    for (const side of sides) await this.run(side, "nft", `table inet parted { chain input { ${chain} } ; }`);
+  }
+
+  /** Ends {@linkcode part}. */
+  async heal(): Promise<void> {
+    for (const side of sides) await this.run(side, "nft", "delete table inet parted");
+  }
+
   /** How many packets {@linkcode lose} has lost at one side. */
   async lost(side: Side): Promise<number> {
     const json = await run(...this.via(side), "tc", "-statistics", "-json", "qdisc", "show", "dev", CABLE);

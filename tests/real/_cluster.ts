@@ -73,6 +73,25 @@ export async function oddCredentials(
   return { ...pair, ca: authority.cert };
 }
 
+/** What a node says first. */
+export function helloOf(nodeId: string): Message {
+  return {
+    type: "hello",
+    id: "550e8400-e29b-41d4-a716-446655440000",
+    timestamp: Date.now(),
+    sender: nodeId,
+    data: {
+      version: "1.0",
+      node_id: nodeId,
+      incarnation: "0123456789abcdef",
+      capabilities: ["lz4"],
+      pool: "peer",
+      slot: 0,
+      window: 65_536,
+    },
+  };
+}
+
 const loopback = { host: "127.0.0.1", port: 0 } as const;
 
 /** Starts a node that listens on the loopback interface. */

@@ -238,7 +238,7 @@ Deno.test("events and stats: a grant and an end, with their numbers", async () =
     1_000_000,
     0,
   ]);
-  assertEquals(sources, [{ address: source, wireBytes, loss, roundTripMs }]);
+  assertEquals(sources, [{ address: source, wireBytes, loss, roundTripMs, isGone: false }]);
   assertGreater(wireBytes, 1_000_000);
   assertGreater(roundTripMs, 0);
   assertGreater(stats.rate, 0);

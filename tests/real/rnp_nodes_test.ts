@@ -358,3 +358,21 @@ Deno.test("rnp nodes: certificates are made anew from 300 days on", async () => 
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("rnp nodes: at a pace of 20 a node that ends without a word is found dead long before sixteen seconds; a pace of nothing is refused", async () => {
+  const nodes = [await listeningNode("node-a"), await listeningNode("node-b"), await listeningNode("node-c")];
+  const memberships: Membership[] = [];
+  for (const [i, node] of nodes.entries()) {
+    const seed = nodes[i - 1]?.address;
+    memberships.push(await joinCluster(node, { pace: 20, ...(seed && { seed }) }));
+  }
+  const sees = (by: number, id: string) => memberships[by].members.find(({ node }) => node === id)?.state;
+  await until(() => [0, 1].every((by) => sees(by, "node-c") === "alive"), "joined");
+  memberships[2].end();
+  await nodes[2].close();
+  // Within the timeline at most 1.1 s; at the pace of RNP it would take sixteen at least.
+  await until(() => [0, 1].every((by) => sees(by, "node-c") === "dead"), "found dead", 9000);
+  await assertRejects(() => joinCluster(nodes[2], { pace: 0 }), RangeError, "a pace of 0");
+  for (const one of memberships) one.end();
+  await Promise.all(nodes.map((node) => node.close()));
+});

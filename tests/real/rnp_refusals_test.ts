@@ -20,10 +20,13 @@ import type { Credentials } from "../../cluster/io/tls.ts";
 import { FRAME_HEADER_BYTES, FrameFlag, writeFrameHeader } from "../../cluster/protocol/frame.ts";
 import { encodeMessage } from "../../cluster/protocol/payload.ts";
 import type { Message } from "../../cluster/protocol/payload.ts";
+import { inventedFrame, templateOf } from "../fuzz/rnp_frames.ts";
+import { seededRandom } from "../sim/random.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../_assert.ts";
 import {
   credentialsOf,
   expiredCredentials,
+  helloOf,
   listeningNode,
   oddCredentials,
   RawPeer,
@@ -155,21 +158,7 @@ Deno.test("rnp refuses: whoever opens connections and says nothing: few at once,
   server.close();
 });
 
-const hello: Message = {
-  type: "hello",
-  id: "550e8400-e29b-41d4-a716-446655440000",
-  timestamp: Date.now(),
-  sender: "node-b",
-  data: {
-    version: "1.0",
-    node_id: "node-b",
-    incarnation: "0123456789abcdef",
-    capabilities: ["lz4"],
-    pool: "peer",
-    slot: 0,
-    window: 65_536,
-  },
-};
+const hello = helloOf("node-b");
 const ping: Message = {
   ...hello,
   id: "550e8400-e29b-41d4-a716-446655440001",
@@ -271,4 +260,36 @@ Deno.test("rnp refuses: a replay, over the same link and a new one", async () =>
   }
   assertEquals(seen, [ping.id, hello.id]);
   assert(node.peers[0].counters.duplicates >= 2 && node.peers[0].counters.stale >= 2);
+});
+
+Deno.test("rnp refuses: invented frames: a link goes on, or is closed with the reason; others are served meanwhile", async () => {
+  await using node = await listeningNode("node-a");
+  await using good = await startNode({
+    credentials: await credentialsOf("node-c"),
+    peers: { "node-a": node.address! },
+  });
+  const random = seededRandom(1, "sockets");
+  const template = templateOf(hello);
+  let closed = 0;
+  for (let i = 0; i < 40; i++) {
+    using peer = new RawPeer(node.address!.port, ca, credentials);
+    peer.send(encodeMessage(hello));
+    // Perhaps more: what was left of the link before comes again.
+    await until(() => peer.messages.length > 0, "it has greeted");
+    peer.send(concatBytes(...Array.from({ length: 20 }, () => inventedFrame(random, template))));
+    // Whatever came before it, this one cannot be.
+    peer.send(new Uint8Array(100_000).fill(255));
+    await until(() => peer.isClosed, `peer ${i} is closed`);
+    // An error that it has invented itself is not answered.
+    if (node.troubles[0]?.startsWith("node-b: 'node-b' says")) continue;
+    const last = peer.messages.findLast(({ type, reply_to }) =>
+      type === "goodbye_ack" || (type === "error" && reply_to === undefined)
+    );
+    assert(last, `peer ${i} was not told why: ${peer.messages.at(-1)?.type}, ${node.troubles[0]}`);
+    const { type, data } = last;
+    if (type === "error") assertEquals(`node-b: ${data.message}`, node.troubles[0], `peer ${i}`);
+    if (data.code === "PROTOCOL_ERROR") closed++;
+  }
+  assert(closed > 20, `${closed} of 40 were closed with PROTOCOL_ERROR`);
+  assert(await good.ping("node-a") < 10_000);
 });

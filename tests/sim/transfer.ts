@@ -10,7 +10,7 @@ import { ExposerMachine } from "../../transport/protocol/exposer.ts";
 import type { ExposerOptions, ExposerOutput } from "../../transport/protocol/exposer.ts";
 import type { ChunkRun } from "../../transport/protocol/chunk_plan.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
-import type { PullerOptions, PullerOutput } from "../../transport/protocol/puller.ts";
+import type { PullerOptions, PullerOutput } from "../../transport/protocol/puller_types.ts";
 import { packetsFor } from "../../transport/exposer_shell.ts";
 import { ChunkOpener } from "../../transport/puller_shell.ts";
 import { exposedOf } from "./exposure.ts";
@@ -173,6 +173,8 @@ export class SimPuller implements SimHost {
   readonly stored = new Map<number, Uint8Array>();
   /** Reasons of stalls, in order; `undefined` where it went on. */
   readonly stalls: (string | undefined)[] = [];
+  /** Sources that it asks for nothing more, and why. */
+  readonly dropped: { readonly source: string; readonly error: RgtpError }[] = [];
   /** Set when it is over, and when that was. */
   outcome: "done" | RgtpError | undefined;
   endedAt = Infinity;
@@ -301,6 +303,7 @@ export class SimPuller implements SimHost {
     if (output.kind === "open") report((now) => this.#open(now, output.piece, output.sealed));
     if (output.kind === "check") report((now) => this.#checkDisk(now, output.chunk));
     if (output.kind === "pageDone") this.#opener!.forget(output.page);
+    if (output.kind === "dropped") this.dropped.push(output);
     if (output.kind === "stalled") this.stalls.push(output.reason);
     if (output.kind === "resumed") this.stalls.push(undefined);
     if (output.kind === "done") this.#end("done");

@@ -57,6 +57,10 @@ export class Assembly {
   readonly bytes: Uint8Array;
   /** Bytes of a symbol. */
   readonly symbolSize: number;
+  /** The source that is asked for it; absent: none at present. */
+  home: number | undefined;
+  /** The source that helps the other out; absent: none. */
+  helper: number | undefined;
   readonly #blocks: readonly Block[];
   readonly #plan: BlockPlan;
   #unfinished: number;
@@ -101,8 +105,46 @@ export class Assembly {
     return this.#blocks[run.block].release(run, request);
   }
 
-  /** Takes the symbol of a CHUNK_DATA packet. */
-  accept(packet: Uint8Array): SymbolFate {
+  /** Symbols that it lacks, asked for or not. */
+  get lacking(): number {
+    return this.#blocks.reduce((sum, block) => sum + block.lacking, 0);
+  }
+
+  /**
+   * Parity in place of symbols that somebody else was asked for and takes his time with: as many as are lacking, at most `max`. Any of
+   * both will do, so nothing comes twice that need not.
+   */
+  takeInstead(max: number, request: number): SymbolRun | undefined {
+    for (const block of this.#blocks) {
+      const isFree = !block.isHelped && block.parityIn !== request;
+      const run = isFree ? block.takeInstead(max, request) : undefined;
+      if (run) return run;
+    }
+    return undefined;
+  }
+
+  /** Who helped out does so no longer: somebody else may. */
+  endHelp(): void {
+    this.helper = undefined;
+    for (const block of this.#blocks) block.isHelped = false;
+  }
+
+  /** Which sources have sent something of it. */
+  get senders(): Set<number> {
+    return new Set(this.#blocks.flatMap((block) => [...block.senders]));
+  }
+
+  /** The symbols of one block that have come, and who sent each. */
+  *received(): Generator<{ block: number; index: number; sender: number; parity: Uint8Array | undefined }> {
+    for (const block of this.#blocks) {
+      for (const { index, sender } of block.received()) {
+        yield { block: block.number, index, sender, parity: block.parity.get(index) };
+      }
+    }
+  }
+
+  /** Takes the symbol of a CHUNK_DATA packet from one of the sources. */
+  accept(packet: Uint8Array, sender = 0): SymbolFate {
     const block = this.#blocks[chunkDataBlock(packet)];
     const index = chunkDataIndex(packet);
     if (block === undefined || index >= BLOCK_INDEXES) return "malformed";
@@ -110,7 +152,7 @@ export class Assembly {
     const isData = index < block.symbols;
     const size = isData ? Math.min(this.symbolSize, this.bytes.length - at) : this.symbolSize;
     if (packet.length - CHUNK_HEADER_BYTES !== size) return "malformed";
-    if (!block.accept(index)) return "duplicate";
+    if (!block.accept(index, sender)) return "duplicate";
     const symbol = packet.subarray(CHUNK_HEADER_BYTES);
     if (isData) this.bytes.set(symbol, at);
     else block.parity.set(index, symbol.slice());
@@ -140,6 +182,8 @@ class Block {
   asked = 0;
   /** The latest request that asks for parity of it. */
   parityIn = 0;
+  /** Whether somebody was asked for parity in place of what another one brings late. */
+  isHelped = false;
   /** For each index: NEEDED, GOT, or the number of the request that asks for it. Parity is in it as far as it was asked for. */
   readonly #owners: number[];
   #got = 0;
@@ -148,6 +192,9 @@ class Block {
   /** Data symbols from this one on were never asked for. */
   #fresh = 0;
   #hasLost = false;
+  /** Who sent all that is here; as soon as it was several, who sent which. */
+  #sender: number | undefined;
+  #senders: Uint8Array | undefined;
 
   constructor(number: number, start: number, symbols: number) {
     this.number = number;
@@ -158,6 +205,16 @@ class Block {
 
   get whole(): boolean {
     return this.#got >= this.symbols;
+  }
+
+  /** Symbols short of being whole. */
+  get lacking(): number {
+    return Math.max(0, this.symbols - this.#got);
+  }
+
+  get senders(): Set<number> {
+    if (this.#senders) return new Set([...this.received()].map(({ sender }) => sender));
+    return new Set(this.#sender === undefined ? [] : [this.#sender]);
   }
 
   /** Indexes of data symbols that are not here. */
@@ -202,11 +259,25 @@ class Block {
     const data = this.#releaseRange(first - this.start, count, request);
     const parity = this.#releaseRange(this.symbols + parityFirst, parityCount, request);
     if (data + parity > 0) this.#hasLost = true;
+    // If that was help, somebody may help again.
+    if (parity > 0) this.isHelped = false;
     return data + parity;
   }
 
+  takeInstead(max: number, request: number): SymbolRun | undefined {
+    const parity = this.#takeParity(Math.min(max, this.lacking), request);
+    this.isHelped = parity.count > 0;
+    return parity.count > 0 ? this.#run(request, { first: 0, count: 0 }, parity) : undefined;
+  }
+
+  *received(): Generator<{ index: number; sender: number }> {
+    for (const [index, owner] of this.#owners.entries()) {
+      if (owner === GOT) yield { index, sender: this.#senders?.[index] ?? this.#sender! };
+    }
+  }
+
   /** Whether a symbol that arrived is of use; it is here now. */
-  accept(index: number): boolean {
+  accept(index: number, sender: number): boolean {
     if (this.whole) return false;
     const owner = this.#owners[index];
     if (owner === GOT) return false;
@@ -215,7 +286,14 @@ class Block {
     if (owner !== NEEDED && owner !== undefined) this.asked--;
     this.#owners[index] = GOT;
     this.#got++;
+    this.#note(index, sender);
     return true;
+  }
+
+  #note(index: number, sender: number): void {
+    if (this.#sender === undefined) this.#sender = sender;
+    if (this.#sender !== sender) this.#senders ??= new Uint8Array(BLOCK_INDEXES).fill(this.#sender);
+    if (this.#senders) this.#senders[index] = sender;
   }
 
   #run(

@@ -20,6 +20,26 @@ export interface ChunkPlanOptions {
   readonly candidates: (page: number) => Uint8Array | undefined;
 }
 
+/** What is still to be done, as those who do it see it. */
+export interface PiecePlan {
+  /** Whether everything wanted is here. */
+  readonly finished: boolean;
+  /** More chunks, after all of those before are here. */
+  want(runs: readonly ChunkRun[]): void;
+  /** A leaf page to pull, now busy. */
+  takePage(): number | undefined;
+  /** A chunk to pull, now busy: the first, or the first of those that `has` names. */
+  takeChunk(has?: (chunk: number) => boolean): number | undefined;
+  /** A chunk on disk to check, now busy. Its leaf is here. */
+  takeCandidate(): number | undefined;
+  /** Whether the leaves of a page that is being worked on are here. */
+  leavesHere(page: number): boolean;
+  /** The leaves of a page are verified, or (`ok` false) must be pulled again. */
+  settlePage(page: number, ok: boolean): void;
+  /** A busy chunk is here and verified, or (`ok` false) must be pulled. Answers with its page when the page has nothing left to do. */
+  settleChunk(chunk: number, ok: boolean): number | undefined;
+}
+
 const MISSING = 0;
 const CANDIDATE = 1;
 const BUSY = 2;
@@ -40,7 +60,7 @@ interface ActivePage {
  * What is still to be done, page by page: which leaf pages and chunks to pull, and which chunks on disk to check first.
  * Memory is that of the pages being worked on, not of the exposure.
  */
-export class ChunkPlan {
+export class ChunkPlan implements PiecePlan {
   readonly #options: ChunkPlanOptions;
   #wanted: readonly ChunkRun[] | undefined;
   readonly #pages: number;
@@ -79,10 +99,10 @@ export class ChunkPlan {
     return undefined;
   }
 
-  /** A chunk to pull, now busy. Looks at new pages until it finds one. */
-  takeChunk(): number | undefined {
+  /** A chunk to pull, now busy: the first, or the first of those that `has` names. Looks at new pages until it finds one. */
+  takeChunk(has?: (chunk: number) => boolean): number | undefined {
     this.#activate(() => this.#find(MISSING) !== undefined);
-    return this.#take(MISSING, () => true);
+    return has ? this.#takeOf(has) : this.#take(MISSING, () => true);
   }
 
   /** A chunk on disk to check, now busy. Its leaf is here. */
@@ -111,6 +131,23 @@ export class ChunkPlan {
     if (active.count.some((left) => left > 0)) return undefined;
     this.#active.delete(active.page);
     return active.page;
+  }
+
+  /** Only pages that are being worked on are looked at: who has nothing of them is waited for. */
+  #takeOf(has: (chunk: number) => boolean): number | undefined {
+    for (const { page, states, count } of this.#active.values()) {
+      for (let at = count[MISSING] > 0 ? states.indexOf(MISSING) : -1; at >= 0;) {
+        const chunk = page * PAGE_LEAVES + at;
+        if (has(chunk)) {
+          states[at] = BUSY;
+          count[MISSING]--;
+          count[BUSY]++;
+          return chunk;
+        }
+        at = states.indexOf(MISSING, at + 1);
+      }
+    }
+    return undefined;
   }
 
   #take(

@@ -1,5 +1,8 @@
 import type { Manifest } from "../../codec/manifest.ts";
 
+/** What stands in the place of a key that is not given. */
+export const NO_KEY: Uint8Array = new Uint8Array(32);
+
 /** What a machine has to know of an exposure to grant it and to answer requests; its bytes stay in a store. */
 export interface Exposed {
   /** 32 bytes. */
@@ -8,7 +11,7 @@ export interface Exposed {
   readonly manifestBytes: Uint8Array;
   /** The same, decoded. */
   readonly manifest: Manifest;
-  /** 32 bytes; leaves only inside a grant. */
+  /** 32 bytes, `NO_KEY` where it is not known; leaves only inside a grant. */
   readonly exposureKey: Uint8Array;
   /** All leaf hashes, after each other. */
   readonly leaves: Uint8Array;

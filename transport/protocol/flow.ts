@@ -6,17 +6,19 @@ import {
   chunkDataPiece,
   chunkDataReceipt,
   chunkDataRequest,
+  PAGE_BIT,
 } from "../../codec/packet.ts";
 import { encodePullRequest } from "../../codec/pull_request.ts";
 import type { RequestEntry } from "../../codec/pull_request.ts";
 import { limits } from "../../core/limits.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { packetMac } from "../../crypto/tokens.ts";
-import type { Assembly } from "./assembly.ts";
+import type { Assembly, Weather } from "./assembly.ts";
 import { Congestion } from "./congestion.ts";
 import type { TrafficClass } from "./traffic_class.ts";
 import type { DropCounter } from "./drops.ts";
-import type { PiecesInHand } from "./pieces_in_hand.ts";
+import { Holdings } from "./holdings.ts";
+import type { PiecesInHand, Taker } from "./pieces_in_hand.ts";
 import { RequestsUnderWay } from "./requests_under_way.ts";
 import type { AskedRun, SentRequest } from "./requests_under_way.ts";
 import { TokenBucket } from "./token_bucket.ts";
@@ -56,10 +58,21 @@ export interface FlowOptions {
   readonly traffic: TrafficClass;
   /** Where drops are counted. */
   readonly drops: DropCounter;
+  /** Which of several sources it is, from 0; absent: 0. */
+  readonly source?: number;
+  /** A limit that it shares with the flows of other sources; absent: none. */
+  readonly sharedLimit?: TokenBucket;
 }
 
+/** Request numbers of one source begin anew under no token; those of all sources together have this much room each. */
+const NUMBERS_EACH = 2 ** 32;
+
 /** Requests to one source and the symbols that answer them: what is under way, what is lost, how much more to ask for. */
-export class Flow {
+export class Flow implements Taker {
+  /** Which source it is. */
+  readonly source: number;
+  /** What that one has. */
+  readonly holdings: Holdings = new Holdings();
   /** Symbols that arrived, new or not. */
   symbolsReceived = 0;
   /** Symbols that did not come. */
@@ -75,7 +88,7 @@ export class Flow {
   readonly #options: FlowOptions;
   readonly #hand: PiecesInHand;
   readonly #congestion: Congestion;
-  readonly #limiter: TokenBucket | undefined;
+  readonly #limiters: readonly TokenBucket[];
   /** What one request may ask for, so that a limited rate is a flow and not a burst now and then. */
   readonly #limitedBytes: number;
   readonly #requests = new RequestsUnderWay();
@@ -98,6 +111,7 @@ export class Flow {
   /** `now` is the time of the grant. */
   constructor(now: number, hand: PiecesInHand, options: FlowOptions) {
     this.#options = options;
+    this.source = options.source ?? 0;
     this.#hand = hand;
     this.#grant = options.grant;
     this.#receipt = options.grant.receipt;
@@ -105,8 +119,18 @@ export class Flow {
     this.#lastActivity = this.#lastSend = this.lastFullSymbolAt = now;
     // What is over the exposer's ceiling it would only drop.
     const rate = Math.min(options.limitRate || Infinity, options.grant.pullRateMax || Infinity);
-    this.#limiter = rate < Infinity ? new TokenBucket(rate, Math.max(16_384, rate / 50), now) : undefined;
+    const own = rate < Infinity ? [new TokenBucket(rate, Math.max(16_384, rate / 50), now)] : [];
+    this.#limiters = options.sharedLimit ? [...own, options.sharedLimit] : own;
     this.#limitedBytes = rate * LIMITED_MS / 1000;
+  }
+
+  /** Whether it has a chunk. */
+  readonly has = (chunk: number): boolean => this.holdings.has(chunk);
+
+  /** See {@linkcode Taker.eta}. */
+  eta(symbols: number): number {
+    if (this.silentTimeouts > 0) return Infinity;
+    return this.roundTrip * (1 + (this.#underWay + symbols) / Math.max(1, this.#congestion.window));
   }
 
   /** Smoothed round trip, ms. */
@@ -177,7 +201,7 @@ export class Flow {
       this.lastFullSymbolAt = now;
     }
     const assembly = this.#hand.assembly(chunkDataPiece(packet));
-    const fate = assembly?.accept(packet);
+    const fate = assembly?.accept(packet, this.source);
     this.#handleAnswer(now, number);
     if (fate === "new") return assembly!.whole ? assembly : undefined;
     drops.count(fate === undefined ? "late symbol" : fate === "malformed" ? "malformed" : "duplicate symbol");
@@ -201,7 +225,7 @@ export class Flow {
       this.#pacedUntil = this.#nextAt;
       return undefined;
     }
-    const readyAt = this.#limiter?.readyAt(now) ?? now;
+    const readyAt = this.#limiters.reduce((at, limiter) => Math.max(at, limiter.readyAt(now)), now);
     if (readyAt > now) {
       this.#limitedUntil = readyAt;
       return undefined;
@@ -216,7 +240,8 @@ export class Flow {
     this.#underWay += symbols;
     const underWay = this.#underWay;
     this.#nextAt = Math.max(this.#nextAt, now - PACE_SLACK_MS) + symbols / this.#congestion.pace;
-    this.#limiter?.spend(now, symbols * (this.#hand.symbolSize + CHUNK_HEADER_BYTES));
+    const bytes = symbols * (this.#hand.symbolSize + CHUNK_HEADER_BYTES);
+    for (const limiter of this.#limiters) limiter.spend(now, bytes);
     this.#requests.add({
       number,
       sentAt: now,
@@ -255,13 +280,22 @@ export class Flow {
   /** When something must be lost, or nothing has come for too long, or a limit ends, or the way must be kept open. */
   get deadline(): number {
     const idle = this.#requests.empty ? this.#lastSend + limits.keepaliveIntervalMs : this.#silentAt;
-    return Math.min(idle, this.#limitedUntil, this.#pacedUntil, this.#requests.deadline(this.roundTrip));
+    const { wishAt } = this.holdings;
+    const wish = this.#requests.empty ? wishAt : Infinity;
+    return Math.min(
+      idle,
+      wish,
+      this.#limitedUntil,
+      this.#pacedUntil,
+      this.#requests.deadline(this.roundTrip),
+    );
   }
 
   /** What the clock brings: what was asked for so long ago is lost, or the way must be kept open. */
   handleTimeout(now: number): "lost" | "keepalive" | undefined {
     if (now >= this.#limitedUntil) this.#limitedUntil = Infinity;
     if (now >= this.#pacedUntil) this.#pacedUntil = Infinity;
+    if (now >= this.holdings.wishAt) this.holdings.handleTimeout(now);
     this.#loseOverdue(now);
     if (this.#requests.empty) {
       return now >= this.#lastSend + limits.keepaliveIntervalMs ? "keepalive" : undefined;
@@ -275,6 +309,26 @@ export class Flow {
     this.#congestion.handleSilence(now, this.#nextNumber);
     this.#lastActivity = now;
     return "lost";
+  }
+
+  /** It lacks some of what it was asked for, and has said so: that is no loss, and others may be asked. */
+  handleHoldings(): void {
+    const lacks = (piece: number) => piece < PAGE_BIT && !this.has(piece);
+    for (const request of this.#requests.values()) {
+      for (const run of request.runs) {
+        if (!lacks(run.assembly.piece)) continue;
+        const released = run.assembly.release(run, this.#ownerOf(request.number));
+        request.remaining -= released;
+        this.#underWay -= released;
+      }
+      if (request.remaining === 0) this.#requests.remove(request);
+    }
+    this.#hand.leave(this.source, lacks);
+  }
+
+  /** What is under way is given up: nobody waits for it any more. */
+  giveUp(): void {
+    for (const request of this.#requests.values()) this.#giveUp(request);
   }
 
   /** Forgets what is under way: its assemblies are gone. */
@@ -294,12 +348,27 @@ export class Flow {
     const weather = { lossRate, margin: this.#hand.isTail ? TAIL_MARGIN : margin };
     const runs: AskedRun[] = [];
     for (let left = symbols; left > 0 && runs.length < ENTRIES_MAX;) {
-      const run = this.#hand.takeRun(left, number, weather);
+      const run = this.#hand.takeRun(left, this.#ownerOf(number), weather, this);
       if (!run) break;
       runs.push(run);
       left -= run.count + run.parityCount;
     }
-    return runs;
+    return runs.length > 0 ? runs : this.#wish(symbols, number, weather);
+  }
+
+  /** What it lacks, so that it knows what is wanted. */
+  #wish(symbols: number, number: number, weather: Weather): AskedRun[] {
+    if (this.#underWay > 0 || !this.holdings.takeWish()) return [];
+    const run = this.#hand.takeRun(symbols, this.#ownerOf(number), weather, {
+      source: this.source,
+      eta: (more) => this.eta(more),
+    });
+    return run ? [run] : [];
+  }
+
+  /** A request as assemblies know it: one number for each of all sources. */
+  #ownerOf(number: number): number {
+    return this.source * NUMBERS_EACH + number;
   }
 
   #symbolsPerRequest(): number {
@@ -400,7 +469,8 @@ export class Flow {
   }
 
   #release({ runs, number }: SentRequest): number {
-    return runs.reduce((sum, run) => sum + run.assembly.release(run, number), 0);
+    const owner = this.#ownerOf(number);
+    return runs.reduce((sum, run) => sum + run.assembly.release(run, owner), 0);
   }
 }
 

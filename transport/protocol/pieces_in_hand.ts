@@ -3,8 +3,23 @@ import { PAGE_BIT } from "../../codec/packet.ts";
 import { pieceBytes } from "../exposure/pieces.ts";
 import { Assembly } from "./assembly.ts";
 import type { Weather } from "./assembly.ts";
-import type { ChunkPlan } from "./chunk_plan.ts";
+import type { PiecePlan } from "./chunk_plan.ts";
 import type { AskedRun } from "./requests_under_way.ts";
+
+/** Who asks for pieces: one of the sources of a pull. */
+export interface Taker {
+  /** Which one, from 0. */
+  readonly source: number;
+  /** Whether it has a chunk. Absent: it has all. */
+  readonly has?: (chunk: number) => boolean;
+  /** In how many ms so many symbols more would be here, if they were asked for now; `Infinity` while it is silent. */
+  eta(symbols: number): number;
+}
+
+const ONLY_ONE: Taker = { source: 0, eta: () => 0 };
+
+/** Somebody else helps out when he needs less than this share of the time. */
+const HELP_SHARE = 0.5;
 
 /** Memory of pieces that are not stored yet: assembled, or being opened. */
 const BYTES_IN_HAND_MAX = 32 * 1024 * 1024;
@@ -15,22 +30,33 @@ const CHECKS_AT_ONCE = 2;
 /** The pieces between "missing" and "stored": being assembled, waiting for their leaf page, being opened, being checked on disk. */
 export class PiecesInHand {
   readonly #manifest: Manifest;
-  readonly #plan: ChunkPlan;
+  readonly #plan: PiecePlan;
   readonly #limit: number;
   readonly #assemblies = new Map<number, Assembly>();
   /** Pieces that the shell is opening, with their buffers. */
   readonly #opening = new Map<number, Uint8Array>();
   /** Buffers of full chunks for use again. */
   readonly #spare: Uint8Array[] = [];
+  readonly #allocate: (bytes: number) => Uint8Array;
+  /** All sources, by number: to reckon who would be sooner. */
+  readonly #takers = new Map<number, Taker>();
+  /** Pieces that one source alone is asked for. */
+  readonly #alone = new Set<number>();
   #checking = 0;
   #isTail = false;
   #symbolSize: number;
 
-  /** Nothing in hand yet. */
-  constructor(manifest: Manifest, plan: ChunkPlan, symbolSize: number) {
+  /** Nothing in hand yet. `allocate` gives memory for full chunks, which is used again and again. */
+  constructor(
+    manifest: Manifest,
+    plan: PiecePlan,
+    symbolSize: number,
+    allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
+  ) {
     this.#manifest = manifest;
     this.#plan = plan;
     this.#symbolSize = symbolSize;
+    this.#allocate = allocate;
     const fit = Math.floor(BYTES_IN_HAND_MAX / manifest.chunkSize);
     this.#limit = Math.max(PIECES_MIN, Math.min(PIECES_MAX, fit));
   }
@@ -65,16 +91,47 @@ export class PiecesInHand {
     return this.#isTail;
   }
 
-  /** Symbols to ask for next, at most `max`, now owned by `request`: what was lost first, then leaf pages, then new chunks. */
-  takeRun(max: number, request: number, weather: Weather): AskedRun | undefined {
+  /**
+   * Symbols to ask a source for next, at most `max`, now owned by `request`: what was lost of its pieces first, then leaf pages, then new
+   * chunks. Each piece has one source, so that who is faster gets more of them; only where nothing is left to begin, the others help with
+   * what comes late.
+   */
+  takeRun(max: number, request: number, weather: Weather, taker: Taker = ONLY_ONE): AskedRun | undefined {
+    this.#takers.set(taker.source, taker);
     for (const assembly of this.#assemblies.values()) {
+      if (!this.#isFor(assembly, taker)) continue;
       const run = assembly.take(max, request, weather);
-      if (run) return { assembly, ...run };
+      if (!run) continue;
+      assembly.home ??= taker.source;
+      return { assembly, ...run };
     }
-    const assembly = this.#begin();
+    const assembly = this.#begin(taker);
     this.#isTail = assembly === undefined && !this.full;
-    const run = assembly?.take(max, request, weather);
-    return assembly && run && { assembly, ...run };
+    if (!assembly) return this.#help(max, request, taker);
+    assembly.home = taker.source;
+    const run = assembly.take(max, request, weather);
+    return run && { assembly, ...run };
+  }
+
+  /** A source is asked for nothing more, or lacks a piece (`which`): others may take what it was asked for. */
+  leave(source: number, which: (piece: number) => boolean = () => true): void {
+    for (const assembly of this.#assemblies.values()) {
+      if (!which(assembly.piece)) continue;
+      if (this.#alone.has(assembly.piece) && assembly.home === source) this.#restart(assembly);
+      if (assembly.helper === source) assembly.endHelp();
+      if (assembly.home === source) assembly.home = undefined;
+    }
+  }
+
+  /** A source has gone. */
+  forget(source: number): void {
+    this.leave(source);
+    this.#takers.delete(source);
+  }
+
+  /** Several have sent a piece, and it was wrong: the next copy comes from one of them alone, which shows who it was. */
+  pullAlone(piece: number): void {
+    this.#alone.add(piece);
   }
 
   /** A whole piece leaves assembly; answers with its bytes for the shell to open. */
@@ -89,8 +146,7 @@ export class PiecesInHand {
   settle(piece: number): void {
     const buffer = this.#opening.get(piece);
     this.#opening.delete(piece);
-    const isChunk = piece < PAGE_BIT && buffer?.length === pieceBytes(this.#manifest, 0);
-    if (buffer && isChunk && this.#spare.length < this.#limit) this.#spare.push(buffer);
+    if (buffer) this.#reuse(piece, buffer);
   }
 
   /** A chunk on disk to check; end with {@linkcode settleCheck}. */
@@ -108,7 +164,8 @@ export class PiecesInHand {
 
   /** Throws away what is being assembled, to begin again with symbols of another size. */
   restart(symbolSize: number): void {
-    for (const { piece } of this.#assemblies.values()) {
+    for (const { piece, bytes } of this.#assemblies.values()) {
+      this.#reuse(piece, bytes);
       if (piece >= PAGE_BIT) this.#plan.settlePage(piece - PAGE_BIT, false);
       else this.#plan.settleChunk(piece, false);
     }
@@ -116,12 +173,40 @@ export class PiecesInHand {
     this.#symbolSize = symbolSize;
   }
 
-  #begin(): Assembly | undefined {
+  #isFor({ piece, home, helper }: Assembly, { source, has }: Taker): boolean {
+    if (home === source || helper === source) return true;
+    return home === undefined && (piece >= PAGE_BIT || has === undefined || has(piece));
+  }
+
+  /** Of what others are asked for and bring late, the oldest. */
+  #help(max: number, request: number, taker: Taker): AskedRun | undefined {
+    if (this.#takers.size < 2) return undefined;
+    for (const assembly of this.#assemblies.values()) {
+      const { home, helper, piece, lacking } = assembly;
+      if (this.#alone.has(piece)) continue;
+      if (home === undefined || home === taker.source || (helper ?? taker.source) !== taker.source) continue;
+      if (piece < PAGE_BIT && taker.has && !taker.has(piece)) continue;
+      const there = this.#takers.get(home)?.eta(0) ?? Infinity;
+      if (taker.eta(lacking) > HELP_SHARE * there) continue;
+      const run = assembly.takeInstead(max, request);
+      if (!run) continue;
+      assembly.helper = taker.source;
+      return { assembly, ...run };
+    }
+    return undefined;
+  }
+
+  /** Begins a piece anew, with nothing of what has come. */
+  #restart({ piece, bytes }: Assembly): void {
+    this.#assemblies.set(piece, new Assembly(piece, bytes, this.#symbolSize));
+  }
+
+  #begin(taker: Taker): Assembly | undefined {
     if (this.full) return this.#beginPageOnly();
     // Taking a chunk may look at a new page, and a page goes before its chunks.
-    const chunk = this.#plan.takeChunk();
+    const chunk = this.#plan.takeChunk(taker.has);
     const page = this.#plan.takePage();
-    if (chunk !== undefined) this.#open(chunk);
+    if (chunk !== undefined) this.#open(chunk).home = taker.source;
     if (page !== undefined) return this.#open(PAGE_BIT + page);
     return chunk === undefined ? undefined : this.#assemblies.get(chunk);
   }
@@ -135,9 +220,19 @@ export class PiecesInHand {
 
   #open(piece: number): Assembly {
     const size = pieceBytes(this.#manifest, piece)!;
-    const spare = size === this.#spare.at(-1)?.length ? this.#spare.pop() : undefined;
-    const assembly = new Assembly(piece, spare ?? new Uint8Array(size), this.#symbolSize);
+    const buffer = this.#isFullChunk(piece, size)
+      ? this.#spare.pop() ?? this.#allocate(size)
+      : new Uint8Array(size);
+    const assembly = new Assembly(piece, buffer, this.#symbolSize);
     this.#assemblies.set(piece, assembly);
     return assembly;
+  }
+
+  #reuse(piece: number, buffer: Uint8Array): void {
+    if (this.#isFullChunk(piece, buffer.length) && this.#spare.length < this.#limit) this.#spare.push(buffer);
+  }
+
+  #isFullChunk(piece: number, size: number): boolean {
+    return piece < PAGE_BIT && size === pieceBytes(this.#manifest, 0);
   }
 }

@@ -142,6 +142,22 @@ export function withdrawn(): RgtpError {
   );
 }
 
+/** Nobody who serves it has its key. */
+export function noKey(sources: string): RgtpError {
+  return new RgtpError(
+    "ACCESS_DENIED",
+    `${sources} serves this without its key, which it does not have: pull with the ticket of the exposer, and name this one with --from`,
+  );
+}
+
+/** A source has sent a piece, named by `what`, that is not the exposure's. */
+export function lied(source: string, what: string): RgtpError {
+  return new RgtpError(
+    "MERKLE_FAIL",
+    `${what} from ${source} was not what is exposed: it is damaged, or lies, or someone on the way there changes packets; the others go on`,
+  );
+}
+
 /** A piece, named by `what`, that was wrong `times` times. */
 export function wrongPiece(what: string, source: string, times: number): RgtpError {
   return new RgtpError(

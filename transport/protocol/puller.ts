@@ -12,9 +12,10 @@ import {
   RefusalReason,
   retry,
 } from "../../codec/control.ts";
-import { DenialReason } from "../../codec/grant.ts";
+import { AskKind, DenialReason, holdsNoKey } from "../../codec/grant.ts";
 import type { Grant } from "../../codec/grant.ts";
-import { chunkBytes, chunkCount, decodeManifest } from "../../codec/manifest.ts";
+import { decodeHave } from "../../codec/listing.ts";
+import { decodeManifest } from "../../codec/manifest.ts";
 import type { Manifest } from "../../codec/manifest.ts";
 import {
   isChunkData,
@@ -26,24 +27,20 @@ import {
 } from "../../codec/packet.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
-import type { Machine, Random } from "../../core/machine.ts";
-import type { Engine } from "../../crypto/engine.ts";
+import type { Machine } from "../../core/machine.ts";
 import { exposureId, keyCheck } from "../../crypto/key_schedule.ts";
-import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
-import { packetMacIsRight } from "../../crypto/tokens.ts";
-import type { Assembly } from "./assembly.ts";
-import { Attempts } from "./attempts.ts";
-import { ChunkPlan } from "./chunk_plan.ts";
-import type { ChunkPlanOptions, ChunkRun } from "./chunk_plan.ts";
-import { trafficClasses } from "./traffic_class.ts";
-import type { TrafficClassName } from "./traffic_class.ts";
+import { Blame } from "./blame.ts";
+import type { ChunkRun } from "./chunk_plan.ts";
+import { Delivery } from "./delivery.ts";
 import { DropCounter } from "./drops.ts";
+import { NO_KEY } from "./exposed.ts";
 import { Flow } from "./flow.ts";
-import { PiecesInHand } from "./pieces_in_hand.ts";
 import {
   denied,
   forgedGrant,
+  lied,
   listed,
+  noKey,
   silence,
   silenceError,
   sourceChanged,
@@ -52,127 +49,24 @@ import {
   wrongPiece,
 } from "./pull_failures.ts";
 import type { Silence } from "./pull_failures.ts";
-
-/** What a puller asks its shell to do. */
-export type PullerOutput =
-  /** Send one packet. */
-  | { readonly kind: "send"; readonly to: Address; readonly bytes: Uint8Array }
-  /** The exposer has granted the pull: prepare, then call `begin`. */
-  | {
-    readonly kind: "granted";
-    readonly grant: Grant;
-    readonly manifest: Manifest;
-    readonly exposerKey: Uint8Array;
-  }
-  /** Verify a piece: a leaf page against the root, a chunk against its leaf; open and store it; then call `handleOpened`. The bytes are the machine's again after that. */
-  | { readonly kind: "open"; readonly piece: number; readonly sealed: Uint8Array }
-  /** Check a chunk on disk against its leaf; then call `handleChecked`. */
-  | { readonly kind: "check"; readonly chunk: number }
-  /** All chunks of a page are here: its leaves are needed no longer. */
-  | { readonly kind: "pageDone"; readonly page: number }
-  /** Nothing has come for a while, and this is what is known of why. */
-  | { readonly kind: "stalled"; readonly reason: string }
-  /** It goes on. */
-  | { readonly kind: "resumed" }
-  /** Everything wanted so far is here, and there is more to come: call `want`. */
-  | { readonly kind: "wanting" }
-  /** Everything wanted is here. */
-  | { readonly kind: "done" }
-  /** It cannot go on. */
-  | { readonly kind: "failed"; readonly error: RgtpError };
-
-/** What a puller is made of. */
-export interface PullerOptions {
-  /** Cryptography. */
-  readonly engine: Engine;
-  /** Random bytes. */
-  readonly random: Random;
-  /** X25519 private key of this node, or of this pull. */
-  readonly staticPrivate: Uint8Array;
-  /** What to pull: 32 bytes. */
-  readonly exposureId: Uint8Array;
-  /** The exposer's key, when it is known. */
-  readonly exposerKey?: Uint8Array;
-  /** Which ticket, 8 bytes, and its psk; absent: none. */
-  readonly ticket?: { readonly id: Uint8Array; readonly psk: Uint8Array };
-  /** Where to ask, 1 to 8. */
-  readonly addresses: readonly Address[];
-  /** Packets that our receive buffer holds in one burst. */
-  readonly burstPacketsMax: number;
-  /** The symbol size to begin with; a path that does not carry it is noticed. */
-  readonly symbolSize?: number;
-  /** Bytes a second to ask for at most. */
-  readonly limitRate?: number;
-  /** How it behaves towards other traffic; absent: `normal`. */
-  readonly trafficClass?: TrafficClassName;
-  /** Without any progress for this long, it fails. */
-  readonly timeoutMs: number;
-  /** The same for the first contact. */
-  readonly handshakeTimeoutMs: number;
-  /** What this machine's network says of our packets, for people; empty when it takes them. Absent: nothing is known. */
-  readonly network?: () => string;
-}
-
-/** What a pull begins with. */
-export interface PullBeginning extends Omit<ChunkPlanOptions, "chunks"> {
-  /** What else is wanted shows only when this is here: see {@linkcode PullerMachine.want}. */
-  readonly isMoreToCome?: boolean;
-  /**
-   * How many pieces that were handed out with `open` the shell holds only because others must come before them. Absent: none. When it
-   * holds no others, silence is the network's, not the shell's.
-   */
-  readonly heldBack?: () => number;
-}
-
-/** How far a pull is. */
-export interface PullerProgress {
-  /** Plaintext bytes wanted. */
-  readonly total: number;
-  /** Of these, verified and stored. */
-  readonly done: number;
-  /** Of these, found on disk. */
-  readonly reused: number;
-  /** Bytes of CHUNK_DATA received. */
-  readonly wireBytes: number;
-  /** Symbols received, and asked for again. */
-  readonly symbolsReceived: number;
-  /** Symbols that did not come when they should have. */
-  readonly symbolsLost: number;
-  /** Smoothed, in ms; 0 before the first request. */
-  readonly roundTrip: number;
-}
-
-/** How much a puller keeps while it pulls. */
-export interface PullerMemory {
-  /** Pieces that are being assembled, or wait to be opened and stored. */
-  readonly pieces: number;
-  /** Of these, whole ones that wait for their leaf page. */
-  readonly awaitingLeaves: number;
-  /** Symbols asked for that have not come. */
-  readonly symbolsUnderWay: number;
-  /** Pieces that came wrong and have not come right yet. */
-  readonly wrongPieces: number;
-}
-
-/** From first to last: monotonic ms; undefined for what has not happened. */
-export interface PullerTimes {
-  /** Start of the handshake. */
-  readonly startedAt: number;
-  /** The grant. */
-  grantedAt?: number;
-  /** The first PULL_REQUEST. */
-  requestedAt?: number;
-  /** The last chunk was stored. */
-  finishedAt?: number;
-}
+import type {
+  PullBeginning,
+  PullerMemory,
+  PullerOptions,
+  PullerOutput,
+  PullerProgress,
+  PullerTimes,
+} from "./puller_types.ts";
+import type { Source, SourceAnswer } from "./source.ts";
+import { Sources } from "./sources.ts";
+import type { SourceStatus } from "./sources.ts";
+import { TokenBucket } from "./token_bucket.ts";
+import { trafficClasses } from "./traffic_class.ts";
 
 const SYMBOL_SIZE = 1428;
 const SYMBOL_SIZE_SAFE = 1200;
 /** After this without a symbol of full size the path may not carry them. */
 const BLACK_HOLE_MS = 500;
-const HANDSHAKE_EVERY_MS = 1000;
-const SILENT_TIMEOUTS_MAX = 3;
-const RENEW_AT_SHARE = 0.8;
 /** So often may one piece be wrong before the source is given up. */
 const WRONG_PIECES_MAX = 16;
 /** Reasons that answer a handshake. */
@@ -190,98 +84,83 @@ export class PullerMachine implements Machine<PullerOutput> {
   readonly #options: PullerOptions;
   readonly #outputs: PullerOutput[] = [];
   #phase: "handshake" | "granted" | "pulling" | "done" | "failed" = "handshake";
-  #attempts: Attempts | undefined;
-  #attemptsSince: number;
-  #flow: Flow | undefined;
-  #renewAt = Infinity;
-  #tokenLost = false;
-  #to: Address | undefined;
-  /** When it last answered a handshake: that alone is no progress. */
-  #answeredAt = -Infinity;
-  /** Proved by a handshake, or named by the ticket: from then on it is never anybody else. */
-  #exposerKey: Uint8Array | undefined;
-  #grant: Grant | undefined;
+  readonly #sources: Sources;
+  #manifestBytes: Uint8Array | undefined;
   #manifest: Manifest | undefined;
-  #plan: ChunkPlan | undefined;
-  #hand: PiecesInHand | undefined;
-  readonly #awaitingLeaves = new Map<number, { piece: number; sealed: Uint8Array }[]>();
-  /** How many pieces those are. */
-  #awaiting = 0;
-  #heldBack: () => number = () => 0;
-  #wrong = new Map<number, number>();
-  #total = 0;
-  #done = 0;
-  #reused = 0;
-  /** Whether more will be wanted, and whether the shell has been asked for it. */
-  #more: "none" | "to come" | "awaited" = "none";
+  #key: Uint8Array | undefined;
+  #delivery: Delivery | undefined;
+  /** A limit over all sources. */
+  #limit: TokenBucket | undefined;
+  readonly #blame = new Blame();
   #lastProgress: number;
   #stalled = false;
 
-  /** Begins the handshake; the first packet is due at once. */
+  /** Begins the handshakes; the first packet is due at once. */
   constructor(now: number, options: PullerOptions) {
     this.#options = options;
     this.times = { startedAt: now };
     this.#lastProgress = now;
-    this.#attemptsSince = now;
-    this.#exposerKey = options.exposerKey;
-    this.#shakeHands(now);
+    this.#key = options.exposureKey;
+    const kind = options.isSealed ? AskKind.SEALED : AskKind.ID;
+    const { exposureId, others = [] } = options;
+    const ask = (ticketId: Uint8Array) => ({ kind, exposureId, ticketId });
+    this.#sources = new Sources(now, [options, ...others], { ...options, ask });
     this.#sendHandshakes(now);
   }
 
   /** How far it is. */
   get progress(): PullerProgress {
-    const flow = this.#flow;
+    const flows = this.#sources.flows;
+    const sum = (of: (flow: Flow) => number) => flows.reduce((all, flow) => all + of(flow), 0);
     return {
-      total: this.#total,
-      done: this.#done,
-      reused: this.#reused,
-      wireBytes: flow?.bytesReceived ?? 0,
-      symbolsReceived: flow?.symbolsReceived ?? 0,
-      symbolsLost: flow?.symbolsLost ?? 0,
-      roundTrip: flow?.roundTrip ?? 0,
+      total: this.#delivery?.total ?? 0,
+      done: this.#delivery?.done ?? 0,
+      reused: this.#delivery?.reused ?? 0,
+      wireBytes: sum((flow) => flow.bytesReceived),
+      symbolsReceived: sum((flow) => flow.symbolsReceived),
+      symbolsLost: sum((flow) => flow.symbolsLost),
+      roundTrip: Math.min(...flows.map((flow) => flow.roundTrip), flows.length > 0 ? Infinity : 0),
     };
   }
 
-  /** Who serves it, once that is known. */
+  /** Who serves it, once that is known: the first that did. */
   get source(): Address | undefined {
-    return this.#to;
+    return this.#sources.all.find(({ address }) => address)?.address;
+  }
+
+  /** All who have granted it, and what came from each. */
+  get sources(): SourceStatus[] {
+    return this.#sources.status;
   }
 
   /** What is kept at present: bounded, whatever comes. */
   get memory(): PullerMemory {
     return {
-      pieces: this.#hand?.pieces ?? 0,
-      awaitingLeaves: this.#awaiting,
-      symbolsUnderWay: this.#flow?.underWay ?? 0,
-      wrongPieces: this.#wrong.size,
+      pieces: this.#delivery?.hand.pieces ?? 0,
+      awaitingLeaves: this.#delivery?.awaitingLeaves ?? 0,
+      symbolsUnderWay: this.#sources.flows.reduce((sum, flow) => sum + flow.underWay, 0),
+      wrongPieces: this.#blame.wrongPieces,
     };
   }
 
   /** Starts to pull, after `granted`. */
-  begin(now: number, { isMoreToCome = false, heldBack, ...plan }: PullBeginning): void {
-    if (this.#phase !== "granted" || !this.#manifest || !this.#grant) {
+  begin(now: number, beginning: PullBeginning): void {
+    if (this.#phase !== "granted" || !this.#manifest) {
       throw new RgtpError("INTERNAL", `begin() belongs after the grant, not in phase '${this.#phase}'`);
     }
-    const manifest = this.#manifest;
-    const chunks = chunkCount(manifest);
-    this.#plan = new ChunkPlan({ chunks, ...plan });
-    this.#hand = new PiecesInHand(manifest, this.#plan, this.#options.symbolSize ?? SYMBOL_SIZE);
-    const { engine, random, burstPacketsMax, limitRate, trafficClass = "normal" } = this.#options;
-    const roundTrip = this.#roundTrip;
-    const common = {
-      engine,
-      grant: this.#grant,
-      tag: random(8),
-      roundTrip,
-      burstPacketsMax,
-      traffic: trafficClasses[trafficClass],
-      drops: this.drops,
-    };
-    this.#flow = new Flow(now, this.#hand, limitRate === undefined ? common : { ...common, limitRate });
-    this.#more = isMoreToCome ? "to come" : "none";
-    if (heldBack) this.#heldBack = heldBack;
+    const { limitRate, symbolSize = SYMBOL_SIZE } = this.#options;
+    this.#delivery = new Delivery(
+      this.#manifest,
+      beginning,
+      symbolSize,
+      (output) => this.#outputs.push(output),
+    );
+    if (limitRate !== undefined && this.#sources.all.length > 1) {
+      this.#limit = new TokenBucket(limitRate, Math.max(16_384, limitRate / 50), now);
+    }
     this.#phase = "pulling";
-    this.#addToTotal(plan.wanted ?? [{ first: 0, end: chunks }]);
+    for (const source of this.#sources.alive) this.#join(now, source);
+    this.#sources.spreadFrom(now);
     this.#lastProgress = now;
     this.#pump(now);
   }
@@ -289,10 +168,15 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** Pulls these chunks too, and then ends. After `wanting`; none of them may have been wanted before. */
   want(now: number, runs: readonly ChunkRun[]): void {
     if (this.#ended) return;
-    if (this.#more !== "awaited") throw new RgtpError("INTERNAL", "want() belongs after 'wanting'");
-    this.#more = "none";
-    this.#plan!.want(runs);
-    this.#addToTotal(runs);
+    if (!this.#delivery?.isAsked) throw new RgtpError("INTERNAL", "want() belongs after 'wanting'");
+    this.#delivery.want(runs);
+    this.#progressed(now);
+    this.#pump(now);
+  }
+
+  /** The plan that `begin` was given has more to pull. */
+  lookAgain(now: number): void {
+    if (this.#phase !== "pulling") return;
     this.#progressed(now);
     this.#pump(now);
   }
@@ -315,30 +199,30 @@ export class PullerMachine implements Machine<PullerOutput> {
 
   /** A piece was verified, opened and stored (`ok`), or is not what the exposure holds. */
   handleOpened(now: number, piece: number, ok: boolean): void {
-    this.#hand?.settle(piece);
+    if (!ok) this.#accuse(now, piece);
+    // Whoever had a share in a wrong copy of it, and sent something else than what is right, is known now.
+    else for (const liar of this.#blame.acquit(piece)) this.#convict(now, liar, wordOf(piece));
+    this.#delivery?.hand.settle(piece);
+    if (this.#ended) return;
     // Silence while the shell was at work was not the network's.
     this.#progressed(now);
-    if (ok) this.#wrong.delete(piece);
-    else this.#blame(piece);
-    if (piece >= PAGE_BIT) this.#settlePage(piece - PAGE_BIT, ok);
-    else this.#settleChunk(piece, ok);
+    this.#delivery?.settle(piece, ok);
     this.#pump(now);
   }
 
   /** A chunk on disk is the exposure's (`ok`), or must be pulled. */
   handleChecked(now: number, chunk: number, ok: boolean): void {
-    this.#hand?.settleCheck();
     this.#progressed(now);
-    if (ok && this.#manifest) this.#reused += chunkBytes(this.#manifest, chunk);
-    this.#settleChunk(chunk, ok);
+    this.#delivery?.settleCheck(chunk, ok);
     this.#pump(now);
   }
 
   /** See {@linkcode Machine.handleTimeout}. */
   handleTimeout(now: number): void {
     if (this.#ended) return;
+    if (!this.#delivery?.plan.finished) this.#sources.handleTimeout(now);
     this.#sendHandshakes(now);
-    this.#handleFlowTimeout(now);
+    for (const source of this.#sources.alive) this.#handleFlowTimeout(now, source);
     this.#checkStall(now);
     this.#pump(now);
   }
@@ -349,7 +233,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     const stall = this.#waitsForUs
       ? Infinity
       : this.#lastProgress + (this.#stalled ? this.#patience : Math.min(STALL_NOTICE_MS, this.#patience));
-    return Math.min(stall, this.#attempts?.deadline ?? this.#renewAt, this.#flow?.deadline ?? Infinity);
+    return Math.min(stall, this.#sources.deadline);
   }
 
   /** See {@linkcode Machine.poll}. */
@@ -361,8 +245,9 @@ export class PullerMachine implements Machine<PullerOutput> {
     [PacketType.HANDSHAKE]: (now, packet) => this.#handleHandshake(now, packet),
     [PacketType.RETRY]: (now, packet) => this.#handleRetry(now, packet),
     [PacketType.REFUSAL]: (now, packet) => this.#handleRefusal(now, packet),
-    [PacketType.EXPOSURE_COMPLETE]: (_now, packet) => this.#handleComplete(packet),
+    [PacketType.EXPOSURE_COMPLETE]: (now, packet) => this.#handleComplete(now, packet),
     [PacketType.KEEPALIVE]: (_now, packet) => this.#handleEcho(packet),
+    [PacketType.HAVE]: (now, packet) => this.#handleHave(now, packet),
   };
 
   get #ended(): boolean {
@@ -375,91 +260,110 @@ export class PullerMachine implements Machine<PullerOutput> {
 
   /** The shell has work of ours, or our own limit holds: silence is not the network's then. */
   get #waitsForUs(): boolean {
-    // What waits for its leaves, or for pieces before it, is not with the shell: they come from the network.
-    return this.#phase === "granted" || this.#more === "awaited" ||
-      (this.#hand?.opening ?? 0) > this.#awaiting + this.#heldBack() || this.#flow?.waitsForLimit === true;
-  }
-
-  #roundTrip = 0;
-
-  #shakeHands(now: number): void {
-    const { engine, random, staticPrivate, exposureId, ticket, addresses } = this.#options;
-    const exposerKey = this.#exposerKey;
-    const ask = { kind: 0, exposureId, ticketId: ticket?.id ?? new Uint8Array(8) };
-    this.#attemptsSince = now;
-    this.#attempts = new Attempts(now, addresses, {
-      engine,
-      random,
-      staticPrivate,
-      ask,
-      ...(exposerKey && { exposerKey }),
-      ...(ticket && { psk: ticket.psk }),
-    });
+    return this.#phase === "granted" || this.#delivery?.isWithShell === true ||
+      this.#sources.flows.some((flow) => flow.waitsForLimit);
   }
 
   #sendHandshakes(now: number): void {
-    if (!this.#attempts && now >= this.#renewAt) this.#shakeHands(now);
-    for (const packet of this.#attempts?.due(now) ?? []) this.#outputs.push({ kind: "send", ...packet });
+    for (const source of this.#sources.alive) {
+      for (const packet of source.due(now)) this.#outputs.push({ kind: "send", ...packet });
+    }
   }
 
   #handleHandshake(now: number, packet: Uint8Array): void {
-    const result = this.#attempts?.handle(now, packet);
-    if (!result) return this.drops.count("unexpected");
-    if (result === "next") return this.#sendHandshakes(now);
-    const { answer, address } = result;
-    if (!answer.granted) return this.#handleDenial(address, answer.reason);
-    this.#attempts = undefined;
-    this.#renewAt = now + answer.grant.tokenLifeSeconds * 1000 * RENEW_AT_SHARE;
-    this.#roundTrip = result.roundTrip;
-    this.#to = address;
-    this.#exposerKey = result.exposerKey;
-    this.#answeredAt = now;
-    if (this.#phase === "handshake") this.#handleGrant(now, answer.grant, result.exposerKey);
-    else if (!equalBytes(answer.grant.manifest, this.#grant!.manifest)) {
-      this.#fail(forgedGrant("another manifest"));
-    } else this.#renew(now, answer.grant);
+    for (const source of this.#sources.alive) {
+      const answer = source.handleHandshake(now, packet);
+      if (answer) return this.#handleAnswer(now, source, answer);
+    }
+    this.drops.count("unexpected");
   }
 
-  #handleGrant(now: number, grant: Grant, exposerKey: Uint8Array): void {
-    const { engine, exposureId: wanted } = this.#options;
-    if (!equalBytes(exposureId(engine, grant.manifest), wanted)) {
-      return this.#fail(forgedGrant("another exposure"));
+  #handleAnswer(now: number, source: Source, answer: SourceAnswer): void {
+    if (answer === "next") return this.#sendHandshakes(now);
+    if (!answer.granted) return this.#handleDenial(now, source, answer.from, answer.reason);
+    if (this.#sources.isDouble(source, answer.grant)) return this.#drop(now, source, undefined);
+    const isFirst = this.#manifestBytes === undefined;
+    const wrong = this.#takeGrant(answer.grant);
+    if (wrong) return this.#drop(now, source, wrong);
+    source.accept(now, answer.grant);
+    if (isFirst) this.#progressed(now);
+    if (this.#phase === "handshake") this.#grantIfReady(now, source);
+    else if (this.#phase === "pulling") {
+      this.#join(now, source);
+      this.#pump(now);
     }
-    let manifest: Manifest;
-    try {
-      manifest = decodeManifest(grant.manifest);
-    } catch (error) {
-      if (error instanceof RgtpError) return this.#fail(error);
-      throw error;
+  }
+
+  /** What a grant says of the exposure: the same as the ID says, from whomever it comes. Answers with what is wrong. */
+  #takeGrant(grant: Grant): RgtpError | undefined {
+    const { engine, exposureId: wanted, isSealed } = this.#options;
+    if (!this.#manifestBytes) {
+      if (!equalBytes(exposureId(engine, grant.manifest), wanted)) return forgedGrant("another exposure");
+      try {
+        this.#manifest = decodeManifest(grant.manifest);
+      } catch (error) {
+        if (error instanceof RgtpError) return error;
+        throw error;
+      }
+      this.#manifestBytes = grant.manifest;
+    } else if (!equalBytes(grant.manifest, this.#manifestBytes)) return forgedGrant("another manifest");
+    if (isSealed || holdsNoKey(grant)) return undefined;
+    if (!equalBytes(keyCheck(engine, grant.exposureKey), this.#manifest!.keyCheck)) {
+      return forgedGrant("another key");
     }
-    if (!equalBytes(keyCheck(engine, grant.exposureKey), manifest.keyCheck)) {
+    this.#key ??= grant.exposureKey;
+    return undefined;
+  }
+
+  /** The pull can begin as soon as somebody has granted it and somebody has given the key. */
+  #grantIfReady(now: number, { grant, exposerKey }: Source): void {
+    const { isSealed } = this.#options;
+    if (!isSealed && !this.#key) {
+      if (this.#sources.alive.every((source) => source.grant)) this.#fail(noKey(this.#names));
+      return;
+    }
+    const key = this.#key ?? NO_KEY;
+    if (!isSealed && !equalBytes(keyCheck(this.#options.engine, key), this.#manifest!.keyCheck)) {
       return this.#fail(forgedGrant("another key"));
     }
     this.#progressed(now);
-    this.#grant = grant;
-    this.#manifest = manifest;
     this.#phase = "granted";
     this.times.grantedAt = now;
-    this.#outputs.push({ kind: "granted", grant, manifest, exposerKey });
+    const whole = { ...grant!, exposureKey: key };
+    this.#outputs.push({ kind: "granted", grant: whole, manifest: this.#manifest!, exposerKey: exposerKey! });
   }
 
-  #renew(now: number, grant: Grant): void {
-    this.#grant = grant;
-    this.#flow?.renew(now, grant, this.#tokenLost);
-    this.#tokenLost = false;
-    this.#pump(now);
+  /** A source that has granted is asked for pieces from now on. */
+  #join(now: number, source: Source): void {
+    const { engine, random, burstPacketsMax, limitRate, trafficClass = "normal" } = this.#options;
+    if (source.flow || !source.grant) return;
+    source.flow = new Flow(now, this.#delivery!.hand, {
+      engine,
+      grant: source.grant,
+      tag: random(8),
+      roundTrip: source.roundTrip,
+      // All of them arrive at one socket.
+      burstPacketsMax: Math.ceil(burstPacketsMax / this.#sources.alive.length),
+      traffic: trafficClasses[trafficClass],
+      drops: this.drops,
+      source: source.number,
+      ...(this.#limit ? { sharedLimit: this.#limit } : limitRate !== undefined && { limitRate }),
+    });
+    if (source.number > 0) this.#outputs.push({ kind: "joined", source: source.address! });
   }
 
-  #handleDenial(from: Address, reason: number): void {
+  #handleDenial(now: number, source: Source, from: Address, reason: number): void {
     if (reason === DenialReason.BUSY) return;
-    if (reason === DenialReason.SOURCE_CHANGED) return this.#fail(sourceChanged(formatAddress(from)));
-    this.#fail(denied(formatAddress(from), this.#options.ticket !== undefined));
+    const where = formatAddress(from);
+    const changed = reason === DenialReason.SOURCE_CHANGED;
+    this.#drop(now, source, changed ? sourceChanged(where) : denied(where, source.hasTicket));
   }
 
   #handleRetry(now: number, packet: Uint8Array): void {
     const message = retry.decode(packet);
     if (!message) return this.drops.count("malformed");
-    if (!this.#attempts?.handleRetry(now, message.exchange, message.cookie)) {
+    const { exchange, cookie } = message;
+    if (!this.#sources.alive.some(({ attempts }) => attempts?.handleRetry(now, exchange, cookie))) {
       return this.drops.count("unexpected");
     }
     this.#sendHandshakes(now);
@@ -470,126 +374,131 @@ export class PullerMachine implements Machine<PullerOutput> {
     const message = refusal.decode(packet);
     if (!message) return this.drops.count("malformed");
     const hint = HINTS[message.field];
-    if (hint && this.#attempts?.handleHint(message.echo, hint)) {
-      if (this.#phase === "handshake" && this.#attempts.wrongExposer) {
-        this.#fail(silenceError(this.#silence));
-      }
+    const hinted = hint &&
+      this.#sources.alive.find(({ attempts }) => attempts?.handleHint(message.echo, hint));
+    if (hinted) {
+      const isStranger = this.#phase === "handshake" && hinted.attempts!.wrongExposer;
+      if (isStranger) this.#drop(now, hinted, silenceError(this.#silenceOf([hinted])));
       return;
     }
-    if (!this.#flow || !equalBytes(message.echo, this.#flow.tag)) return this.drops.count("wrong tag");
-    if (message.field === RefusalReason.TOKEN) return this.#renewSoon(now);
+    const source = this.#sources.withTag(message.echo);
+    if (!source) return this.drops.count("wrong tag");
+    if (message.field === RefusalReason.TOKEN) {
+      source.renewSoon(now);
+      return this.#sendHandshakes(now);
+    }
     if (message.field !== RefusalReason.SOURCE_CHANGED) return this.drops.count("unexpected");
-    if (!this.#isFromSource(packet, refusal.size)) return this.drops.count("wrong mac");
-    this.#fail(sourceChanged(this.#source));
+    if (!source.hasSent(packet, refusal.size)) return this.drops.count("wrong mac");
+    this.#drop(now, source, sourceChanged(nameOf(source)));
   }
 
   /** Nothing depends on an echo; whether it is one is looked at all the same, so that what is forged is counted. */
   #handleEcho(packet: Uint8Array): void {
-    const message = keepaliveEcho.decode(packet);
-    if (!message || !this.#flow) return this.drops.count("unexpected");
-    if (!equalBytes(message.tag, this.#flow.tag)) return this.drops.count("wrong tag");
-    if (!this.#isFromSource(packet, keepaliveEcho.size)) this.drops.count("wrong mac");
+    this.#sender(packet, keepaliveEcho.decode(packet), keepaliveEcho.size);
   }
 
-  #handleComplete(packet: Uint8Array): void {
+  #handleComplete(now: number, packet: Uint8Array): void {
     const message = complete.decode(packet);
-    if (!message || !this.#flow) return this.drops.count("unexpected");
-    if (!equalBytes(message.tag, this.#flow.tag)) return this.drops.count("wrong tag");
-    if (!this.#isFromSource(packet, complete.size)) return this.drops.count("wrong mac");
-    if (message.field !== CompleteReason.WITHDRAWN || this.#ended) return;
-    this.#fail(withdrawn());
+    const source = this.#sender(packet, message, complete.size);
+    if (source && message!.field === CompleteReason.WITHDRAWN) this.#drop(now, source, withdrawn());
   }
 
-  #isFromSource(packet: Uint8Array, size: number): boolean {
-    return packet.length === size + MAC_BYTES &&
-      packetMacIsRight(this.#options.engine, this.#flow!.pullKey, packet);
+  /** What a source has; whatever it brings, it brings no more than that. */
+  #handleHave(now: number, packet: Uint8Array): void {
+    const message = decodeHave(packet);
+    const source = this.#sender(packet, message, packet.length - MAC_BYTES);
+    if (!source) return;
+    if (source.flow!.holdings.update(now, message!.runs)) this.#progressed(now);
+    source.flow!.handleHoldings();
+    this.#pump(now);
   }
 
-  /** The present token seems to be good no longer, and with it what is under way. */
-  #renewSoon(now: number): void {
-    this.#tokenLost = true;
-    if (this.#attempts || now - this.#attemptsSince < HANDSHAKE_EVERY_MS) return;
-    this.#shakeHands(now);
-    this.#sendHandshakes(now);
+  /** Who has sent a control packet, with the right MAC. */
+  #sender(packet: Uint8Array, message: { tag: Uint8Array } | undefined, size: number): Source | undefined {
+    if (!message || this.#sources.flows.length === 0) return void this.drops.count("unexpected");
+    const source = this.#sources.withTag(message.tag);
+    if (!source) return void this.drops.count("wrong tag");
+    return source.hasSent(packet, size) ? source : void this.drops.count("wrong mac");
   }
 
   #handleSymbol(now: number, packet: Uint8Array): void {
-    if (!this.#flow || this.#phase !== "pulling") return this.drops.count("unexpected");
-    const received = this.#flow.symbolsReceived;
-    const assembly = this.#flow.handleSymbol(now, packet);
-    if (this.#flow.symbolsReceived > received) this.#progressed(now);
-    if (assembly) this.#open(assembly);
-    this.#request(now);
-  }
-
-  #open(assembly: Assembly): void {
-    const sealed = this.#hand!.complete(assembly);
-    const { piece } = assembly;
-    const page = Math.floor(piece / PAGE_LEAVES);
-    if (piece >= PAGE_BIT || this.#plan!.leavesHere(page)) {
-      this.#outputs.push({ kind: "open", piece, sealed });
-      return;
+    if (this.#phase !== "pulling") return this.drops.count("unexpected");
+    const source = this.#sources.ofSymbol(packet);
+    if (!source) return this.drops.count("wrong tag");
+    const flow = source.flow!;
+    const received = flow.symbolsReceived;
+    const assembly = flow.handleSymbol(now, packet);
+    if (flow.symbolsReceived > received) {
+      source.heardAt = now;
+      this.#progressed(now);
     }
-    this.#awaiting++;
-    const waiting = this.#awaitingLeaves.get(page);
-    if (waiting) waiting.push({ piece, sealed });
-    else this.#awaitingLeaves.set(page, [{ piece, sealed }]);
-  }
-
-  #settlePage(page: number, ok: boolean): void {
-    this.#plan?.settlePage(page, ok);
-    if (!ok) return;
-    for (const waiting of this.#awaitingLeaves.get(page) ?? []) {
-      this.#awaiting--;
-      this.#outputs.push({ kind: "open", ...waiting });
+    if (assembly) {
+      this.#blame.note(assembly);
+      this.#delivery!.complete(assembly);
     }
-    this.#awaitingLeaves.delete(page);
-  }
-
-  #settleChunk(chunk: number, ok: boolean): void {
-    const page = this.#plan?.settleChunk(chunk, ok);
-    // A later wish may be on the same page.
-    if (page !== undefined && this.#more === "none") this.#outputs.push({ kind: "pageDone", page });
-    if (ok && this.#manifest) this.#done += chunkBytes(this.#manifest, chunk);
-  }
-
-  #addToTotal(runs: readonly ChunkRun[]): void {
-    const { totalSize, chunkSize } = this.#manifest!;
-    for (const { first, end } of runs) {
-      this.#total += Math.max(0, Math.min(totalSize, end * chunkSize) - first * chunkSize);
-    }
+    this.#request(now, source);
   }
 
   /** A piece that is not the exposure's is pulled again; a source that gives only such is given up. */
-  #blame(piece: number): void {
+  #accuse(now: number, piece: number): void {
     this.drops.count("wrong chunk");
-    const times = (this.#wrong.get(piece) ?? 0) + 1;
-    this.#wrong.set(piece, times);
-    if (times < WRONG_PIECES_MAX) return;
-    const what = piece >= PAGE_BIT ? `leaf page ${piece - PAGE_BIT}` : `chunk ${piece}`;
-    this.#fail(wrongPiece(what, this.#source, times));
+    const { times, liars, isMixed } = this.#blame.accuse(piece);
+    if (times >= WRONG_PIECES_MAX) return this.#fail(wrongPiece(wordOf(piece), this.#names, times));
+    if (isMixed) this.#delivery!.hand.pullAlone(piece);
+    for (const number of liars) this.#convict(now, number, wordOf(piece));
   }
 
-  #handleFlowTimeout(now: number): void {
-    const flow = this.#flow;
-    if (!flow || this.#phase !== "pulling" || now < flow.deadline) return;
+  /** Dropped as long as there is somebody else: the last one is tried again, since it may have been somebody on the way. */
+  #convict(now: number, number: number, what: string): void {
+    const source = this.#sources.alive.find((one) => one.number === number);
+    if (!source || this.#sources.serving.length < 2) return;
+    this.#drop(now, source, lied(nameOf(source), what));
+  }
+
+  /** A source is asked for nothing more; without another one, that is the end. Without an error it is one that we know already. */
+  #drop(now: number, source: Source, error: RgtpError | undefined): void {
+    if (this.#ended || source.isGone) return;
+    source.isGone = true;
+    source.flow?.giveUp();
+    this.#delivery?.hand.forget(source.number);
+    const { alive } = this.#sources;
+    const isKeyLost = this.#phase === "handshake" && !this.#options.isSealed && !this.#key &&
+      alive.every((other) => other.grant);
+    if (alive.length === 0 || isKeyLost) return this.#fail(error ?? noKey(nameOf(source)));
+    if (error && !source.isTrial) this.#outputs.push({ kind: "dropped", source: nameOf(source), error });
+    this.#pump(now);
+  }
+
+  #handleFlowTimeout(now: number, source: Source): void {
+    const { flow } = source;
+    if (!flow || source.isGone || this.#phase !== "pulling" || now < flow.deadline) return;
     if (flow.waitsForLimit) this.#progressed(now);
     const event = flow.handleTimeout(now);
     if (event === "keepalive") {
-      this.#outputs.push({ kind: "send", to: this.#to!, bytes: flow.keepalive(now) });
+      this.#outputs.push({ kind: "send", to: source.address!, bytes: flow.keepalive(now) });
     }
     if (event !== "lost") return;
     // A handshake has come through since the last symbol, so small packets pass: perhaps larger ones do not.
     const silent = flow.fullSymbolsUnderGrant === 0 && flow.silentTimeouts > 1 &&
       now - flow.lastFullSymbolAt > BLACK_HOLE_MS;
-    if (silent && this.#hand!.symbolSize > SYMBOL_SIZE_SAFE) {
-      flow.forget();
-      this.#hand!.restart(SYMBOL_SIZE_SAFE);
+    if (silent && this.#delivery!.hand.symbolSize > SYMBOL_SIZE_SAFE) {
+      for (const other of this.#sources.flows) other.forget();
+      this.#delivery!.hand.restart(SYMBOL_SIZE_SAFE);
     }
-    if (flow.silentTimeouts >= SILENT_TIMEOUTS_MAX) this.#renewSoon(now);
+    if (this.#sources.canSpare(now, source)) {
+      // Others go on with what it was asked for; it is asked again when it has shaken hands, or when something late comes.
+      flow.giveUp();
+      this.#delivery!.hand.leave(source.number);
+      source.renewSoon(now);
+    } else source.handleLost(now);
+    this.#sendHandshakes(now);
   }
 
   #checkStall(now: number): void {
+    if (this.#ended) return;
+    for (const source of this.#sources.lost(now, this.#patience)) {
+      this.#drop(now, source, silenceError(this.#silenceOf([source])));
+    }
     if (this.#ended || this.#waitsForUs) return;
     // Reckoned as `deadline` does: a difference may be rounded to just less than what it must reach.
     if (now >= this.#lastProgress + this.#patience) return this.#fail(silenceError(this.#silence));
@@ -607,48 +516,51 @@ export class PullerMachine implements Machine<PullerOutput> {
   }
 
   get #silence(): Silence {
+    return this.#silenceOf(this.#sources.alive.filter((source) => !source.isTrial));
+  }
+
+  #silenceOf(sources: readonly Source[]): Silence {
+    const attempts = sources.flatMap((source) => source.attempts ?? []);
     return silence({
       isGranted: this.#phase !== "handshake",
-      hasAnswered: this.#answeredAt > this.#lastProgress,
-      isOtherVersion: this.#attempts?.otherVersion ?? false,
-      isWrongExposer: this.#attempts?.wrongExposer ?? false,
-      addresses: listed(this.#options.addresses),
-      heard: listed(this.#attempts?.heard),
-      strangers: listed(this.#attempts?.strangers),
+      hasAnswered: sources.some(({ answeredAt }) => answeredAt > this.#lastProgress),
+      isOtherVersion: attempts.some(({ otherVersion }) => otherVersion),
+      isWrongExposer: attempts.length > 0 && attempts.every(({ wrongExposer }) => wrongExposer),
+      addresses: listed(sources.flatMap(({ addresses }) => addresses)),
+      heard: listed(attempts.flatMap(({ heard }) => heard)),
+      strangers: listed(attempts.flatMap(({ strangers }) => strangers)),
       network: this.#options.network?.() ?? "",
-      source: this.#source,
+      source: listed(sources.flatMap(({ address }) => address ?? [])) || "the exposer",
     });
   }
 
-  get #source(): string {
-    return this.#to ? formatAddress(this.#to) : "the exposer";
+  /** Who has granted it, for messages. */
+  get #names(): string {
+    return listed(this.#sources.alive.flatMap(({ address }) => address ?? [])) || "the exposer";
   }
 
-  /** Asks for all that may be asked for now. */
-  #request(now: number): void {
-    for (let bytes = this.#flow!.nextRequest(now); bytes; bytes = this.#flow!.nextRequest(now)) {
+  /** Asks a source for all that may be asked for now. */
+  #request(now: number, source: Source): void {
+    const { flow, address, isGone } = source;
+    if (!flow || isGone || this.#sources.canSpare(now, source)) return;
+    for (let bytes = flow.nextRequest(now); bytes; bytes = flow.nextRequest(now)) {
       this.times.requestedAt ??= now;
-      this.#outputs.push({ kind: "send", to: this.#to!, bytes });
+      this.#outputs.push({ kind: "send", to: address!, bytes });
     }
   }
 
   #pump(now: number): void {
     if (this.#phase !== "pulling") return;
-    this.#request(now);
-    for (let chunk = this.#hand!.takeCheck(); chunk !== undefined; chunk = this.#hand!.takeCheck()) {
-      this.#outputs.push({ kind: "check", chunk });
-    }
-    if (!this.#plan!.finished || this.#more === "awaited") return;
-    if (this.#more === "to come") {
-      this.#more = "awaited";
-      return void this.#outputs.push({ kind: "wanting" });
-    }
+    for (const source of this.#sources.alive) this.#request(now, source);
+    if (!this.#delivery!.proceed()) return;
     this.#phase = "done";
     this.times.finishedAt = now;
     this.times.requestedAt ??= now;
     // A courtesy that may get lost: an exposer that hears none of them notices the silence later.
-    for (let i = 0; i < 3; i++) {
-      this.#outputs.push({ kind: "send", to: this.#to!, bytes: this.#flow!.doneRequest(now) });
+    for (const { flow, address } of this.#sources.serving) {
+      for (let i = 0; i < 3; i++) {
+        this.#outputs.push({ kind: "send", to: address!, bytes: flow!.doneRequest(now) });
+      }
     }
     this.#outputs.push({ kind: "done" });
   }
@@ -658,4 +570,12 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#phase = "failed";
     this.#outputs.push({ kind: "failed", error });
   }
+}
+
+function wordOf(piece: number): string {
+  return piece >= PAGE_BIT ? `leaf page ${piece - PAGE_BIT}` : `chunk ${piece}`;
+}
+
+function nameOf({ address, addresses }: Source): string {
+  return listed(address ? [address] : addresses);
 }

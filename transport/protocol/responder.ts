@@ -6,7 +6,7 @@
 import { addressBytes } from "../../codec/address.ts";
 import type { Address } from "../../codec/address.ts";
 import { RefusalReason, retry } from "../../codec/control.ts";
-import { decodeAsk, DenialReason, encodeAnswer } from "../../codec/grant.ts";
+import { AskKind, decodeAsk, DenialReason, encodeAnswer, INSTANCE_BYTES } from "../../codec/grant.ts";
 import type { Answer, Ask } from "../../codec/grant.ts";
 import {
   decodeHandshake,
@@ -30,6 +30,7 @@ import { CookieJar, RetryCookies } from "../../crypto/sealed_box.ts";
 import type { TokenMint } from "../../crypto/tokens.ts";
 import { requestCeiling } from "./answers.ts";
 import type { DropReason } from "./drops.ts";
+import { NO_KEY } from "./exposed.ts";
 import type { Exposed } from "./exposed.ts";
 import { PassphraseGate } from "./passphrase_gate.ts";
 
@@ -91,6 +92,8 @@ export class Responder {
   readonly #cookies: CookieJar;
   readonly #retries: RetryCookies;
   readonly #gate: PassphraseGate;
+  /** Tells pullers that several addresses are this one exposer. */
+  readonly #instance: Uint8Array;
   #second = { at: -Infinity, handshakes: 0 };
 
   /** Fresh cookie keys, in memory only. */
@@ -99,6 +102,7 @@ export class Responder {
     this.#cookies = new CookieJar(options.engine, options.random);
     this.#retries = new RetryCookies(options.engine, options.random);
     this.#gate = new PassphraseGate({ ...options, cookies: this.#cookies });
+    this.#instance = options.random(INSTANCE_BYTES);
   }
 
   /** The answer to one HANDSHAKE packet. */
@@ -246,7 +250,8 @@ export class Responder {
     // A psk that nobody here knows protects nothing: its holder would not believe a grant, and waits for none.
     const isRight = (access === "open") === (pattern !== "IKpsk2");
     if (!isRight) return {};
-    return { exposed, ticketId: ask.ticketId, ...(access !== "open" && { psk: access }) };
+    const isSealed = ask.kind === AskKind.SEALED;
+    return { exposed, ticketId: ask.ticketId, isSealed, ...(access !== "open" && { psk: access }) };
   }
 
   #decideQuestion(
@@ -286,7 +291,7 @@ export class Responder {
     return encodeHandshake({ ...packet, body: concatBytes(head, sealed) });
   }
 
-  #answer(now: number, from: Address, { exposed, ticketId, secret }: Decision): Answer {
+  #answer(now: number, from: Address, { exposed, ticketId, secret, isSealed }: Decision): Answer {
     if (!exposed || !ticketId) return { granted: false, reason: DenialReason.DENIED };
     const { mint, pullRateMax } = this.#options;
     const flags = exposed.epoch?.() ?? 0;
@@ -298,7 +303,7 @@ export class Responder {
       granted: true,
       grant: {
         manifest: exposed.manifestBytes,
-        exposureKey: exposed.exposureKey,
+        exposureKey: isSealed ? NO_KEY : exposed.exposureKey,
         token,
         pullKey,
         receipt: mint.receipt(now, token),
@@ -308,6 +313,7 @@ export class Responder {
         name: exposed.name,
         leaves,
         ...(secret && { secret }),
+        instance: this.#instance,
       },
     };
   }
@@ -321,6 +327,8 @@ interface Decision {
   readonly secret?: Uint8Array;
   /** It was asked what something is: the pull comes with a handshake of its own. */
   readonly isQuestion?: boolean;
+  /** It was asked for without its key. */
+  readonly isSealed?: boolean;
 }
 
 /** A Noise handshake whose last message was read, or is written in `head`. */

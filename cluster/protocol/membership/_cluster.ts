@@ -79,7 +79,7 @@ export class SimCluster {
       address: `${id}:7946`,
       incarnation: 1_000_000 + Math.floor(this.now),
       capabilities: [],
-      epochMs: 0,
+      epochAt: (time) => time,
       random,
       load: () => ({ cpu_percent: 1, ram_used_mb: 1, instances: 0 }),
     });

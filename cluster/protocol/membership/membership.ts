@@ -35,8 +35,8 @@ export interface MembershipSettings {
   readonly incarnation: number;
   /** What it can do. */
   readonly capabilities: readonly string[];
-  /** Ms since 1970 at the time 0 of the clock that all calls take their time from. */
-  readonly epochMs: number;
+  /** Ms since 1970 at a time of the clock that all calls take their time from. */
+  readonly epochAt: (time: number) => number;
   /** For chance. */
   readonly random: Random;
   /** How it fares, for heartbeats. */
@@ -374,7 +374,7 @@ export class MembershipMachine implements Machine<MembershipOutput> {
 
   #bury(now: number, id: string, { heardAt }: Watch): void {
     this.#accept(now, { ...this.#members.get(id)!.update, state: "dead" });
-    const lastSeen = Math.floor(this.#settings.epochMs + heardAt);
+    const lastSeen = Math.floor(this.#settings.epochAt(heardAt));
     this.#obituaries.push({ suspect_node: id, last_seen: lastSeen, failed_pings: FAN_OUT });
   }
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "../../../tests/_assert.ts";
+import { load } from "../../../tests/sim/membership.ts";
 import { SimCluster } from "./_cluster.ts";
 import type { Change } from "./_cluster.ts";
 import { FAN_OUT, HEARTBEAT_MS } from "./timeline.ts";
@@ -190,16 +191,7 @@ Deno.test("membership: a probe for a node that nobody knows is passed on to nobo
 });
 
 Deno.test("membership: what a node sends does not grow with the cluster", () => {
-  const rates = [10, 100, 400].map((count) => {
-    const cluster = SimCluster.of(count);
-    // What there was to tell of so many who joined at once has gone round.
-    cluster.run(60_000);
-    const before = new Map(cluster.up.map(({ id, sent }) => [id, sent]));
-    const seconds = 120;
-    cluster.run(seconds * 1000);
-    const each = cluster.up.map(({ id, sent }) => (sent - before.get(id)!) / seconds);
-    return { mean: each.reduce((a, b) => a + b) / count, most: Math.max(...each) };
-  });
+  const rates = [10, 100, 250].map((nodes) => load(nodes, {}));
   for (const { mean, most } of rates) {
     // Three heartbeats in ten seconds, an announcement in thirty.
     assertLessOrEqual(Math.abs(mean - (FAN_OUT * 1000 / HEARTBEAT_MS + 1 / 30)), 0.01, JSON.stringify(rates));

@@ -1,0 +1,72 @@
+import { formatAddress, parseAddress } from "../codec/address.ts";
+import type { Address } from "../codec/address.ts";
+import type { Ticket } from "../codec/ticket.ts";
+import type { PullEvent } from "../transport/pull.ts";
+import type { PullFrom } from "../transport/pull_sources.ts";
+import type { FlagTable, Parsed } from "./_args.ts";
+import type { Io } from "./_io.ts";
+import { emit } from "./_report.ts";
+import { visible } from "./_text.ts";
+import { readTicket } from "./_ticket_input.ts";
+
+/** Who else is asked. */
+export const sourceFlags = {
+  from: {
+    kind: "strings",
+    placeholder: "TICKET|HOST:PORT",
+    help:
+      "pull from this exposer of the same too, at once: its ticket, @FILE, or where the ticket's exposer runs " +
+      "once more; may be given several times",
+  },
+  edge: {
+    kind: "strings",
+    placeholder: "TICKET",
+    help:
+      "pull from this edge, by the ticket that 'rgtp edge' printed, or @FILE: exposers then give the key, and data only " +
+      "while no edge does; may be given several times",
+  },
+} as const satisfies FlagTable;
+
+/** What the flags say. */
+export interface OtherSources extends PullFrom {
+  /** Where all of them are. */
+  readonly addresses: readonly Address[];
+}
+
+/** Reads tickets that are in files. @throws {RgtpError} what `readTicket` throws */
+export async function readSources(
+  { from = [], edge = [] }: Parsed<typeof sourceFlags>["flags"],
+  io: Io,
+): Promise<OtherSources> {
+  const read = async (source: string): Promise<string | Ticket> =>
+    isAddress(source) ? source : await readTicket(source, io);
+  const [others, edges] = await Promise.all([Promise.all(from.map(read)), Promise.all(edge.map(read))]);
+  const addresses = [...others, ...edges].flatMap((source) =>
+    typeof source === "string" ? [parseAddress(source)!] : source.addresses
+  );
+  return { from: others, edges, addresses };
+}
+
+function isAddress(source: string): boolean {
+  return !/^@|^rgtp:/i.test(source) && source !== "-" && parseAddress(source) !== undefined;
+}
+
+/** Tells of sources that come and go. */
+export function sourceTeller(
+  io: Io,
+  json: boolean,
+  note: (text: string) => void,
+): (event: PullEvent) => void {
+  return (event) => {
+    if (event.kind === "joined") {
+      const source = formatAddress(event.source);
+      if (json) emit(io, "source", { source, state: "joined" });
+      else note(`${source} serves it too`);
+    }
+    if (event.kind === "dropped") {
+      const { source, error: { condition: name, message } } = event;
+      if (json) emit(io, "source", { source, state: "dropped", name, message });
+      else note(`going on without ${visible(source)}: ${visible(message)}`);
+    }
+  };
+}

@@ -1,0 +1,48 @@
+import { equalBytes } from "../../core/bytes.ts";
+import type { Aead, AeadName, Engine } from "../../crypto/engine.ts";
+import { AEAD_TAG_BYTES } from "../../crypto/engine.ts";
+import { chunkNonce } from "../../crypto/key_schedule.ts";
+import { leafHash } from "../../crypto/merkle.ts";
+
+/** What all chunks of one exposure are sealed with. */
+export interface ChunkKey {
+  /** Which AEAD. */
+  readonly aead: AeadName;
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+  /** P, the AAD of every chunk. */
+  readonly aad: Uint8Array;
+}
+
+/** Seals and opens the chunks of one exposure in the memory that they lie in. The same in each thread. */
+export class ChunkCipher {
+  readonly #engine: Engine;
+  readonly #aead: Aead;
+  readonly #key: ChunkKey;
+
+  constructor(engine: Engine, key: ChunkKey) {
+    this.#engine = engine;
+    this.#aead = engine.aead(key.aead);
+    this.#key = key;
+  }
+
+  /** Seals what stands in all of `bytes` but the last 16; answers with the leaf hash. */
+  seal(chunk: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    const { key, aad } = this.#key;
+    const plaintext = bytes.subarray(0, bytes.length - AEAD_TAG_BYTES);
+    this.#aead.sealInto(key, chunkNonce(chunk), aad, plaintext, bytes);
+    return this.leaf(bytes);
+  }
+
+  /** Opens a sealed chunk, if it has this leaf hash: the plaintext is all of `sealed` but the last 16 bytes then. */
+  open(chunk: number, sealed: Uint8Array, leaf: Uint8Array): boolean {
+    const { key, aad } = this.#key;
+    return equalBytes(this.leaf(sealed), leaf) &&
+      this.#aead.openInto(key, chunkNonce(chunk), aad, sealed, sealed);
+  }
+
+  /** The leaf hash of a sealed chunk. */
+  leaf(sealed: Uint8Array): Uint8Array<ArrayBuffer> {
+    return leafHash(this.#engine.sha256, sealed);
+  }
+}

@@ -1,0 +1,47 @@
+/*
+ * A thread of a crew: seals and opens chunks where they lie, one after the other, until it is ended.
+ */
+import { defaultEngine } from "../../crypto/default_engine.ts";
+import { ChunkCipher } from "./chunk_cipher.ts";
+import type { ChunkKey } from "./chunk_cipher.ts";
+import type { Job } from "./job_ring.ts";
+import { JobKind, JobRing } from "./job_ring.ts";
+
+/** What a thread is told first. */
+export interface CrewTask {
+  /** Where its jobs are. */
+  readonly words: Int32Array<SharedArrayBuffer>;
+  /** With what chunks are sealed. */
+  readonly key: ChunkKey;
+}
+
+const scope = self as unknown as {
+  onmessage: (event: MessageEvent<CrewTask | SharedArrayBuffer>) => void;
+  close(): void;
+};
+
+const memories: SharedArrayBuffer[] = [];
+let work: (() => void) | undefined;
+
+scope.onmessage = ({ data }) => {
+  if (data instanceof SharedArrayBuffer) memories.push(data);
+  else work = workOf(data);
+  // Blocks until a job says that a message comes, or that this is the end.
+  work?.();
+};
+
+function workOf({ words, key }: CrewTask): () => void {
+  const cipher = new ChunkCipher(defaultEngine(), key);
+  const ring = new JobRing(words);
+  const bytesOf = ({ memory, at, bytes }: Job) => new Uint8Array(memories[memory], at, bytes);
+  ring.handleReady();
+  return () => {
+    while (true) {
+      const job = ring.takeJob();
+      if (job.kind === JobKind.SEAL) ring.finish(true, cipher.seal(job.chunk, bytesOf(job)));
+      else if (job.kind === JobKind.OPEN) ring.finish(cipher.open(job.chunk, bytesOf(job), job.leaf));
+      else if (job.kind === JobKind.MEMORY) return ring.finish(true);
+      else return scope.close();
+    }
+  };
+}

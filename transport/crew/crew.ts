@@ -1,0 +1,213 @@
+/*
+ * Threads that seal and open chunks beside the one that everything else runs in. What they work on lies in memory that all share, so
+ * nothing is copied, and a job costs two stores and perhaps a wake-up.
+ *
+ * A crew is never needed: whoever has a chunk asks it, and does the work himself when it has no hands free, or is not there.
+ */
+import { limits } from "../../core/limits.ts";
+import { HASH_BYTES } from "../../crypto/engine.ts";
+import type { ChunkKey } from "./chunk_cipher.ts";
+import type { CrewTask } from "./chunk_worker.ts";
+import { JobKind, JobRing, ringWords } from "./job_ring.ts";
+import type { Job } from "./job_ring.ts";
+
+/** What came of a job: whether it went well, and the leaf hash of a chunk that was sealed. `undefined` when its thread broke off. */
+export type Outcome = { readonly ok: boolean; readonly leaf: Uint8Array<ArrayBuffer> } | undefined;
+
+/** Memory is taken in slabs of about this many bytes. */
+const SLAB_BYTES = 4_194_304;
+/** Chunks begin at multiples of this: a line of the processor's cache. */
+const ALIGNMENT = 64;
+
+/**
+ * Threads for the chunks of one exposure; `undefined` where they would not pay: one processor, few bytes, or no permission to read the
+ * thread's file. They start in the background, and take jobs when they are ready.
+ */
+export function hireCrew(key: ChunkKey, bytes: number): Crew | undefined {
+  const threads = Math.min(limits.crewThreadsMax, processors() - 1);
+  const file = new URL("./chunk_worker.ts", import.meta.url);
+  if (threads < 1 || bytes < limits.crewBytesMin || !isReadable(file)) return undefined;
+  return new Crew(key, file, threads);
+}
+
+/** Threads for the chunks of one exposure. To be closed. */
+export class Crew {
+  readonly #hands: Hand[];
+  #slab: SharedArrayBuffer | undefined;
+  #slabUsed = 0;
+
+  /** See {@linkcode hireCrew}. */
+  constructor(key: ChunkKey, file: URL, threads: number) {
+    this.#hands = Array.from({ length: threads }, () => new Hand(key, file));
+  }
+
+  /** Memory that all threads reach; it lives as long as anybody holds it. @throws {RangeError} when there is none */
+  memory(bytes: number): Uint8Array<SharedArrayBuffer> {
+    if (this.#slab === undefined || this.#slabUsed + bytes > this.#slab.byteLength) {
+      this.#slab = new SharedArrayBuffer(Math.max(SLAB_BYTES, bytes));
+      this.#slabUsed = 0;
+      this.share(this.#slab);
+    }
+    const at = this.#slabUsed;
+    this.#slabUsed += Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    return new Uint8Array(this.#slab, at, bytes);
+  }
+
+  /** Lets all threads reach a memory. */
+  share(memory: SharedArrayBuffer): void {
+    for (const hand of this.#hands) hand.share(memory);
+  }
+
+  /**
+   * Seals the plaintext in all of `bytes` but the last 16, if a thread is free and reaches it; whether that is so. `done` is called
+   * later, from {@linkcode Crew.collect}. Until then the bytes are the thread's.
+   */
+  seal(chunk: number, bytes: Uint8Array, done: (outcome: Outcome) => void): boolean {
+    return this.#give(JobKind.SEAL, chunk, bytes, undefined, done);
+  }
+
+  /** The same for a sealed chunk to be opened, if it has that leaf hash. */
+  open(chunk: number, sealed: Uint8Array, leaf: Uint8Array, done: (outcome: Outcome) => void): boolean {
+    return leaf.length === HASH_BYTES && this.#give(JobKind.OPEN, chunk, sealed, leaf, done);
+  }
+
+  /** Jobs that are under way. */
+  get busy(): number {
+    return this.#hands.reduce((sum, hand) => sum + hand.busy, 0);
+  }
+
+  /** Calls back for all that is done. It also happens by itself when nothing else does. */
+  collect(): void {
+    for (const hand of this.#hands) hand.collect();
+  }
+
+  /** Until something that is under way is done, and called back for; at once when nothing is. */
+  async settled(): Promise<void> {
+    this.collect();
+    const busy = this.#hands.filter((hand) => hand.busy > 0);
+    if (busy.length > 0) await Promise.race(busy.map((hand) => hand.settled()));
+  }
+
+  /** Ends the threads. Nothing is called back any more. Twice is fine. */
+  close(): void {
+    for (const hand of this.#hands) hand.close();
+  }
+
+  #give(
+    kind: number,
+    chunk: number,
+    bytes: Uint8Array,
+    leaf: Uint8Array | undefined,
+    done: (outcome: Outcome) => void,
+  ): boolean {
+    const free = this.#hands.filter((hand) => hand.isFree && hand.reaches(bytes));
+    if (free.length === 0) return false;
+    const hand = free.reduce((best, one) => one.busy < best.busy ? one : best);
+    hand.give(kind, chunk, bytes, leaf, done);
+    return true;
+  }
+}
+
+/** One thread, and what is under way there. */
+class Hand {
+  readonly #worker: Worker;
+  readonly #ring = new JobRing(ringWords(limits.crewJobsMax));
+  /** Those that it reaches, by the order in which they came. */
+  readonly #memories = new Map<ArrayBufferLike, number>();
+  /** In the order of the jobs. */
+  readonly #callbacks: ((outcome: Outcome) => void)[] = [];
+  #waiting: Promise<void> | undefined;
+  #isGone = false;
+
+  constructor(key: ChunkKey, file: URL) {
+    this.#worker = new Worker(file, { type: "module", name: "rgtp chunks" });
+    // Without it nothing is lost but speed.
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#breakOff();
+    };
+    const task: CrewTask = { words: this.#ring.words, key };
+    this.#worker.postMessage(task);
+  }
+
+  get isFree(): boolean {
+    return !this.#isGone && this.#ring.isReady && this.#ring.hasRoom;
+  }
+
+  get busy(): number {
+    return this.#callbacks.length;
+  }
+
+  reaches(bytes: Uint8Array): boolean {
+    return this.#memories.has(bytes.buffer);
+  }
+
+  /** A thread that waits for jobs reads no messages unless it is told to. One that is too busy to be told does without this memory. */
+  share(memory: SharedArrayBuffer): void {
+    if (this.#isGone || !this.#ring.hasRoom) return;
+    this.#memories.set(memory, this.#memories.size);
+    this.#worker.postMessage(memory);
+    this.#give({ kind: JobKind.MEMORY, memory: 0, at: 0, bytes: 0, chunk: 0 }, undefined, () => {});
+  }
+
+  give(
+    kind: number,
+    chunk: number,
+    bytes: Uint8Array,
+    leaf: Uint8Array | undefined,
+    done: (outcome: Outcome) => void,
+  ): void {
+    const memory = this.#memories.get(bytes.buffer)!;
+    this.#give({ kind, memory, at: bytes.byteOffset, bytes: bytes.length, chunk }, leaf, done);
+  }
+
+  collect(): void {
+    for (let next = this.#ring.takeOutcome(); next && !this.#isGone; next = this.#ring.takeOutcome()) {
+      this.#callbacks.shift()!(next);
+    }
+  }
+
+  settled(): Promise<void> {
+    return this.#waiting ?? Promise.resolve();
+  }
+
+  close(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#callbacks.length = 0;
+    this.#ring.end();
+    this.#worker.terminate();
+  }
+
+  #give(job: Job, leaf: Uint8Array | undefined, done: (outcome: Outcome) => void): void {
+    this.#ring.give(job, leaf);
+    this.#callbacks.push(done);
+    this.#listen();
+  }
+
+  #breakOff(): void {
+    const callbacks = this.#callbacks.slice();
+    this.close();
+    for (const done of callbacks) done(undefined);
+  }
+
+  /** One waiting at a time, while anything is under way: what is done meanwhile comes with it. */
+  #listen(): void {
+    if (this.#waiting || this.#isGone) return;
+    this.#waiting = this.#ring.outcome().then(() => {
+      this.#waiting = undefined;
+      this.collect();
+      if (this.busy > 0) this.#listen();
+    });
+  }
+}
+
+function isReadable(file: URL): boolean {
+  if (!("Deno" in globalThis) || file.protocol !== "file:") return false;
+  return Deno.permissions.querySync({ name: "read", path: file }).state === "granted";
+}
+
+/** That this process may run on: one when it is bound to one. */
+function processors(): number {
+  return navigator.hardwareConcurrency;
+}

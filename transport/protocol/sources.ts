@@ -1,0 +1,157 @@
+import { chunkDataHasTag } from "../../codec/packet.ts";
+import type { Address } from "../../codec/address.ts";
+import type { Grant } from "../../codec/grant.ts";
+import { equalBytes } from "../../core/bytes.ts";
+import { limits } from "../../core/limits.ts";
+import type { Flow } from "./flow.ts";
+import { Source } from "./source.ts";
+import type { SourceFacts, SourceOptions } from "./source.ts";
+
+/** What one source of a pull has brought. */
+export interface SourceStatus {
+  /** Where it is. */
+  readonly address: Address;
+  /** Bytes of CHUNK_DATA that came from it, headers included. */
+  readonly wireBytes: number;
+  /** Symbols that came. */
+  readonly symbolsReceived: number;
+  /** Symbols that did not come when they should have. */
+  readonly symbolsLost: number;
+  /** Smoothed, in ms. */
+  readonly roundTrip: number;
+  /** Whether it is asked for nothing more. */
+  readonly isGone: boolean;
+}
+
+/** The other addresses of a ticket are tried when a pull has gone on for so long: smaller ones are over by then. */
+const SPREAD_AFTER_MS = 1000;
+/** And are given up when nobody answers there for so long. */
+const SPREAD_PATIENCE_MS = 1500;
+/** Who is to be spared is not asked for so long: edges need a moment to answer. */
+const SPARE_MS = 2000;
+/** Where one was heard so recently, the silence of another one is its own. */
+const HEARD_LATELY_MS = 2000;
+
+/** The sources of a pull: those that it was told of, and the other addresses of its ticket. */
+export class Sources {
+  /** All, by number. */
+  readonly all: Source[] = [];
+  readonly #options: SourceOptions;
+  #spreadAt = Infinity;
+  readonly #hasEdges: boolean;
+  readonly #spareUntil: number;
+  #spareEnd: number;
+  #alive: readonly Source[];
+
+  /** Asks all of them at once. */
+  constructor(now: number, facts: readonly SourceFacts[], options: SourceOptions) {
+    this.#options = options;
+    for (const one of facts.slice(0, limits.pullSourcesMax)) this.#add(now, one, false);
+    this.#hasEdges = facts.some(({ isEdge }) => isEdge);
+    this.#spareUntil = this.#hasEdges ? now + SPARE_MS : -Infinity;
+    this.#spareEnd = this.#hasEdges ? this.#spareUntil : Infinity;
+    this.#alive = this.all;
+  }
+
+  /** Those that have not been dropped. */
+  get alive(): readonly Source[] {
+    if (this.#alive.some(({ isGone }) => isGone) || this.#alive.length < this.all.length) {
+      this.#alive = this.all.filter(({ isGone }) => !isGone);
+    }
+    return this.#alive;
+  }
+
+  /** Of these, those that are asked for pieces. */
+  get serving(): Source[] {
+    return this.alive.filter(({ flow }) => flow);
+  }
+
+  /** The flows of all, also of those that were dropped. */
+  get flows(): Flow[] {
+    return this.all.flatMap(({ flow }) => flow ?? []);
+  }
+
+  /** What each has brought. */
+  get status(): SourceStatus[] {
+    return this.all.flatMap(({ address, flow, isGone }) =>
+      address && flow
+        ? [{
+          address,
+          wireBytes: flow.bytesReceived,
+          symbolsReceived: flow.symbolsReceived,
+          symbolsLost: flow.symbolsLost,
+          roundTrip: flow.roundTrip,
+          isGone,
+        }]
+        : []
+    );
+  }
+
+  /** When one of them wants to be woken. */
+  get deadline(): number {
+    return Math.min(this.#spreadAt, this.#spareEnd, ...this.alive.map((source) => source.deadline));
+  }
+
+  /** The source that a tag belongs to. */
+  withTag(tag: Uint8Array): Source | undefined {
+    return this.alive.find((source) => source.hasTag(tag));
+  }
+
+  /** The source whose tag a CHUNK_DATA packet carries. */
+  ofSymbol(packet: Uint8Array): Source | undefined {
+    for (const source of this.alive) {
+      if (source.flow && chunkDataHasTag(packet, source.flow.tag)) return source;
+    }
+    return undefined;
+  }
+
+  /** Whether a grant comes from where another source is: from the same address, or the same running exposer. */
+  isDouble(source: Source, { instance }: Grant): boolean {
+    const others = this.alive.filter((other) => other !== source && other.grant);
+    const isKnown = ({ address, grant }: Source) =>
+      (address!.host === source.address!.host && address!.port === source.address!.port) ||
+      // Who does not say which one it is may be any.
+      (instance && grant!.instance ? equalBytes(instance, grant!.instance) : source.isTrial);
+    return others.some(isKnown);
+  }
+
+  /** The pull has begun: if it takes long, the ticket's other addresses are tried as sources of their own. */
+  spreadFrom(now: number): void {
+    if (this.all[0].addresses.length > 1) this.#spreadAt = now + SPREAD_AFTER_MS;
+  }
+
+  /** What the clock brings. */
+  handleTimeout(now: number): void {
+    if (now >= this.#spareEnd) this.#spareEnd = Infinity;
+    if (now < this.#spreadAt) return;
+    this.#spreadAt = Infinity;
+    const { facts, address } = this.all[0];
+    for (const one of facts.addresses) {
+      const isUsed = one.host === address?.host && one.port === address.port;
+      if (isUsed || this.all.length >= limits.pullSourcesMax) continue;
+      this.#add(now, { ...facts, addresses: [one] }, true);
+    }
+  }
+
+  /** Those that are silent while others are not: for `patience` ms, or less when they were only tried. */
+  lost(now: number, patience: number): Source[] {
+    const isHeard = (source: Source) => now - source.heardAt < HEARD_LATELY_MS;
+    const silent = this.alive.filter((source) => {
+      const least = source.isTrial && !source.grant ? SPREAD_PATIENCE_MS : patience;
+      return now - source.heardAt >= least && (source.flow?.underWay !== 0 || source.attempts !== undefined);
+    });
+    return silent.length > 0 && this.alive.some(isHeard) ? silent : [];
+  }
+
+  /** Whether a source need not be asked: it is silent while others are not, or edges serve in its place. */
+  canSpare(now: number, { flow, facts }: Source): boolean {
+    const others = this.alive.filter((other) => other.flow?.silentTimeouts === 0);
+    if (flow?.silentTimeouts !== 0) return others.length > 0;
+    if (facts.isEdge || !this.#hasEdges) return false;
+    return now < this.#spareUntil || others.some((other) => other.facts.isEdge);
+  }
+
+  #add(now: number, facts: SourceFacts, isTrial: boolean): void {
+    this.all.push(new Source(now, this.all.length, facts, this.#options, isTrial));
+  }
+}
