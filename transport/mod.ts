@@ -30,6 +30,7 @@ export type { CollectionEntry, FileEntry, FolderEntry, LinkEntry } from "../code
 export type { ListedExposure } from "./exposure/listing.ts";
 export { discover } from "./discover.ts";
 export type { DiscoverOptions, FoundExposure } from "./discover.ts";
+export type { AnnouncedTo } from "./protocol/announcements.ts";
 export { profiles } from "./exposure/profiles.ts";
 export type { ProfileName } from "./exposure/profiles.ts";
 export type { Datagrams, Link, LinkOptions, LinkStats } from "./link/link.ts";
