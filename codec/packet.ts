@@ -159,13 +159,19 @@ export function chunkDataReceipt(packet: Uint8Array): number {
   return readU32(packet, 20);
 }
 
-/** Writes the part of a CHUNK_DATA header that never changes: word and piece. Done once, when a chunk is packetised. */
-export function writeChunkHeader(packet: Uint8Array, block: number, index: number, piece: number): void {
-  packet[0] = CHUNK_DATA_FIRST_BYTE;
-  packet[1] = 0;
-  packet[2] = block;
-  packet[3] = index;
-  writeU32(packet, 16, piece);
+/** Writes the part of a CHUNK_DATA header that never changes, word and piece, at `at`. Done once, when a chunk is packetised. */
+export function writeChunkHeader(
+  packets: Uint8Array,
+  block: number,
+  index: number,
+  piece: number,
+  at = 0,
+): void {
+  packets[at] = CHUNK_DATA_FIRST_BYTE;
+  packets[at + 1] = 0;
+  packets[at + 2] = block;
+  packets[at + 3] = index;
+  writeU32(packets, at + 16, piece);
 }
 
 /** Stamps the part of a CHUNK_DATA header that belongs to one request into the packet at `at`, just before it is sent. */

@@ -55,10 +55,11 @@ export const limits = {
   coldTotalBurstBytesMax: 268_435_456,
   /** Memory that an exposer may have for sealed chunks: not less than this. */
   memoryBytesMin: 16_777_216,
-  /** Threads beside the main one that seal or open the chunks of one exposure, the jobs that each may have, and how much makes them pay. */
-  crewThreadsMax: 2,
+  /** Threads beside the main one that seal the chunks of one exposure, or open them, the jobs that each may have, and how much makes them pay. */
+  sealThreadsMax: 2,
+  openThreadsMax: 1,
   crewJobsMax: 16,
-  crewBytesMin: 33_554_432,
+  crewBytesMin: 134_217_728,
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,

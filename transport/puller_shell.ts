@@ -5,6 +5,7 @@ import type { Manifest } from "../codec/manifest.ts";
 import { PAGE_BIT } from "../codec/packet.ts";
 import { equalBytes } from "../core/bytes.ts";
 import { RgtpError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
 import type { Clock } from "../core/machine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { AEAD_TAG_BYTES, HASH_BYTES } from "../crypto/engine.ts";
@@ -141,7 +142,7 @@ export class PullerShell {
     const opener = new ChunkOpener(this.#engine, grant, manifest);
     this.#sink = sink;
     this.#opener = opener;
-    const crew = this.#crew = hireCrew(opener.key, manifest.totalSize);
+    const crew = this.#crew = hireCrew(opener.key, manifest.totalSize, limits.openThreadsMax);
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
         ...(crew && { allocate: (bytes) => crew.memory(bytes) }),

@@ -6,6 +6,7 @@
  */
 import { limits } from "../../core/limits.ts";
 import { HASH_BYTES } from "../../crypto/engine.ts";
+import { threadsFor } from "./_threads.ts";
 import type { ChunkKey } from "./chunk_cipher.ts";
 import type { CrewTask } from "./chunk_worker.ts";
 import { JobKind, JobRing, ringWords } from "./job_ring.ts";
@@ -20,14 +21,13 @@ const SLAB_BYTES = 4_194_304;
 const ALIGNMENT = 64;
 
 /**
- * Threads for the chunks of one exposure; `undefined` where they would not pay: one processor, few bytes, or no permission to read the
- * thread's file. They start in the background, and take jobs when they are ready.
+ * Threads for the chunks of one exposure, at most `threadsMax`; `undefined` where they would not pay. They start in the background, and
+ * take jobs when they are ready.
  */
-export function hireCrew(key: ChunkKey, bytes: number): Crew | undefined {
-  const threads = Math.min(limits.crewThreadsMax, processors() - 1);
+export function hireCrew(key: ChunkKey, bytes: number, threadsMax: number): Crew | undefined {
   const file = new URL("./chunk_worker.ts", import.meta.url);
-  if (threads < 1 || bytes < limits.crewBytesMin || !isReadable(file)) return undefined;
-  return new Crew(key, file, threads);
+  const threads = threadsFor(file, bytes, threadsMax);
+  return threads > 0 ? new Crew(key, file, threads) : undefined;
 }
 
 /** Threads for the chunks of one exposure. To be closed. */
@@ -114,6 +114,8 @@ class Hand {
   readonly #ring = new JobRing(ringWords(limits.crewJobsMax));
   /** Those that it reaches, by the order in which they came. */
   readonly #memories = new Map<ArrayBufferLike, number>();
+  /** Those that it has not been told of: it had no room for another job. */
+  readonly #unshared: SharedArrayBuffer[] = [];
   /** In the order of the jobs. */
   readonly #callbacks: ((outcome: Outcome) => void)[] = [];
   #waiting: Promise<void> | undefined;
@@ -142,12 +144,10 @@ class Hand {
     return this.#memories.has(bytes.buffer);
   }
 
-  /** A thread that waits for jobs reads no messages unless it is told to. One that is too busy to be told does without this memory. */
+  /** Lets it reach a memory, at the latest when it has done some of what it has to do. */
   share(memory: SharedArrayBuffer): void {
-    if (this.#isGone || !this.#ring.hasRoom) return;
-    this.#memories.set(memory, this.#memories.size);
-    this.#worker.postMessage(memory);
-    this.#give({ kind: JobKind.MEMORY, memory: 0, at: 0, bytes: 0, chunk: 0 }, undefined, () => {});
+    this.#unshared.push(memory);
+    this.#tell();
   }
 
   give(
@@ -165,6 +165,7 @@ class Hand {
     for (let next = this.#ring.takeOutcome(); next && !this.#isGone; next = this.#ring.takeOutcome()) {
       this.#callbacks.shift()!(next);
     }
+    this.#tell();
   }
 
   settled(): Promise<void> {
@@ -177,6 +178,16 @@ class Hand {
     this.#callbacks.length = 0;
     this.#ring.end();
     this.#worker.terminate();
+  }
+
+  /** A thread that waits for jobs reads no messages unless it is told to. */
+  #tell(): void {
+    while (this.#unshared.length > 0 && !this.#isGone && this.#ring.hasRoom) {
+      const memory = this.#unshared.shift()!;
+      this.#memories.set(memory, this.#memories.size);
+      this.#worker.postMessage(memory);
+      this.#give({ kind: JobKind.MEMORY, memory: 0, at: 0, bytes: 0, chunk: 0 }, undefined, () => {});
+    }
   }
 
   #give(job: Job, leaf: Uint8Array | undefined, done: (outcome: Outcome) => void): void {
@@ -200,14 +211,4 @@ class Hand {
       if (this.busy > 0) this.#listen();
     });
   }
-}
-
-function isReadable(file: URL): boolean {
-  if (!("Deno" in globalThis) || file.protocol !== "file:") return false;
-  return Deno.permissions.querySync({ name: "read", path: file }).state === "granted";
-}
-
-/** That this process may run on: one when it is bound to one. */
-function processors(): number {
-  return navigator.hardwareConcurrency;
 }

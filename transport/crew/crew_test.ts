@@ -110,5 +110,5 @@ Deno.test("a thread that cannot begin is done without, and what it was given com
 });
 
 Deno.test("nobody is hired for a few bytes", () => {
-  assertEquals(hireCrew(key, limits.crewBytesMin - 1), undefined);
+  assertEquals(hireCrew(key, limits.crewBytesMin - 1, 1), undefined);
 });

@@ -1,9 +1,9 @@
 import type { Manifest } from "../../codec/manifest.ts";
 import { chunkBytes } from "../../codec/manifest.ts";
-import type { Aead, AeadName, Engine } from "../../crypto/engine.ts";
+import type { Engine } from "../../crypto/engine.ts";
 import { AEAD_TAG_BYTES } from "../../crypto/engine.ts";
-import { chunkNonce } from "../../crypto/key_schedule.ts";
-import { leafHash } from "../../crypto/merkle.ts";
+import { ChunkCipher } from "../crew/chunk_cipher.ts";
+import type { ChunkKey } from "../crew/chunk_cipher.ts";
 import { chunkOffset } from "./pieces.ts";
 import type { ByteSource } from "./source.ts";
 
@@ -11,10 +11,8 @@ import type { ByteSource } from "./source.ts";
 export interface SealPlan {
   /** The manifest but for its root, which is zero. */
   readonly facts: Manifest;
-  /** 32 bytes. */
-  readonly key: Uint8Array<ArrayBuffer>;
-  /** P, the AAD of every chunk. */
-  readonly aad: Uint8Array;
+  /** What its chunks are sealed with. */
+  readonly chunkKey: ChunkKey & { readonly key: Uint8Array<ArrayBuffer> };
 }
 
 /**
@@ -22,37 +20,47 @@ export interface SealPlan {
  * cache, and nobody else can change what was sealed between its hash and its sending.
  */
 export class ChunkSealer {
-  readonly #engine: Engine;
-  readonly #aead: Aead;
-  readonly #plan: SealPlan;
+  readonly #facts: Manifest;
+  readonly #cipher: ChunkCipher;
   readonly #source: ByteSource;
   readonly #sealed: Uint8Array;
 
-  constructor(engine: Engine, aead: AeadName, plan: SealPlan, source: ByteSource) {
-    this.#engine = engine;
-    this.#aead = engine.aead(aead);
-    this.#plan = plan;
+  constructor(engine: Engine, { facts, chunkKey }: SealPlan, source: ByteSource) {
+    this.#facts = facts;
+    this.#cipher = new ChunkCipher(engine, chunkKey);
     this.#source = source;
-    this.#sealed = new Uint8Array(Math.min(plan.facts.chunkSize, plan.facts.totalSize) + AEAD_TAG_BYTES);
+    this.#sealed = new Uint8Array(this.sealedBytesMax);
+  }
+
+  /** Bytes of the longest sealed chunk. */
+  get sealedBytesMax(): number {
+    return Math.min(this.#facts.chunkSize, this.#facts.totalSize) + AEAD_TAG_BYTES;
   }
 
   /**
-   * Reads a chunk and seals it; the result is good until the next call.
+   * Reads a chunk and seals it; with its leaf hash. The bytes are good until the next call.
    *
    * @throws {RgtpError} SOURCE_CHANGED, IO: see `ByteSource.read`
    */
-  seal(chunk: number): Uint8Array {
-    const { facts, key, aad } = this.#plan;
-    const bytes = chunkBytes(facts, chunk);
-    const sealed = this.#sealed.subarray(0, bytes + AEAD_TAG_BYTES);
-    const plaintext = sealed.subarray(0, bytes);
-    this.#source.read(chunkOffset(facts, chunk), plaintext);
-    this.#aead.sealInto(key, chunkNonce(chunk), aad, plaintext, sealed);
-    return sealed;
+  seal(chunk: number): { readonly sealed: Uint8Array; readonly leaf: Uint8Array<ArrayBuffer> } {
+    const sealed = this.read(chunk, this.#sealed);
+    return { sealed, leaf: this.sealIn(chunk, sealed) };
   }
 
-  /** The leaf hash of a sealed chunk. */
-  leaf(sealed: Uint8Array): Uint8Array<ArrayBuffer> {
-    return leafHash(this.#engine.sha256, sealed);
+  /**
+   * Reads a chunk into the front of `memory`, and answers with as much of it as the sealed chunk takes.
+   *
+   * @throws {RgtpError} SOURCE_CHANGED, IO: see `ByteSource.read`
+   */
+  read(chunk: number, memory: Uint8Array): Uint8Array {
+    const bytes = chunkBytes(this.#facts, chunk);
+    const unsealed = memory.subarray(0, bytes + AEAD_TAG_BYTES);
+    this.#source.read(chunkOffset(this.#facts, chunk), unsealed.subarray(0, bytes));
+    return unsealed;
+  }
+
+  /** Seals what {@linkcode ChunkSealer.read} answered with, where it lies; gives its leaf hash. */
+  sealIn(chunk: number, unsealed: Uint8Array): Uint8Array<ArrayBuffer> {
+    return this.#cipher.seal(chunk, unsealed);
   }
 }

@@ -3,6 +3,8 @@ import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { HASH_BYTES } from "../../crypto/engine.ts";
 import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
+import { digestBehind } from "../crew/file_digest.ts";
+import type { FileDigest } from "../crew/file_digest.ts";
 import { Bits } from "./_bits.ts";
 import { existing } from "./_disk.ts";
 import { PartDisk, plaintextBytes } from "./_part_disk.ts";
@@ -25,6 +27,9 @@ export class OutputPart implements PartFile {
   /** Those among them that stand in the output alone, and the hashes that they had. */
   readonly #inOutOnly: Bits;
   #hashes: Uint8Array = new Uint8Array(0);
+  /** Hashes the part while it grows, where that pays; and how many chunks it may read. */
+  #behind: FileDigest | undefined;
+  #grown = 0;
   #isWorthKeeping = false;
   #state: "open" | FinishState | "closed" = "open";
 
@@ -35,6 +40,7 @@ export class OutputPart implements PartFile {
     const chunks = chunkCount(options.manifest);
     this.#held = new Bits(chunks);
     this.#inOutOnly = new Bits(chunks);
+    if (disk) this.#hashBehind();
   }
 
   get path(): string {
@@ -82,6 +88,7 @@ export class OutputPart implements PartFile {
     if (this.#isInPart(chunk)) {
       this.#isWorthKeeping = true;
       this.#held.add(chunk);
+      this.#grow();
     } else if (this.#out && !this.#disk) {
       // Copied only when the output turns out not to be complete; by then its bytes may have changed.
       if (this.#hashes.length === 0) {
@@ -107,6 +114,7 @@ export class OutputPart implements PartFile {
     this.#isWorthKeeping = true;
     this.#inOutOnly.delete(chunk);
     this.#held.add(chunk);
+    this.#grow();
   }
 
   page(page: number): Uint8Array | undefined {
@@ -138,6 +146,11 @@ export class OutputPart implements PartFile {
 
   async sha256(onProgress?: (bytes: number) => void): Promise<Uint8Array<ArrayBuffer>> {
     const { manifest: { totalSize }, hash } = this.#options;
+    const digest = this.#state === "complete" ? await this.#behind?.digest : undefined;
+    if (digest) {
+      onProgress?.(totalSize);
+      return digest;
+    }
     const hasher = hash.create();
     const slice = new Uint8Array(Math.min(totalSize, SLICE_BYTES));
     const turns = new Turns();
@@ -159,6 +172,7 @@ export class OutputPart implements PartFile {
     if (this.#state === "closed") return;
     const isWorthKeeping = this.#state !== "open" || this.#disk?.found !== undefined || this.#isWorthKeeping;
     this.#state = "closed";
+    this.#behind?.close();
     this.#out?.close();
     this.#disk?.close(isWorthKeeping);
   }
@@ -168,7 +182,22 @@ export class OutputPart implements PartFile {
     if (this.#disk) return this.#disk;
     const { path, manifest, id, force } = this.#options;
     if (this.#out && !force) throw exists(path);
-    return this.#disk = new PartDisk(path, manifest, id);
+    this.#disk = new PartDisk(path, manifest, id);
+    this.#hashBehind();
+    return this.#disk;
+  }
+
+  #hashBehind(): void {
+    this.#behind = digestBehind(`${this.path}.part`, this.#options.manifest.totalSize);
+  }
+
+  /** A chunk more stands in the part. */
+  #grow(): void {
+    const before = this.#grown;
+    while (this.#held.has(this.#grown) && !this.#inOutOnly.has(this.#grown)) this.#grown++;
+    if (this.#grown === before) return;
+    const { chunkSize, totalSize } = this.#options.manifest;
+    this.#behind?.handleWritten(Math.min(totalSize, this.#grown * chunkSize));
   }
 
   async #copyFromOut(disk: PartDisk): Promise<void> {
@@ -187,6 +216,7 @@ export class OutputPart implements PartFile {
       disk.write(chunk, bytes);
       this.#inOutOnly.delete(chunk);
     }
+    this.#grow();
   }
 
   #readFinished(offset: number, into: Uint8Array): void {

@@ -191,9 +191,9 @@ class LazyStore implements ChunkStore {
     const { sealer, source, onLost } = this.#options;
     const at = chunk * HASH_BYTES;
     try {
-      const sealed = sealer.seal(chunk);
+      const { sealed, leaf } = sealer.seal(chunk);
       this.#count({ seals: 1, reseals: 1 });
-      if (equalBytes(sealer.leaf(sealed), this.#leaves.subarray(at, at + HASH_BYTES))) return sealed;
+      if (equalBytes(leaf, this.#leaves.subarray(at, at + HASH_BYTES))) return sealed;
       this.#lose(changed(source));
     } catch (error) {
       if (!(error instanceof RgtpError)) throw error;

@@ -34,7 +34,7 @@ export function packetiseInto(piece: number, bytes: Uint8Array, symbolSize: numb
   for (let block = 0; block < plan.blocks; block++) {
     const count = blockSymbols(plan, block);
     for (let index = 0; index < count; index++) {
-      writeChunkHeader(out.subarray(at, at + CHUNK_HEADER_BYTES), block, index, piece);
+      writeChunkHeader(out, block, index, piece, at);
       out.set(bytes.subarray(from, from + symbolSize), at + CHUNK_HEADER_BYTES);
       at += CHUNK_HEADER_BYTES + symbolSize;
       from += symbolSize;

@@ -4,11 +4,15 @@ import { ManifestAead, ManifestHash, ManifestKind } from "../../codec/manifest.t
 import { PROTOCOL_VERSION } from "../../codec/packet.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
+import { limits } from "../../core/limits.ts";
 import type { AeadName, Engine } from "../../crypto/engine.ts";
 import { HASH_BYTES } from "../../crypto/engine.ts";
 import { exposureId, exposureKey, keyCheck } from "../../crypto/key_schedule.ts";
+import { hireCrew } from "../crew/crew.ts";
+import type { Crew } from "../crew/crew.ts";
 import { ChunkSealer } from "./_chunk_sealer.ts";
 import type { SealPlan } from "./_chunk_sealer.ts";
+import { Sealing } from "./_sealing.ts";
 import { Turns } from "./_turns.ts";
 import { lazyStore } from "./lazy_store.ts";
 import { packetisedBytes } from "./packetise.ts";
@@ -93,10 +97,11 @@ export async function sealSource(
   options: SealOptions,
 ): Promise<SealedExposure | undefined> {
   const plan = planOf(source, options);
-  const sealer = new ChunkSealer(options.engine, options.aead ?? DEFAULT_AEAD, plan, source);
+  const sealer = new ChunkSealer(options.engine, plan, source);
   const filler = fillerOf(source, options, plan, sealer);
+  const crew = hireCrew(plan.chunkKey, plan.facts.totalSize, limits.sealThreadsMax);
   try {
-    const leaves = await sealChunks(source, options, plan.facts, sealer, filler);
+    const leaves = await sealChunks(source, options, plan.facts, sealer, filler, crew);
     if (!leaves) {
       filler.close();
       return undefined;
@@ -106,6 +111,8 @@ export async function sealSource(
   } catch (cause) {
     filler.close();
     throw cause;
+  } finally {
+    crew?.close();
   }
 }
 
@@ -121,12 +128,12 @@ export function reopenSealed(
   source: ByteSource,
   options: SealOptions & { readonly expectedLeaves: Uint8Array; readonly expectedId: Uint8Array },
 ): SealedExposure | undefined {
-  const { engine, expectedLeaves, expectedId, aead = DEFAULT_AEAD } = options;
+  const { engine, expectedLeaves, expectedId } = options;
   const plan = planOf(source, options);
   if (expectedLeaves.length !== chunkCount(plan.facts) * HASH_BYTES || fitsMemory(options, plan)) {
     return undefined;
   }
-  const sealer = new ChunkSealer(engine, aead, plan, source);
+  const sealer = new ChunkSealer(engine, plan, source);
   if (!indexIsRight(source, options, sealer)) return undefined;
   const filler = fillerOf(source, options, plan, sealer);
   const sealed = finished(engine, plan, Uint8Array.from(expectedLeaves), filler);
@@ -147,7 +154,7 @@ function indexIsRight(
   collection.believe(expectedIndex);
   for (let chunk = 0; chunk < collection.lateBytes / chunkSize; chunk++) {
     const leaf = expectedLeaves.subarray(chunk * HASH_BYTES, (chunk + 1) * HASH_BYTES);
-    if (equalBytes(sealer.leaf(sealer.seal(chunk)), leaf)) continue;
+    if (equalBytes(sealer.seal(chunk).leaf, leaf)) continue;
     collection.believe(undefined);
     return false;
   }
@@ -185,7 +192,7 @@ function fillerOf(
 
 function finished(
   engine: Engine,
-  { facts, key }: SealPlan,
+  { facts, chunkKey: { key } }: SealPlan,
   leaves: Uint8Array<ArrayBuffer>,
   filler: StoreFiller,
 ): SealedExposure {
@@ -219,7 +226,7 @@ function planOf({ size: totalSize, collection }: ByteSource, options: SealOption
   };
   const key = exposureKey(engine, aead, secret, salt, keyParameters(encodeManifest(bare)));
   const facts = { ...bare, keyCheck: keyCheck(engine, key) };
-  return { facts, key, aad: parameters(encodeManifest(facts)) };
+  return { facts, chunkKey: { aead, key, aad: parameters(encodeManifest(facts)) } };
 }
 
 /** Seals all chunks into the filler; their leaves, or `undefined` when one is not the expected one. */
@@ -229,28 +236,32 @@ async function sealChunks(
   facts: Manifest,
   sealer: ChunkSealer,
   filler: StoreFiller,
+  crew: Crew | undefined,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const count = chunkCount(facts);
   const leaves = new Uint8Array(count * HASH_BYTES);
   if (expectedLeaves && expectedLeaves.length !== leaves.length) return undefined;
+  let isExpected = true;
+  const sealing = new Sealing(sealer, crew, (chunk, sealed, leaf) => {
+    const at = chunk * HASH_BYTES;
+    if (expectedLeaves && !equalBytes(leaf, expectedLeaves.subarray(at, at + HASH_BYTES))) isExpected = false;
+    leaves.set(leaf, at);
+    if (isExpected) filler.put(sealed, chunk);
+  });
   const turns = new Turns();
   throwIfCancelled(signal, source);
   // A collection's index stands in front, and is known when the rest has been read.
   const lateChunks = (source.collection?.lateBytes ?? 0) / facts.chunkSize;
-  for (let done = 0; done < count; done++) {
-    const chunk = (done + lateChunks) % count;
+  for (let done = 0; done < count && isExpected; done++) {
     if (turns.isOver()) {
       onProgress?.(chunkOffset(facts, done));
       await turns.yield();
       throwIfCancelled(signal, source);
     }
-    const sealed = sealer.seal(chunk);
-    const leaf = sealer.leaf(sealed);
-    const at = chunk * HASH_BYTES;
-    if (expectedLeaves && !equalBytes(leaf, expectedLeaves.subarray(at, at + HASH_BYTES))) return undefined;
-    leaves.set(leaf, at);
-    filler.put(sealed, chunk);
+    sealing.seal((done + lateChunks) % count);
   }
+  if (isExpected) await sealing.finish();
+  if (!isExpected) return undefined;
   onProgress?.(facts.totalSize);
   return leaves;
 }
