@@ -135,7 +135,7 @@ function show(load: Load, figures: ReadonlyMap<Contestant, readonly Round[]>): v
   const rows = [...figures].map(([one, all]) => {
     const of = (figure: keyof Round) => all.map((round) => round[figure]);
     const ratios = all.map(({ rate }, round) => our[round].rate / rate);
-    const atLeast = one.asked[load.kind] || undefined;
+    const atLeast = one.asked[flags["one-core"] ? "oneCore" : load.kind] || undefined;
     const { median } = spread(ratios);
     record({
       ...{ table: load.kind, summary: one.name, rate: spread(of("rate")), ratio: spread(ratios), atLeast },

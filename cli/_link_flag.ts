@@ -18,7 +18,7 @@ export const linkFlags = {
   interface: {
     kind: "string",
     placeholder: "IF",
-    help: "with --link ethernet: the network card, as 'ip link' shows it",
+    help: "with --link ethernet, and for multicast: the network card, as 'ip link' shows it",
   },
   vlan: {
     kind: "string",
@@ -38,8 +38,8 @@ export const linkPermission: [string, string] = [
   "and --link ethernet are not possible. The latter takes a bare --allow-net too, and of the system the capability CAP_NET_RAW",
 ];
 
-/** The choice that the flags make. @throws {RgtpError} INVALID_ARG for flags that do not go together, and for what is no VLAN */
-export function linkOptions({ link, interface: name, vlan }: LinkFlags): LinkChoice {
+/** The choice that the flags make; `hasGroups`: an interface may be meant for multicast. @throws {RgtpError} INVALID_ARG for flags that do not go together, and for what is no VLAN */
+export function linkOptions({ link, interface: name, vlan }: LinkFlags, hasGroups = false): LinkChoice {
   const isRaw = link === "ethernet";
   if (isRaw && name === undefined) {
     throw new RgtpError(
@@ -49,7 +49,7 @@ export function linkOptions({ link, interface: name, vlan }: LinkFlags): LinkCho
   }
   const stray = isRaw
     ? undefined
-    : name !== undefined
+    : name !== undefined && !hasGroups
     ? "--interface"
     : vlan !== undefined
     ? "--vlan"

@@ -13,6 +13,7 @@ import { HumanExposeView, isLoopback, JsonExposeView } from "./_expose_views.ts"
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { castFlags, castOptions } from "./_cast_flags.ts";
 import { linkFlags, linkOptions, linkPermission } from "./_link_flag.ts";
 import { accessFlags, accessOptions, checkAccessFlags } from "./_access_flags.ts";
 import { readPassphrase } from "./_passphrase.ts";
@@ -70,6 +71,7 @@ const flags = {
     help:
       "tell the local network of it, so that 'rgtp find' lists it there: name, size, ID and whom it lets pull, readable for all",
   },
+  ...castFlags,
   qr: { kind: "boolean", help: "show the ticket as a QR code too, on standard error" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
@@ -97,6 +99,9 @@ export const exposeCommand: Command = defineCommand({
     "state folder is the same exposure: pulls go on, and earlier tickets stay good as long as address and port are the same. A file " +
     "that is larger than --memory and unchanged since then is not even read before it is served.",
     "A file that changes while it is served in parts is given to nobody any more, from the first changed chunk on: expose it again.",
+    "With --multicast everything goes to a multicast group once, for all who pull at the same time, with as much parity as the worst of " +
+    "them lacks; what it holds is sealed, as always. Late comers get what they have missed. Whoever cannot keep up, or gets nothing of " +
+    "the group, pulls for itself, and says so.",
     "Exit status: 0 after --once or --for, 130 after Ctrl-C, 143 after SIGTERM (pullers are told both times; a second signal ends " +
     "it at once), or the error's code without its sign: 2 wrong arguments, 14 something that cannot be carried, 16 no such file, " +
     "18 a file changed while it was read, 20 it cannot be read, 21 the disk is full, 23 the port is taken.",
@@ -115,6 +120,7 @@ export const exposeCommand: Command = defineCommand({
     "report.pdf --password-file -",
     "video.mkv --qr",
     "photos/ --open --announce",
+    "image.iso --multicast 239.1.2.3:9000 --interface eth0 --receivers 30",
   ],
   permissions: [
     ["--allow-net", "to answer pullers, whose addresses nobody knows before"],
@@ -217,14 +223,16 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
   const { port, host, name, profile } = flags;
   const chunkSize = flags["chunk-size"];
   const limitRate = flags["limit-rate"];
+  const multicast = castOptions(flags);
   return {
+    ...(multicast && { multicast }),
     ...storeOptions(flags),
     ...accessOptions(flags),
     ...(port !== undefined && { port }),
     ...(host !== undefined && { host }),
     ...(name !== undefined && { name }),
     ...(profile !== undefined && { profile }),
-    ...linkOptions(flags),
+    ...linkOptions(flags, flags.multicast !== undefined),
     announce: flags.announce,
     ...(chunkSize !== undefined && { chunkSize }),
     ...(limitRate !== undefined && { limitRate }),
@@ -235,6 +243,7 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
 function checkFlags(flags: Flags): void {
   checkStoreFlags(flags);
   checkAccessFlags(flags);
+  castOptions(flags);
   if (flags.qr && flags.json) {
     throw new RgtpError("INVALID_ARG", "--qr is for people, and --json for programs: drop one");
   }

@@ -55,6 +55,7 @@ const flags = {
   ...sourceFlags,
   ...exposerFlags,
   ...linkFlags,
+  unicast: { kind: "boolean", help: "pull for yourself, also where the exposer has a multicast group" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -122,6 +123,10 @@ export const pullCommand: Command = defineCommand({
       "with HOST:PORT: known_exposers; no --allow-env with --state-dir. With --key it works without, and keeps nothing",
     ],
     ["--allow-read --allow-write", "for a collection with symbolic links, which Deno makes for nothing less"],
+    [
+      "--allow-net=GROUP:PORT",
+      "to listen to the exposer's multicast group; without it the pull goes on by unicast, and says so. For --interface without --allow-ffi also --allow-sys=networkInterfaces",
+    ],
     linkPermission,
   ],
   run: ({ flags, rest }, io) => runPull(rest, flags, io),
@@ -255,7 +260,8 @@ function pullOptions(
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(limitRate !== undefined && { limitRate }),
     ...(priority !== undefined && { priority }),
-    ...linkOptions(flags),
+    ...linkOptions(flags, !flags.unicast),
+    multicast: !flags.unicast,
     ...(stateDir !== undefined && { stateDir }),
   };
 }

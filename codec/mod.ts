@@ -28,6 +28,7 @@ export * from "./control.ts";
 export * from "./ethernet_frame.ts";
 export * from "./geometry.ts";
 export * from "./grant.ts";
+export * from "./group.ts";
 export * from "./handshake.ts";
 export * from "./layout.ts";
 export * from "./listing.ts";

@@ -80,6 +80,11 @@ export const limits = {
   retryEpochMs: 10_000,
   /** An idle puller keeps its NAT binding. */
   keepaliveIntervalMs: 25_000,
+  /** Blocks of which a group is to get more symbols, and those of which its sender knows what it has sent. */
+  groupRepairsMax: 16_384,
+  groupBlocksMax: 65_536,
+  /** A receiver that hears nothing of its group pulls by itself; one that is not heard of has no vote. */
+  groupSilenceMsMax: 3000,
   /** A payload between nodes (RNP): its bytes, maps and lists inside each other, and values in all. */
   rnpPayloadBytesMax: 16_777_216,
   rnpDepthMax: 32,

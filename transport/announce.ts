@@ -1,6 +1,7 @@
+import { hostname } from "node:os";
 import { AnnouncedAccess } from "../codec/announcement.ts";
 import type { Address } from "../codec/address.ts";
-import { hostname } from "node:os";
+import type { Manifest } from "../codec/manifest.ts";
 import type { Engine } from "../crypto/engine.ts";
 import type { Identity } from "../crypto/identity.ts";
 import { neighbourlyAddresses } from "./addresses.ts";
@@ -129,7 +130,7 @@ export class Announcer implements Disposable {
 }
 
 /** Whom a policy lets pull, as announcements say it. */
-export const announcedAccess: Readonly<Record<AccessPolicy["kind"], number>> = {
+const announcedAccess: Readonly<Record<AccessPolicy["kind"], number>> = {
   tickets: AnnouncedAccess.TICKETS,
   open: AnnouncedAccess.OPEN,
   passphrase: AnnouncedAccess.PASSPHRASE,
@@ -137,8 +138,21 @@ export const announcedAccess: Readonly<Record<AccessPolicy["kind"], number>> = {
   callback: AnnouncedAccess.CHOSEN,
 };
 
+/** What is announced of an exposure that begins now. */
+export function announcedFacts(
+  { exposureId, manifest: { totalSize, kind }, name, access }: {
+    readonly exposureId: Uint8Array;
+    readonly manifest: Manifest;
+    readonly name: string;
+    readonly access: AccessPolicy["kind"];
+  },
+): AnnouncedFacts {
+  const time = Math.floor(Date.now() / 1000);
+  return { time, exposureId, totalSize, kind, name, access: announcedAccess[access], host: hostLabel() };
+}
+
 /** What this machine is called, where Deno permits to know it: it is for people, and proves nothing. */
-export function hostLabel(): string {
+function hostLabel(): string {
   const { state } = Deno.permissions.querySync({ name: "sys", kind: "hostname" });
   return state === "granted" ? hostname().slice(0, 63) : "";
 }

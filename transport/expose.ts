@@ -13,7 +13,9 @@ import { exposerSecret } from "../crypto/identity.ts";
 import { SALT_BYTES } from "../crypto/key_schedule.ts";
 import { stretchPassphrase } from "../crypto/passphrase.ts";
 import { reachableHosts } from "./addresses.ts";
-import { announcedAccess, Announcer, hostLabel } from "./announce.ts";
+import { announcedFacts, Announcer } from "./announce.ts";
+import { castLink, exposedCast } from "./group_cast.ts";
+import type { CastOptions } from "./group_cast.ts";
 import { ExposerShell } from "./exposer_shell.ts";
 import type { ExposerEvent } from "./exposer_shell.ts";
 import { LIST_CHUNK_BYTES, listingSource } from "./exposure/listing.ts";
@@ -37,7 +39,7 @@ import { watchTickets } from "./exposure/ticket_watch.ts";
 import type { Link, LinkStats } from "./link/link.ts";
 import { chosen, openLink } from "./link/open_link.ts";
 import type { LinkChoice } from "./link/open_link.ts";
-import type { Exposed } from "./protocol/exposed.ts";
+import type { Exposed, ExposedCast } from "./protocol/exposed.ts";
 import type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
@@ -83,6 +85,8 @@ export interface ExposeOptions extends AccessOptions, LinkChoice {
    * on that network may know it then; the ticket's secret is in none of it.
    */
   readonly announce?: boolean;
+  /** A multicast group that carries it too: once for all who pull at the same time. Absent: none. */
+  readonly multicast?: CastOptions;
   /** Ends the sealing, and closes the exposure. */
   readonly signal?: AbortSignal;
   /** Told while a stream is read, before it is sealed: bytes so far. */
@@ -121,6 +125,8 @@ export interface ExposureStats {
   readonly store: StoreCounters;
   /** Counters of the socket. */
   readonly link: LinkStats;
+  /** Of its multicast group, if it has one: receivers that still want something, and bytes a second at present. */
+  readonly multicast?: { readonly receivers: number; readonly rate: number };
 }
 
 /** Something that is being exposed. */
@@ -194,10 +200,13 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
   let bytes: ByteSource | undefined;
   let state: ExposerState | undefined;
   let link: Link | undefined;
+  let groupLink: Link | undefined;
   let sealed: SealedExposure | undefined;
   try {
     // A taken port shall not show only after a large file was sealed. Who asks meanwhile asks again.
     link = await bind(options);
+    const cast = options.multicast && exposedCast(options.multicast, systemRandom);
+    groupLink = options.multicast && await castLink(options.multicast, options.link);
     state = openState(engine, systemRandom, options.stateDir);
     for (const warning of state.warnings) options.onWarning?.(warning);
     const { size } = bytes = await openSource(source, {
@@ -236,11 +245,13 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
       book,
       makeDoor,
       link,
+      ...(cast && groupLink && { cast: { exposed: cast, link: groupLink } }),
     });
   } catch (error) {
     sealed?.store.close();
     state?.close();
     link?.close();
+    groupLink?.close();
     throw error;
   } finally {
     if (!sealed?.store.holdsSource) bytes?.close();
@@ -272,6 +283,8 @@ interface Parts {
   /** Makes what lets in those who know the passphrase, for each exposure; absent: there is none. */
   readonly makeDoor: (() => PassphraseDoor) | undefined;
   readonly link: Link;
+  /** Its multicast group; absent: there is none. */
+  readonly cast?: { readonly exposed: ExposedCast; readonly link: Link };
 }
 
 /** The slow hash runs here, once. */
@@ -347,7 +360,8 @@ function exposedOf(
 function serve(parts: Parts): Exposure {
   const { options, policy, name, engine, state, sealed, listing, sealSeconds, book, link } = parts;
   const epoch = new PolicyEpoch();
-  const exposed = exposedOf(sealed, name, parts, epoch);
+  const { cast } = parts;
+  const exposed = { ...exposedOf(sealed, name, parts, epoch), ...(cast && { cast: cast.exposed }) };
   const { manifest } = exposed;
   let completed = 0;
   const handleEvent = (event: ExposerEvent) => {
@@ -368,7 +382,7 @@ function serve(parts: Parts): Exposure {
     ...(limitRate !== undefined && { limitRate }),
     ...(pullRateMax !== undefined && { pullRateMax }),
   }, handleEvent);
-  shell.add(exposed, sealed.store);
+  shell.add(exposed, sealed.store, cast?.link);
   if (listing) shell.add({ ...exposedOf(listing, "", parts, epoch), isList: true }, listing.store);
   const hosts = options.advertise ?? reachableHosts(link.local.host);
   const addresses = hosts.map((host) => ({ host, port: link.local.port }));
@@ -393,25 +407,19 @@ function serve(parts: Parts): Exposure {
         `revocations by others are not noticed: ${error instanceof Error ? error.message : error}`,
       ),
   });
+  const announcer = options.announce && new Announcer({
+    ...{ engine, identity: state.identity, link, onWarning: options.onWarning },
+    facts: announcedFacts({ exposureId: sealed.id, manifest, name, access: policy.kind }),
+  });
+  const stop = () => {
+    stopWatching();
+    if (announcer) announcer[Symbol.dispose]();
+  };
   // Whoever does not look at `closed` shall not be ended by it, and a dead socket keeps no process alive.
-  closed.catch(() => {}).finally(stopWatching);
-  const announcer = options.announce
-    ? new Announcer({
-      engine,
-      identity: state.identity,
-      facts: {
-        ...{ time: Math.floor(Date.now() / 1000), exposureId: sealed.id, name, host: hostLabel() },
-        ...{ totalSize: manifest.totalSize, kind: manifest.kind, access: announcedAccess[policy.kind] },
-      },
-      link,
-      onWarning: options.onWarning,
-    })
-    : undefined;
-  closed.catch(() => {}).finally(() => announcer?.[Symbol.dispose]());
+  closed.catch(() => {}).finally(stop);
   let closing: Promise<void> | undefined;
   const close = () => {
-    stopWatching();
-    announcer?.[Symbol.dispose]();
+    stop();
     return closing ??= shell.close().finally(() => state.close());
   };
   options.signal?.addEventListener("abort", close, { once: true });
@@ -434,6 +442,7 @@ function serve(parts: Parts): Exposure {
       memory: shell.machine.memory,
       store: sealed.store.counters,
       link: link.stats,
+      ...(cast && { multicast: shell.machine.groups.status(exposed) }),
     }),
     newTicket,
     revokeTicket: (text) => {

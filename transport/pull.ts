@@ -2,6 +2,7 @@ import { fittingSymbolSize } from "../codec/geometry.ts";
 import type { Address } from "../codec/address.ts";
 import { parseTicket } from "../codec/ticket.ts";
 import type { Ticket } from "../codec/ticket.ts";
+import type { Group } from "../codec/group.ts";
 import type { Manifest } from "../codec/manifest.ts";
 import type { CollectionEntry } from "../codec/collection_index.ts";
 import { loadIdentitySeed } from "./exposure/identity_file.ts";
@@ -15,6 +16,7 @@ import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import { networkWords } from "./network_words.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import type { Link } from "./link/link.ts";
+import { openGroupListener } from "./link/open_group.ts";
 import { chosen, openLink } from "./link/open_link.ts";
 import { openOutput } from "./output.ts";
 import type { Output } from "./output.ts";
@@ -47,6 +49,11 @@ export interface PullOptions extends LinkChoice, PullFrom {
    * this pull alone, by which nobody is known.
    */
   readonly stateDir?: string;
+  /**
+   * Whether the multicast group is joined that the exposer may have, on `interface`; absent: it is. Where nothing of it arrives the pull goes
+   * on without.
+   */
+  readonly multicast?: boolean;
   /** Ends the pull with CANCELLED; what is on disk stays for a later pull. */
   readonly signal?: AbortSignal;
   /** Told when nothing comes, with the reason; and with `undefined` when it goes on. */
@@ -356,6 +363,11 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
         this.#tell("pulling", grantedEvent(manifest, shell.machine.source!));
         return open(manifest);
       },
+      join: (group) => this.#joinGroup(group),
+      cast: (group, reason) =>
+        this.#options.onEvent?.(
+          reason === undefined ? { kind: "group", group } : { kind: "unicast", reason },
+        ),
       stalled: (reason) => this.#handleStall(reason),
       joined: (source) => this.#options.onEvent?.({ kind: "joined", source }),
       dropped: (source, error) => this.#options.onEvent?.({ kind: "dropped", source, error }),
@@ -370,6 +382,15 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     } finally {
       signal.removeEventListener("abort", stop);
     }
+  }
+
+  #joinGroup({ address: group }: Group): Promise<Link> {
+    const { interface: interfaceName, link: kind } = this.#options;
+    return openGroupListener({
+      group,
+      ...(interfaceName !== undefined && { interfaceName }),
+      ...(kind && { kind }),
+    });
   }
 
   /** Where they all are. Whoever is not found but the exposer itself is done without. */
@@ -418,6 +439,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       burstPacketsMax: Math.min(link.burstPacketsMax, BURST_PACKETS_MAX),
       ...(limitRate !== undefined && { limitRate }),
       ...(priority && { trafficClass: priority }),
+      joinsGroups: this.#options.multicast !== false && this.#options.link !== "ethernet",
       timeoutMs: timeoutMs ?? TIMEOUT_MS,
       handshakeTimeoutMs: timeoutMs ?? FIRST_CONTACT_MS,
       network: () => networkWords(this.ticket.addresses, addresses, link.stats),

@@ -56,6 +56,10 @@ export interface PullStats {
 export type PullEvent =
   /** The exposer lets it pull: so many bytes in so many chunks, all that is exposed. */
   | { readonly kind: "granted"; readonly source: Address; readonly bytes: number; readonly chunks: number }
+  /** It listens to the exposer's multicast group. */
+  | { readonly kind: "group"; readonly group: Address }
+  /** It does not, or not any longer, and why: the rest comes by unicast. */
+  | { readonly kind: "unicast"; readonly reason: string }
   /** Nothing comes, and why. */
   | { readonly kind: "stalled"; readonly reason: string }
   /** It goes on. */

@@ -1,5 +1,6 @@
 import type { Address } from "../codec/address.ts";
 import type { Grant } from "../codec/grant.ts";
+import type { Group } from "../codec/group.ts";
 import { chunkBytes, chunkCount, ManifestAead, parameters } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
 import { PAGE_BIT } from "../codec/packet.ts";
@@ -51,6 +52,10 @@ export interface ChunkSink {
 export interface PullerEvents {
   /** The exposer has granted the pull. Answers with the sink; may throw. */
   granted(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): ChunkSink | Promise<ChunkSink>;
+  /** Listens to the multicast group of the grant. Absent: groups are not joined. @throws {RgtpError} when it cannot */
+  join?(group: Group): Promise<Link>;
+  /** It listens to that; or the pull goes on by itself, and why. */
+  cast?(group: Address, reason: string | undefined): void;
   /** Nothing comes, and why; or (`undefined`) it goes on. */
   stalled(reason: string | undefined): void;
   /** One more source serves it. */
@@ -73,6 +78,8 @@ export class PullerShell {
   /** Opens chunks beside this thread, where that pays. */
   #crew: Crew | undefined;
   #sink: ChunkSink | undefined;
+  #groupLink: Link | undefined;
+  #isOver = false;
 
   /** Takes over the link and begins the handshake at {@linkcode PullerShell.run}. */
   constructor(link: Link, options: PullerOptions, events: PullerEvents, clock: Clock = processClock) {
@@ -102,6 +109,8 @@ export class PullerShell {
       // The last packets say that all is here: they leave before the socket goes.
       await Promise.allSettled(this.#sends);
       this.#link.close();
+      this.#isOver = true;
+      this.#groupLink?.close();
     }
   }
 
@@ -128,6 +137,11 @@ export class PullerShell {
           (error) => this.stop(error),
         );
       },
+      join: ({ group }) => void this.#join(group),
+      leave: ({ group, reason }) => {
+        this.#groupLink?.close();
+        this.#events.cast?.(group.address, reason);
+      },
       pageDone: ({ page }) => this.#opener?.forget(page),
       stalled: ({ reason }) => this.#events.stalled(reason),
       resumed: () => this.#events.stalled(undefined),
@@ -136,6 +150,22 @@ export class PullerShell {
       done: () => this.#result.resolve(),
       failed: ({ error }) => this.stop(error),
     };
+
+  /** A group that cannot be listened to, or no longer, ends nothing. */
+  async #join(group: Group): Promise<void> {
+    try {
+      const link = await this.#events.join!(group);
+      this.#groupLink = link;
+      if (this.#isOver) return link.close();
+      this.#events.cast?.(group.address, undefined);
+      this.#drive.mutate((now) => this.machine.joined(now, true));
+      await this.#drive.listen(link);
+    } catch (error) {
+      if (this.#isOver) return;
+      this.#events.cast?.(group.address, error instanceof Error ? error.message : String(error));
+      this.#drive.mutate((now) => this.machine.joined(now, false));
+    }
+  }
 
   async #begin(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): Promise<void> {
     const sink = await this.#events.granted(grant, manifest, exposerKey);

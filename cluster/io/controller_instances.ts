@@ -15,7 +15,7 @@ import { choose, constraintFault } from "../protocol/placement.ts";
 import { demandFault, fits, free, release, reserve } from "../protocol/resources.ts";
 import type { Demand } from "../protocol/resources.ts";
 import { dropServicesOf } from "./controller_services.ts";
-import { allPages, ask, isGone, isHere, nodesHere } from "./fleet.ts";
+import { allPages, ask, isHere, nodesHere } from "./fleet.ts";
 import type { Fleet } from "./fleet.ts";
 import { messageOf } from "./handlers.ts";
 
@@ -254,9 +254,9 @@ export async function repairInstances(fleet: Fleet): Promise<void> {
     const isOld = state === "stopped" && now - record.ended_at > FORGET_MS;
     if (isOld || isExpired(record, now)) {
       await fleet.tables.instances.change([id], (row) => row?.state === state ? undefined : row);
-    } else if (state === "running" && isGone(fleet, node)) {
+    } else if (state === "running" && fleet.isGone(node)) {
       await lose(fleet, id, node, `'${node}' is gone`);
-    } else if (state === "placed" && plan && isGone(fleet, node)) {
+    } else if (state === "placed" && plan && fleet.isGone(node)) {
       await lose(fleet, id, node, `'${node}' is gone`);
     }
   }

@@ -26,6 +26,8 @@ export interface WorkerParts {
   /** Where services of its instances are expected to listen. */
   readonly host: string;
   readonly tell: Tell;
+  /** Called when an instance has started or ended. */
+  readonly onChange: () => void;
 }
 
 interface Instance {
@@ -91,6 +93,7 @@ export class Worker {
       throw error;
     }
     void this.#follow(instance_id, instance, running);
+    this.#parts.onChange();
     if (service) await this.#register(instance_id, service);
     const { pid, startupMs } = running;
     const listening_on = service && `${this.#parts.host}:${service.port}`;
@@ -112,6 +115,7 @@ export class Worker {
   async #follow(instance_id: string, instance: Instance, running: Running): Promise<void> {
     const { exitCode, reason, runtimeSeconds } = await running.ended;
     instance.ended = { instance_id, exit_code: exitCode, reason, runtime_seconds: runtimeSeconds };
+    this.#parts.onChange();
     try {
       await this.#parts.tell("instance.stopped", instance.ended);
       this.#forget(instance_id, instance);

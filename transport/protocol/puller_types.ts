@@ -1,5 +1,6 @@
 import type { Address } from "../../codec/address.ts";
 import type { Grant } from "../../codec/grant.ts";
+import type { Group } from "../../codec/group.ts";
 import type { Manifest } from "../../codec/manifest.ts";
 import type { RgtpError } from "../../core/errors.ts";
 import type { Random } from "../../core/machine.ts";
@@ -29,6 +30,10 @@ export type PullerOutput =
   | { readonly kind: "stalled"; readonly reason: string }
   /** It goes on. */
   | { readonly kind: "resumed" }
+  /** Listen to this multicast group, then call `joined`. */
+  | { readonly kind: "join"; readonly group: Group }
+  /** Nothing of the group is wanted any more: the pull goes on by itself, and why. */
+  | { readonly kind: "leave"; readonly group: Group; readonly reason: string }
   /** A source serves it too, from now on. */
   | { readonly kind: "joined"; readonly source: Address }
   /** A source is asked for nothing more; others go on. */
@@ -64,6 +69,8 @@ export interface PullerOptions extends SourceFacts {
   readonly limitRate?: number;
   /** How it behaves towards other traffic; absent: `normal`. */
   readonly trafficClass?: TrafficClassName;
+  /** Whether it joins the multicast group of a grant. */
+  readonly joinsGroups?: boolean;
   /** Without any progress for this long, it fails. */
   readonly timeoutMs: number;
   /** The same for the first contact. */

@@ -313,6 +313,7 @@ export class Responder {
         name: exposed.name,
         leaves,
         ...(secret && { secret }),
+        ...(exposed.cast && { group: exposed.cast.group }),
         instance: this.#instance,
       },
     };

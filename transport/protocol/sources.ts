@@ -145,9 +145,11 @@ export class Sources {
 
   /** Whether a source need not be asked: it is silent while others are not, or edges serve in its place. */
   canSpare(now: number, { flow, facts }: Source): boolean {
+    const isSilent = flow?.silentTimeouts !== 0;
+    // The usual case first: this is asked for every packet.
+    if (!isSilent && (facts.isEdge || !this.#hasEdges)) return false;
     const others = this.alive.filter((other) => other.flow?.silentTimeouts === 0);
-    if (flow?.silentTimeouts !== 0) return others.length > 0;
-    if (facts.isEdge || !this.#hasEdges) return false;
+    if (isSilent) return others.length > 0;
     return now < this.#spareUntil || others.some((other) => other.facts.isEdge);
   }
 
