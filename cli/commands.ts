@@ -1,6 +1,7 @@
 import type { Command } from "./_command.ts";
 import { completionsCommand } from "./completions.ts";
 import { doctorCommand } from "./doctor.ts";
+import { edgeCommand } from "./edge.ts";
 import { exposeCommand } from "./expose.ts";
 import { findCommand } from "./find.ts";
 import { idCommand } from "./id.ts";
@@ -17,6 +18,7 @@ import { verifyCommand } from "./verify.ts";
 export const commands: ReadonlyMap<string, Command> = new Map([
   ["expose", exposeCommand],
   ["pull", pullCommand],
+  ["edge", edgeCommand],
   ["ls", lsCommand],
   ["find", findCommand],
   ["verify", verifyCommand],

@@ -13,8 +13,8 @@ import { HumanExposeView, isLoopback, JsonExposeView } from "./_expose_views.ts"
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { linkFlags, linkOptions, linkPermission, sharedFlags } from "./_link_flag.ts";
 import { castFlags, castOptions } from "./_cast_flags.ts";
-import { linkFlags, linkOptions, linkPermission } from "./_link_flag.ts";
 import { accessFlags, accessOptions, checkAccessFlags } from "./_access_flags.ts";
 import { readPassphrase } from "./_passphrase.ts";
 import { checkStoreFlags, spillNeeds, storeFlags, storeOptions } from "./_store_flags.ts";
@@ -53,6 +53,11 @@ const flags = {
   },
   for: { kind: "duration", help: "how long to serve, counted from the ticket on, such as 30s, 5m, 1h, 1d" },
   once: { kind: "boolean", help: "end after the first complete pull" },
+  announce: {
+    kind: "boolean",
+    help:
+      "tell the local network of it, so that 'rgtp find' lists it there: name, size, ID and whom it lets pull, readable for all",
+  },
   "limit-rate": {
     kind: "rate",
     help: "send at most this to all pullers together, such as 10MB/s, 100Mbit/s",
@@ -66,10 +71,10 @@ const flags = {
   ...accessFlags,
   ...storeFlags,
   ...linkFlags,
-  announce: {
+  ...sharedFlags,
+  "all-users": {
     kind: "boolean",
-    help:
-      "tell the local network of it, so that 'rgtp find' lists it there: name, size, ID and whom it lets pull, readable for all",
+    help: "share memory with pullers of other users of this machine too; they need the ticket all the same",
   },
   ...castFlags,
   qr: { kind: "boolean", help: "show the ticket as a QR code too, on standard error" },
@@ -228,12 +233,14 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
     ...(multicast && { multicast }),
     ...storeOptions(flags),
     ...accessOptions(flags),
+    announce: flags.announce,
     ...(port !== undefined && { port }),
     ...(host !== undefined && { host }),
     ...(name !== undefined && { name }),
     ...(profile !== undefined && { profile }),
     ...linkOptions(flags, flags.multicast !== undefined),
-    announce: flags.announce,
+    ...(flags["no-shared"] && { shared: "off" }),
+    ...(flags["all-users"] && { shared: "all" }),
     ...(chunkSize !== undefined && { chunkSize }),
     ...(limitRate !== undefined && { limitRate }),
   };
@@ -244,6 +251,12 @@ function checkFlags(flags: Flags): void {
   checkStoreFlags(flags);
   checkAccessFlags(flags);
   castOptions(flags);
+  if (flags["no-shared"] && flags["all-users"]) {
+    throw new RgtpError(
+      "INVALID_ARG",
+      "--all-users shares memory, and --no-shared does not: say one of them",
+    );
+  }
   if (flags.qr && flags.json) {
     throw new RgtpError("INVALID_ARG", "--qr is for people, and --json for programs: drop one");
   }
