@@ -72,6 +72,7 @@ export class PullerShell {
   readonly #drive: Drive<PullerOutput>;
   readonly #engine: Engine;
   readonly #events: PullerEvents;
+  readonly #joinsGroups: boolean;
   readonly #result = Promise.withResolvers<void>();
   readonly #sends = new Set<Promise<void>>();
   #opener: ChunkOpener | undefined;
@@ -86,6 +87,7 @@ export class PullerShell {
     this.#link = link;
     this.#engine = options.engine;
     this.#events = events;
+    this.#joinsGroups = options.joinsGroups === true;
     this.machine = new PullerMachine(clock(), options);
     this.#drive = new Drive(
       link,
@@ -172,7 +174,9 @@ export class PullerShell {
     const opener = new ChunkOpener(this.#engine, grant, manifest);
     this.#sink = sink;
     this.#opener = opener;
-    const crew = this.#crew = hireCrew(opener.key, manifest.totalSize, limits.openThreadsMax);
+    // What a group sends, as fast as most receivers can take it, one thread opens: others would not pay for their start.
+    const threads = this.#joinsGroups && grant.group ? 0 : limits.openThreadsMax;
+    const crew = this.#crew = hireCrew(opener.key, manifest.totalSize, threads);
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
         ...(crew && { allocate: (bytes) => crew.memory(bytes) }),
