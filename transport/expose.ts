@@ -4,7 +4,6 @@ import { fittingSymbolSize } from "../codec/geometry.ts";
 import { decodeManifest, ManifestKind } from "../codec/manifest.ts";
 import { formatTicket, parseTicket } from "../codec/ticket.ts";
 import { equalBytes, utf8 } from "../core/bytes.ts";
-import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
@@ -13,6 +12,7 @@ import { exposerSecret } from "../crypto/identity.ts";
 import { SALT_BYTES } from "../crypto/key_schedule.ts";
 import { stretchPassphrase } from "../crypto/passphrase.ts";
 import { reachableHosts } from "./addresses.ts";
+import { bindExposer } from "./bind.ts";
 import { castLink, exposedCast } from "./group_cast.ts";
 import type { CastOptions } from "./group_cast.ts";
 import { ExposerShell } from "./exposer_shell.ts";
@@ -36,10 +36,9 @@ import type { ExposerState } from "./exposure/state.ts";
 import { TicketBook } from "./exposure/ticket_book.ts";
 import { watchTickets } from "./exposure/ticket_watch.ts";
 import type { Link, LinkStats } from "./link/link.ts";
-import { chosen, openLink } from "./link/open_link.ts";
 import type { LinkChoice } from "./link/open_link.ts";
 import type { Exposed, ExposedCast } from "./protocol/exposed.ts";
-import type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
+import type { ExposerMemory, PullerStatus } from "./protocol/exposer_types.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
 export interface ExposeOptions extends AccessOptions, LinkChoice {
@@ -162,10 +161,6 @@ export interface Exposure extends AsyncDisposable {
 
 const MEMORY_BYTES = 256 * 1_048_576;
 
-/** The port that is tried first when none is asked for, and how many from there on. */
-const PORT = 9000;
-const PORTS_TRIED = 100;
-
 /**
  * Seals something once and serves it to whoever has the ticket, until it is closed: a file or bytes as they are; the contents of a folder,
  * or several files and folders, as a collection. A stream is read to its end into a file that nobody else sees, then sealed.
@@ -198,7 +193,7 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
   let sealed: SealedExposure | undefined;
   try {
     // A taken port shall not show only after a large file was sealed. Who asks meanwhile asks again.
-    link = await bind(options);
+    link = await bindExposer(options);
     const cast = options.multicast && exposedCast(options.multicast, systemRandom);
     groupLink = options.multicast && await castLink(options.multicast, options.link);
     state = openState(engine, systemRandom, options.stateDir);
@@ -441,32 +436,6 @@ function serve(parts: Parts): Exposure {
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** The asked-for port, or the first free one. */
-async function bind(options: ExposeOptions): Promise<Link> {
-  const { port } = options;
-  const last = port ?? PORT + PORTS_TRIED - 1;
-  for (let next = port ?? PORT;; next++) {
-    try {
-      return await openHost(options, next);
-    } catch (error) {
-      const taken = error instanceof RgtpError && error.condition === "ADDRESS_IN_USE";
-      if (!taken || next >= last) throw error;
-    }
-  }
-}
-
-/** All addresses by default: of both families where the machine has them. */
-async function openHost({ host, ...choice }: ExposeOptions, port: number): Promise<Link> {
-  const open = (one: string) => openLink({ host: one, port, ...chosen(choice) });
-  if (host !== undefined) return open(host);
-  try {
-    return await open("::");
-  } catch (error) {
-    if (error instanceof RgtpError && error.condition === "ADDRESS_IN_USE") throw error;
-    return open("0.0.0.0");
-  }
 }
 
 function checkStoreOptions({ memoryBytesMax = MEMORY_BYTES, rekey, reproducible }: ExposeOptions): void {

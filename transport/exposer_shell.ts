@@ -7,7 +7,7 @@ import type { ChunkStore } from "./exposure/store.ts";
 import type { Link } from "./link/link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import { ExposerMachine } from "./protocol/exposer.ts";
-import type { ExposerOptions, ExposerOutput } from "./protocol/exposer.ts";
+import type { ExposerOptions, ExposerOutput } from "./protocol/exposer_types.ts";
 import type { Answer } from "./protocol/live_token.ts";
 
 /** What is sent one after the other: packets of pieces, and what says which of them have gone out. */
@@ -61,6 +61,11 @@ export class ExposerShell {
     this.#stores.set(exposed, store);
     if (groupLink) this.#groupLinks.set(exposed, groupLink);
     this.#drive.mutate(() => this.machine.add(exposed));
+  }
+
+  /** What is here of an exposure has changed. */
+  noteHoldings(): void {
+    this.#drive.mutate((now) => this.machine.handleHoldings(now));
   }
 
   /** Ends the pulls of a ticket. */

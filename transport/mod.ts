@@ -16,6 +16,8 @@
  *
  * @module
  */
+export type { BindOptions } from "./bind.ts";
+export * from "./edge.ts";
 export * from "./expose.ts";
 export * from "./find.ts";
 export * from "./pull.ts";
@@ -39,6 +41,6 @@ export { memoryNetwork } from "./link/memory.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./link/memory.ts";
 export { trafficClassNames } from "./protocol/traffic_class.ts";
 export type { TrafficClassName } from "./protocol/traffic_class.ts";
-export type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
+export type { ExposerMemory, PullerStatus } from "./protocol/exposer_types.ts";
 export type { AeadName } from "../crypto/engine.ts";
 export type { PullerProgress } from "./protocol/puller_types.ts";

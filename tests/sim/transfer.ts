@@ -7,7 +7,7 @@ import { limits } from "../../core/limits.ts";
 import { drain } from "../../core/machine.ts";
 import { ticketId } from "../../crypto/key_schedule.ts";
 import { ExposerMachine } from "../../transport/protocol/exposer.ts";
-import type { ExposerOptions, ExposerOutput } from "../../transport/protocol/exposer.ts";
+import type { ExposerOptions, ExposerOutput } from "../../transport/protocol/exposer_types.ts";
 import type { ChunkRun } from "../../transport/protocol/chunk_plan.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
 import type { PullerOptions, PullerOutput } from "../../transport/protocol/puller_types.ts";

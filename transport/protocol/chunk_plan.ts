@@ -25,6 +25,8 @@ export interface ChunkPlanOptions {
 export interface PiecePlan {
   /** Whether everything wanted is here. */
   readonly finished: boolean;
+  /** Whether nothing is wanted at present, though more may be later. Absent: never. */
+  readonly isIdle?: boolean;
   /** More chunks, after all of those before are here. */
   want(runs: readonly ChunkRun[]): void;
   /** A leaf page to pull, now busy. */

@@ -63,7 +63,8 @@ export class Delivery {
 
   /** Whether the shell has work: what waits for its leaves, or for pieces before it, is not with the shell. */
   get isWithShell(): boolean {
-    return this.isAsked || this.hand.opening > this.#awaiting + this.#heldBack() || this.plan.finished;
+    return this.isAsked || this.hand.opening > this.#awaiting + this.#heldBack() || this.plan.finished ||
+      this.plan.isIdle === true;
   }
 
   /** These chunks too, and then no more. */

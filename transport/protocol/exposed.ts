@@ -1,3 +1,4 @@
+import type { ExposedHoldings } from "./have_teller.ts";
 import type { Group } from "../../codec/group.ts";
 import type { Manifest } from "../../codec/manifest.ts";
 import type { RatePolicy } from "./group_rate.ts";
@@ -38,6 +39,8 @@ export interface Exposed {
   readonly cast?: ExposedCast;
   /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand. Absent: always 0. */
   coldBytes?(piece: number, symbolSize: number): number;
+  /** What of it is here; absent: all. */
+  readonly holdings?: ExposedHoldings;
 }
 
 /** A multicast group, as its exposer serves it. */

@@ -19,7 +19,7 @@ import { decodePullRequest } from "../../codec/pull_request.ts";
 import type { PullRequest, RequestEntry } from "../../codec/pull_request.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
-import type { Machine, Random } from "../../core/machine.ts";
+import type { Machine } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { packetMac, packetMacIsRight, TokenMint } from "../../crypto/tokens.ts";
 import { AnswerQueue } from "./answer_queue.ts";
@@ -27,77 +27,13 @@ import { answersOf, coldPieces, newSections, requestCeiling } from "./answers.ts
 import { DropCounter } from "./drops.ts";
 import { holdsStill, meantBy } from "./exposed.ts";
 import type { Exposed } from "./exposed.ts";
+import type { ExposerMemory, ExposerOptions, ExposerOutput, PullerStatus } from "./exposer_types.ts";
 import { GroupCasts } from "./group_casts.ts";
-import type { CastOutput } from "./group_casts.ts";
+import { HaveTeller } from "./have_teller.ts";
 import { LiveToken } from "./live_token.ts";
-import type { Answer } from "./live_token.ts";
 import { Responder } from "./responder.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { WorkMeter } from "./work_meter.ts";
-
-/** What an exposer asks its shell to do. */
-export type ExposerOutput =
-  /** Send one control packet. */
-  | { readonly kind: "send"; readonly to: Address; readonly bytes: Uint8Array }
-  /** Send symbols of a piece, stamped with tag, request and receipt; then call `handleServed`. */
-  | ({ readonly kind: "serve"; readonly puller: LiveToken; readonly receipt: number } & Answer)
-  /** For a multicast group. */
-  | CastOutput
-  /** A puller has got a grant. */
-  | {
-    readonly kind: "granted";
-    readonly to: Address;
-    readonly exposed: Exposed;
-    readonly ticketId: Uint8Array;
-  }
-  /** A puller says that it has all that it wants, or has fallen silent. */
-  | {
-    readonly kind: "left";
-    readonly from: Address;
-    readonly exposed: Exposed;
-    readonly bytesSent: number;
-    readonly done: boolean;
-  };
-
-/** What an exposer is made of. */
-export interface ExposerOptions {
-  /** Cryptography. */
-  readonly engine: Engine;
-  /** The node's X25519 private key, 32 bytes. */
-  readonly staticPrivate: Uint8Array;
-  /** Random bytes. */
-  readonly random: Random;
-  /** Bytes a second over all pullers; absent: no limit. */
-  readonly limitRate?: number;
-  /** Bytes a second for each puller; absent: no limit. */
-  readonly pullRateMax?: number;
-}
-
-/** A puller that is pulling now, for status lines. */
-export interface PullerStatus {
-  /** Where it is. */
-  readonly address: Address;
-  /** ID of the exposure. */
-  readonly exposureId: Uint8Array;
-  /** Bytes sent to it. */
-  readonly bytesSent: number;
-  /** Bytes a second of late. */
-  readonly rate: number;
-}
-
-/** How much an exposer keeps for others. */
-export interface ExposerMemory {
-  /** Pullers whose soft state is kept. */
-  readonly liveTokens: number;
-  /** Answers that wait for their turn. */
-  readonly answers: number;
-  /** Bytes that they will send. */
-  readonly answerBytes: number;
-  /** Handshakes that wait for their turn. */
-  readonly handshakes: number;
-  /** Hosts that were refused something a moment ago. */
-  readonly refusals: number;
-}
 
 // Sends under way at once: the next one is ready when one ends, and a puller that arrives waits for no more than these.
 const SERVES_AT_ONCE = 2;
@@ -132,6 +68,10 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   readonly #lastRefusal = new Map<string, number>();
   /** What all pullers together make it do beside sending. */
   readonly #work: WorkMeter;
+  readonly #have = new HaveTeller(
+    (live) => this.#macOf(live),
+    (live, bytes) => this.#outputs.push({ kind: "send", to: live.address, bytes }),
+  );
   #serving = 0;
   #answersSinceHandshake = 0;
   #bytesSent = 0;
@@ -206,6 +146,12 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     for (const [key, live] of this.#live) if (equalBytes(live.ticketId, ticketId)) this.#forget(key, live);
   }
 
+  /** An exposure that is here in part has changed in what is here. */
+  handleHoldings(now: number): void {
+    this.#now = now;
+    this.#have.handleChange(now);
+  }
+
   /** Who pulls now. */
   pullers(now: number): PullerStatus[] {
     return [...this.#live.values()].filter((live) => !live.done).map((live) => ({
@@ -241,6 +187,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#now = now;
     this.#serving--;
     if (ok) return;
+    // What had to go since it was asked for is said to be gone: no more than that.
+    if (puller.exposed.holdings) return this.#have.tell(now, puller);
     // The rest would fail as well: one refusal says it.
     this.#queue.clear(puller);
     const bytes = refusal.encode(
@@ -260,6 +208,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   /** See {@linkcode Machine.handleTimeout}. */
   handleTimeout(now: number): void {
     this.#now = now;
+    this.#have.handleTimeout(now);
     if (now < this.#sweepAt) return;
     this.#mint.expire(now);
     this.#responder.expire(now);
@@ -279,7 +228,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   get deadline(): number {
     const waiting = !this.#queue.isEmpty && this.#serving < SERVES_AT_ONCE;
     const sendAt = waiting && this.#limiter ? this.#limiter.readyAt(this.#now) : Infinity;
-    return Math.min(this.#sweepAt, sendAt, this.groups.deadline);
+    return Math.min(this.#sweepAt, sendAt, this.groups.deadline, this.#have.deadline);
   }
 
   /** See {@linkcode Machine.poll}. */
@@ -364,8 +313,9 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     entries: readonly RequestEntry[],
     fresh: boolean,
   ): void {
-    const answers = answersOf(live.exposed.manifest, entries, request.symbolSize, number);
-    if (!answers) return this.drops.count("piece out of bounds");
+    const asked = answersOf(live.exposed.manifest, entries, request.symbolSize, number);
+    if (!asked) return this.drops.count("piece out of bounds");
+    const answers = this.#have.screen(this.#now, live, asked);
     const bytes = answers.reduce((sum, answer) => sum + answer.bytes, 0);
     if (bytes > requestCeiling(live.exposed.manifest)) return this.drops.count("request too large");
     if (!this.#queue.hasRoom(answers.length, bytes)) return this.drops.count("queue full");
@@ -455,6 +405,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
 
   #forget(key: string, live: LiveToken): void {
     this.#live.delete(key);
+    this.#have.forget(live);
     this.groups.leave(this.#now, live);
     this.#queue.clear(live);
   }

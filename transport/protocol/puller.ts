@@ -425,8 +425,9 @@ export class PullerMachine implements Machine<PullerOutput> {
     const message = decodeHave(packet);
     const source = this.#sender(packet, message, packet.length - MAC_BYTES);
     if (!source) return;
+    source.heardAt = now;
     if (source.flow!.holdings.update(now, message!.runs)) this.#progressed(now);
-    source.flow!.handleHoldings();
+    source.flow!.handleHoldings(now);
     this.#pump(now);
   }
 
