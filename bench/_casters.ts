@@ -48,7 +48,15 @@ export const rgtp: Caster = {
         together(
           receivers.map(({ via }, i) => [
             ...via,
-            ...denoWords("cli/main.ts", ["pull", ticket, outs[i], "--interface", INTERFACE, "--json"]),
+            ...denoWords("cli/main.ts", [
+              "pull",
+              ticket,
+              outs[i],
+              "--interface",
+              INTERFACE,
+              "--no-shared",
+              "--json",
+            ]),
           ]),
         ),
       [Symbol.asyncDispose]: () => exposer.end(),

@@ -62,7 +62,17 @@ async function place(more: readonly string[] = []): Promise<Place> {
     ticket,
     pull: async (i) => {
       const out = `${folder}/out${i}`;
-      const args = ["pull", ticket, out, "--interface", INTERFACE, "--json", "--timeout", "8s"];
+      const args = [
+        "pull",
+        ticket,
+        out,
+        "--interface",
+        INTERFACE,
+        "--no-shared",
+        "--json",
+        "--timeout",
+        "8s",
+      ];
       const [command, ...rest] = [...bridge.hosts[i].via, ...denoWords("cli/main.ts", args)];
       const { code, stdout } = await new Deno.Command(command, { args: rest, stderr: "null" }).output();
       const lines = new TextDecoder().decode(stdout).trim().split("\n");
