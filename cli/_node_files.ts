@@ -39,7 +39,6 @@ export const nodePutCommand: Command = defineCommand({
   permissions: [
     ...clientPermissions,
     ["--allow-read=FILE", "the file"],
-    ["--allow-read=TMP --allow-write=TMP", "a folder for temporary files"],
     ["--allow-sys=networkInterfaces", "for files of more than 8 MiB"],
   ],
   run: async ({ flags, rest: [file, path = `/${basename(file)}`] }, io) => {

@@ -1,6 +1,6 @@
 import { formatAddress } from "../codec/address.ts";
 import type { ExposureEvent, ExposureStats } from "../transport/expose.ts";
-import type { PullerStatus } from "../transport/protocol/exposer.ts";
+import type { PullerStatus } from "../transport/protocol/exposer_types.ts";
 import { RateMeter } from "./_rate_meter.ts";
 import type { StatusLine } from "./_terminal.ts";
 import { formatBytes, formatRate, formatSeconds, plural } from "./_text.ts";
@@ -43,7 +43,7 @@ export class PullerLog {
   }
 
   /** Shows how things are. Without a terminal, only what is news. */
-  show({ pullers: tokens, bytesSent }: ExposureStats): void {
+  show({ pullers: tokens, bytesSent }: Pick<ExposureStats, "pullers" | "bytesSent">): void {
     const pullers = byAddress(tokens);
     const rate = this.#meter.update(this.#now(), bytesSent);
     const served = `${formatBytes(bytesSent)} served`;

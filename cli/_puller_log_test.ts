@@ -1,6 +1,6 @@
 import { assertEquals } from "../tests/_assert.ts";
 import type { ExposureEvent, ExposureStats } from "../transport/expose.ts";
-import type { PullerStatus } from "../transport/protocol/exposer.ts";
+import type { PullerStatus } from "../transport/protocol/exposer_types.ts";
 import { byAddress, PullerLog } from "./_puller_log.ts";
 import { StatusLine } from "./_terminal.ts";
 

@@ -63,6 +63,15 @@ export function sourceTeller(
       if (json) emit(io, "source", { source, state: "joined" });
       else note(`${source} serves it too`);
     }
+    if (event.kind === "group") {
+      const group = formatAddress(event.group);
+      if (json) emit(io, "group", { group });
+      else note(`listening to the multicast group ${group}`);
+    }
+    if (event.kind === "unicast") {
+      if (json) emit(io, "unicast", { reason: event.reason });
+      else note(`${visible(event.reason)}: the rest comes without multicast`);
+    }
     if (event.kind === "dropped") {
       const { source, error: { condition: name, message } } = event;
       if (json) emit(io, "source", { source, state: "dropped", name, message });

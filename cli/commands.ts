@@ -1,6 +1,7 @@
 import type { Command } from "./_command.ts";
 import { completionsCommand } from "./completions.ts";
 import { doctorCommand } from "./doctor.ts";
+import { edgeCommand } from "./edge.ts";
 import { exposeCommand } from "./expose.ts";
 import { idCommand } from "./id.ts";
 import { infoCommand } from "./info.ts";
@@ -16,6 +17,7 @@ import { verifyCommand } from "./verify.ts";
 export const commands: ReadonlyMap<string, Command> = new Map([
   ["expose", exposeCommand],
   ["pull", pullCommand],
+  ["edge", edgeCommand],
   ["ls", lsCommand],
   ["verify", verifyCommand],
   ["status", statusCommand],

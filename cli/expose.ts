@@ -13,7 +13,8 @@ import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
-import { linkFlags, linkOptions, linkPermission } from "./_link_flag.ts";
+import { linkFlags, linkOptions, linkPermission, sharedFlags } from "./_link_flag.ts";
+import { castFlags, castOptions } from "./_cast_flags.ts";
 import { accessFlags, accessOptions, checkAccessFlags } from "./_access_flags.ts";
 import { readPassphrase } from "./_passphrase.ts";
 import { checkStoreFlags, spillNeeds, storeFlags, storeOptions } from "./_store_flags.ts";
@@ -65,6 +66,12 @@ const flags = {
   ...accessFlags,
   ...storeFlags,
   ...linkFlags,
+  ...sharedFlags,
+  "all-users": {
+    kind: "boolean",
+    help: "share memory with pullers of other users of this machine too; they need the ticket all the same",
+  },
+  ...castFlags,
   qr: { kind: "boolean", help: "show the ticket as a QR code too, on standard error" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
@@ -92,6 +99,9 @@ export const exposeCommand: Command = defineCommand({
     "state folder is the same exposure: pulls go on, and earlier tickets stay good as long as address and port are the same. A file " +
     "that is larger than --memory and unchanged since then is not even read before it is served.",
     "A file that changes while it is served in parts is given to nobody any more, from the first changed chunk on: expose it again.",
+    "With --multicast everything goes to a multicast group once, for all who pull at the same time, with as much parity as the worst of " +
+    "them lacks; what it holds is sealed, as always. Late comers get what they have missed. Whoever cannot keep up, or gets nothing of " +
+    "the group, pulls for itself, and says so.",
     "Exit status: 0 after --once or --for, 130 after Ctrl-C, 143 after SIGTERM (pullers are told both times; a second signal ends " +
     "it at once), or the error's code without its sign: 2 wrong arguments, 14 something that cannot be carried, 16 no such file, " +
     "18 a file changed while it was read, 20 it cannot be read, 21 the disk is full, 23 the port is taken.",
@@ -109,6 +119,7 @@ export const exposeCommand: Command = defineCommand({
     "report.pdf --password-file secret.txt",
     "report.pdf --password-file -",
     "video.mkv --qr",
+    "image.iso --multicast 239.1.2.3:9000 --interface eth0 --receivers 30",
   ],
   permissions: [
     ["--allow-net", "to answer pullers, whose addresses nobody knows before"],
@@ -207,14 +218,18 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
   const { port, host, name, profile } = flags;
   const chunkSize = flags["chunk-size"];
   const limitRate = flags["limit-rate"];
+  const multicast = castOptions(flags);
   return {
+    ...(multicast && { multicast }),
     ...storeOptions(flags),
     ...accessOptions(flags),
     ...(port !== undefined && { port }),
     ...(host !== undefined && { host }),
     ...(name !== undefined && { name }),
     ...(profile !== undefined && { profile }),
-    ...linkOptions(flags),
+    ...linkOptions(flags, flags.multicast !== undefined),
+    ...(flags["no-shared"] && { shared: "off" }),
+    ...(flags["all-users"] && { shared: "all" }),
     ...(chunkSize !== undefined && { chunkSize }),
     ...(limitRate !== undefined && { limitRate }),
   };
@@ -224,6 +239,13 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
 function checkFlags(flags: Flags): void {
   checkStoreFlags(flags);
   checkAccessFlags(flags);
+  castOptions(flags);
+  if (flags["no-shared"] && flags["all-users"]) {
+    throw new RgtpError(
+      "INVALID_ARG",
+      "--all-users shares memory, and --no-shared does not: say one of them",
+    );
+  }
   if (flags.qr && flags.json) {
     throw new RgtpError("INVALID_ARG", "--qr is for people, and --json for programs: drop one");
   }

@@ -9,7 +9,7 @@ import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
-import { linkFlags, linkOptions, linkPermission } from "./_link_flag.ts";
+import { linkFlags, linkOptions, linkPermission, sharedFlags } from "./_link_flag.ts";
 import { showEntries } from "./_list_view.ts";
 import { identityFolder } from "./_node_identity.ts";
 import { OutputPlace } from "./_output_place.ts";
@@ -55,6 +55,8 @@ const flags = {
   ...sourceFlags,
   ...exposerFlags,
   ...linkFlags,
+  ...sharedFlags,
+  unicast: { kind: "boolean", help: "pull for yourself, also where the exposer has a multicast group" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -122,6 +124,10 @@ export const pullCommand: Command = defineCommand({
       "with HOST:PORT: known_exposers; no --allow-env with --state-dir. With --key it works without, and keeps nothing",
     ],
     ["--allow-read --allow-write", "for a collection with symbolic links, which Deno makes for nothing less"],
+    [
+      "--allow-net=GROUP:PORT",
+      "to listen to the exposer's multicast group; without it the pull goes on by unicast, and says so. For --interface without --allow-ffi also --allow-sys=networkInterfaces",
+    ],
     linkPermission,
   ],
   run: ({ flags, rest }, io) => runPull(rest, flags, io),
@@ -255,7 +261,9 @@ function pullOptions(
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(limitRate !== undefined && { limitRate }),
     ...(priority !== undefined && { priority }),
-    ...linkOptions(flags),
+    ...linkOptions(flags, !flags.unicast),
+    multicast: !flags.unicast,
+    ...(flags["no-shared"] && { shared: false }),
     ...(stateDir !== undefined && { stateDir }),
   };
 }

@@ -15,8 +15,7 @@ import { limits } from "../core/limits.ts";
 import { collectionPathFault, comparePaths, linkTargetFault, parentPath } from "./collection_path.ts";
 import { ManifestKind } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
-import { decodeMessagePack, encodeMessagePack } from "./msgpack.ts";
-import { messagePackArrayAt, messagePackArrayHead, messagePackEnd } from "./msgpack.ts";
+import { encodeMessagePack, messagePackArrayAt, messagePackArrayHead, messagePackAt } from "./msgpack.ts";
 import type { MessagePackValue } from "./msgpack.ts";
 
 /** What an entry is. */
@@ -161,7 +160,8 @@ export function encodeCollectionIndex(index: CollectionIndex): Uint8Array<ArrayB
  * @throws {RgtpError} NOT_SUPPORTED when it is none, or not a legal one
  */
 export function decodeCollectionIndex(bytes: Uint8Array): CollectionIndex {
-  const read = new IndexReader(bytes);
+  // One copy, in which the hashes are, rather than one for each of them.
+  const read = new IndexReader(bytes.slice());
   if (read.arrayCount() !== 3) throw unusable("it is damaged");
   const version = read.integer();
   if (version !== VERSION) throw unusable(`its index has version ${version}, this program reads ${VERSION}`);
@@ -223,13 +223,10 @@ class IndexReader {
   }
 
   #value(bounds: typeof entryBounds | typeof headBounds): MessagePackValue {
-    const end = messagePackEnd(this.#bytes, this.#at, bounds);
-    const value = end === undefined
-      ? undefined
-      : decodeMessagePack(this.#bytes.subarray(this.#at, end), bounds);
-    if (value === undefined) throw unusable("its index is cut off or damaged");
-    this.#at = end!;
-    return value;
+    const next = messagePackAt(this.#bytes, this.#at, bounds);
+    if (next === undefined) throw unusable("its index is cut off or damaged");
+    this.#at = next.end;
+    return next.value;
   }
 }
 
@@ -269,7 +266,7 @@ function entryOf(values: readonly MessagePackValue[]): CollectionEntry | undefin
   const sha256 = values[6];
   if (kind !== EntryKind.FILE || values.length !== 7 || !(sha256 instanceof Uint8Array)) return undefined;
   if (mode === undefined || size === undefined || offset === undefined) return undefined;
-  return { kind, path, mtimeMs, mode, size, offset, sha256: sha256.slice() };
+  return { kind, path, mtimeMs, mode, size, offset, sha256 };
 }
 
 function integerOf(value: MessagePackValue | undefined): number | undefined {

@@ -66,6 +66,16 @@ export function decodeMessagePack(
   return messagePackEnd(bytes, 0, bounds) === bytes.length ? decode(bytes) : undefined;
 }
 
+/** The value that begins at `at`, and where it ends; `undefined` when there is none within the bounds. */
+export function messagePackAt(
+  bytes: Uint8Array,
+  at: number,
+  bounds: MessagePackBounds,
+): { readonly value: MessagePackValue; readonly end: number } | undefined {
+  const end = messagePackEnd(bytes, at, bounds);
+  return end === undefined ? undefined : { value: decode(bytes.subarray(at, end)), end };
+}
+
 /** The head of an array with `count` values, which follow one by one. */
 export function messagePackArrayHead(count: number): Uint8Array<ArrayBuffer> {
   if (count < 16) return Uint8Array.of(0x90 | count);

@@ -17,7 +17,7 @@ import type { Layout } from "./layout.ts";
 /** The version that this code speaks. */
 export const PROTOCOL_VERSION = 2;
 
-/** Packet types. 13 and 14 are free, 15 is reserved as extended. */
+/** Packet types. 14 is free, 15 is reserved as extended. */
 export const PacketType = {
   EXPOSE_REQUEST: 1,
   EXPOSE_MANIFEST: 2,
@@ -31,6 +31,7 @@ export const PacketType = {
   REFUSAL: 10,
   RETRY: 11,
   HAVE: 12,
+  GROUP_STATUS: 13,
 } as const;
 
 /** Name of a packet type. */

@@ -50,8 +50,8 @@ Deno.test("wordOf: refuses other versions and other types", () => {
   }
 });
 
-Deno.test("PacketType: twelve types, numbered from 1 without a gap; 15 stays free", () => {
-  assertEquals(Object.values(PacketType), Array.from({ length: 12 }, (_, i) => i + 1));
+Deno.test("PacketType: thirteen types, numbered from 1 without a gap; 15 stays free", () => {
+  assertEquals(Object.values(PacketType), Array.from({ length: 13 }, (_, i) => i + 1));
 });
 
 Deno.test("isChunkData: the first byte of our version, and at least one byte of a symbol", () => {

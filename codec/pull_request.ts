@@ -1,6 +1,7 @@
 /*
  *   PULL_REQUEST: field = symbol size; flag 1 = the wanted pieces stand in a bitmap;
  *   flag 2 = done: the puller has all that it wants, nothing is asked for
+ *   flag 4 = asks the group: whole pieces, or so many more symbols of a block, whichever; the receipt is the number of the newest status
  *    0    4  word
  *    4    8  flow tag
  *   12    4  request number
@@ -70,6 +71,8 @@ export interface PullRequest extends RequestHead {
   readonly bitmap?: RequestBitmap;
   /** The puller has all that it wants: a courtesy, so that an exposer knows at once. */
   readonly done?: boolean;
+  /** It asks the group, not its own flow: `receipt` is the number of the newest GROUP_STATUS, and parity stands for any symbols. */
+  readonly isToGroup?: boolean;
 }
 
 /** Wire form of {@linkcode RequestHead}. */
@@ -94,6 +97,7 @@ const SECTIONS = 3;
 const HEAD_END = WORD_BYTES + requestHeadLayout.size;
 const BITMAP_FLAG = 1;
 const DONE_FLAG = 2;
+const GROUP_FLAG = 4;
 
 /** Entries that fit one packet, over all sections. */
 export const requestEntriesMax: number = Math.floor(
@@ -115,7 +119,8 @@ export function encodePullRequest(request: PullRequest, mac: PacketMac): Uint8Ar
     throw new RangeError(`a request of ${end} bytes is too long`);
   }
   const packet = new Uint8Array(end + MAC_BYTES);
-  const flags = (request.bitmap ? BITMAP_FLAG : 0) | (request.done ? DONE_FLAG : 0);
+  const flags = (request.bitmap ? BITMAP_FLAG : 0) | (request.done ? DONE_FLAG : 0) |
+    (request.isToGroup ? GROUP_FLAG : 0);
   writeWord(packet, PacketType.PULL_REQUEST, flags, request.symbolSize);
   requestHeadLayout.write(packet, WORD_BYTES, request);
   packet.set(tail, HEAD_END);
@@ -151,7 +156,12 @@ export function decodePullRequest(packet: Uint8Array): PullRequest | undefined {
   const head = requestHeadLayout.read(packet, WORD_BYTES);
   if (!head) return undefined;
   const body = packet.subarray(0, packet.length - MAC_BYTES);
-  const common = { ...head, symbolSize: word.field, done: (word.flags & DONE_FLAG) !== 0 };
+  const common = {
+    ...head,
+    symbolSize: word.field,
+    done: (word.flags & DONE_FLAG) !== 0,
+    ...((word.flags & GROUP_FLAG) !== 0 && { isToGroup: true }),
+  };
   if (word.flags & BITMAP_FLAG) {
     const bitmap = decodeBitmap(new ByteReader(body, HEAD_END));
     return bitmap && { ...common, sections: [], bitmap };

@@ -51,6 +51,10 @@ export const limits = {
   coldBurstBytesMax: 8_388_608,
   coldTotalBytesPerSecond: 67_108_864,
   coldTotalBurstBytesMax: 268_435_456,
+  /** Shared memory: segments that an exposer keeps for others, and how long after the last was asked for; how long a puller waits. */
+  shareSegmentsMax: 256,
+  shareIdleMsMax: 10_000,
+  shareAnswerMsMax: 1000,
   /** Memory that an exposer may have for sealed chunks: not less than this. */
   memoryBytesMin: 16_777_216,
   /** Threads beside the main one that seal the chunks of one exposure, or open them, the jobs that each may have, and how much makes them pay. */
@@ -78,6 +82,11 @@ export const limits = {
   retryEpochMs: 10_000,
   /** An idle puller keeps its NAT binding. */
   keepaliveIntervalMs: 25_000,
+  /** Blocks of which a group is to get more symbols, and those of which its sender knows what it has sent. */
+  groupRepairsMax: 16_384,
+  groupBlocksMax: 65_536,
+  /** A receiver that hears nothing of its group pulls by itself; one that is not heard of has no vote. */
+  groupSilenceMsMax: 3000,
   /** A payload between nodes (RNP): its bytes, maps and lists inside each other, and values in all. */
   rnpPayloadBytesMax: 16_777_216,
   rnpDepthMax: 32,

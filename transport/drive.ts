@@ -43,10 +43,15 @@ export class Drive<Output> {
   }
 
   /** Feeds what arrives until the link or this is closed. @throws {RgtpError} SOCKET when the socket dies */
-  async run(): Promise<void> {
+  run(): Promise<void> {
     this.mutate(() => {});
+    return this.listen(this.#link);
+  }
+
+  /** Feeds what arrives on another link too, until that or this is closed. @throws {RgtpError} SOCKET when its socket dies */
+  async listen(link: Link): Promise<void> {
     while (!this.#closed) {
-      const batch = await this.#link.receive();
+      const batch = await link.receive();
       if (batch.length === 0) return;
       this.#feed(batch);
       this.#arm();

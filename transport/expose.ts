@@ -4,7 +4,6 @@ import { fittingSymbolSize } from "../codec/geometry.ts";
 import { decodeManifest, ManifestKind } from "../codec/manifest.ts";
 import { formatTicket, parseTicket } from "../codec/ticket.ts";
 import { equalBytes, utf8 } from "../core/bytes.ts";
-import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
@@ -13,7 +12,11 @@ import { exposerSecret } from "../crypto/identity.ts";
 import { SALT_BYTES } from "../crypto/key_schedule.ts";
 import { stretchPassphrase } from "../crypto/passphrase.ts";
 import { reachableHosts } from "./addresses.ts";
+import { bindExposer } from "./bind.ts";
+import { castLink, exposedCast } from "./group_cast.ts";
+import type { CastOptions } from "./group_cast.ts";
 import { ExposerShell } from "./exposer_shell.ts";
+import type { ExposureEvent, ExposureStats } from "./exposure_stats.ts";
 import type { ExposerEvent } from "./exposer_shell.ts";
 import { LIST_CHUNK_BYTES, listingSource } from "./exposure/listing.ts";
 import { accessPolicy } from "./exposure/access.ts";
@@ -28,16 +31,16 @@ import { openSource, sourceName } from "./exposure/open_source.ts";
 import type { ExposeSource } from "./exposure/open_source.ts";
 import type { ByteSource } from "./exposure/source.ts";
 import type { SpoolOptions } from "./exposure/spooled_source.ts";
-import type { StoreCounters } from "./exposure/store.ts";
 import { openState } from "./exposure/state.ts";
 import type { ExposerState } from "./exposure/state.ts";
 import { TicketBook } from "./exposure/ticket_book.ts";
 import { watchTickets } from "./exposure/ticket_watch.ts";
-import type { Link, LinkStats } from "./link/link.ts";
-import { chosen, openLink } from "./link/open_link.ts";
+import type { Link } from "./link/link.ts";
 import type { LinkChoice } from "./link/open_link.ts";
-import type { Exposed } from "./protocol/exposed.ts";
-import type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
+import type { Exposed, ExposedCast } from "./protocol/exposed.ts";
+import { openShareDoor } from "./share_door.ts";
+export type { ExposureEvent, ExposureStats } from "./exposure_stats.ts";
+export type { ShareStats } from "./share_door.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
 export interface ExposeOptions extends AccessOptions, LinkChoice {
@@ -77,6 +80,14 @@ export interface ExposeOptions extends AccessOptions, LinkChoice {
   readonly limitRate?: number;
   /** Bytes a second for each puller. */
   readonly pullRateMax?: number;
+  /**
+   * Which pullers on this machine get the bytes as shared memory, rather than over the network: those of the same user (`"user"`), of any
+   * user (`"all"`; they need a ticket all the same), or none (`"off"`). Absent: `"user"`, but `"off"` where `link`, `multicast`, `limitRate`
+   * or `pullRateMax` say something of the network. It takes Linux, and `--allow-ffi=/lib`.
+   */
+  readonly shared?: "user" | "all" | "off";
+  /** A multicast group that carries it too: once for all who pull at the same time. Absent: none. */
+  readonly multicast?: CastOptions;
   /** Ends the sealing, and closes the exposure. */
   readonly signal?: AbortSignal;
   /** Told while a stream is read, before it is sealed: bytes so far. */
@@ -87,34 +98,6 @@ export interface ExposeOptions extends AccessOptions, LinkChoice {
   readonly onWarning?: (text: string) => void;
   /** Told when a puller gets a grant, and when it has everything or falls silent. */
   readonly onEvent?: (event: ExposureEvent) => void;
-}
-
-/** A puller came or went. */
-export interface ExposureEvent {
-  /** `"granted"`: it may pull. `"completed"`: it says that it has everything. `"left"`: it fell silent. */
-  readonly kind: "granted" | "completed" | "left";
-  /** Where it is. */
-  readonly address: Address;
-  /** Bytes sent to it under its present token. */
-  readonly bytesSent: number;
-}
-
-/** What an exposure has done so far. */
-export interface ExposureStats {
-  /** Bytes of chunks sent, headers included. */
-  readonly bytesSent: number;
-  /** Who pulls now. */
-  readonly pullers: readonly PullerStatus[];
-  /** Pulls that have said that they are complete. */
-  readonly completed: number;
-  /** Packets dropped, by reason. */
-  readonly drops: Readonly<Record<string, number>>;
-  /** What is kept for pullers at present. */
-  readonly memory: ExposerMemory;
-  /** What the store of sealed chunks has done. */
-  readonly store: StoreCounters;
-  /** Counters of the socket. */
-  readonly link: LinkStats;
 }
 
 /** Something that is being exposed. */
@@ -156,10 +139,6 @@ export interface Exposure extends AsyncDisposable {
 
 const MEMORY_BYTES = 256 * 1_048_576;
 
-/** The port that is tried first when none is asked for, and how many from there on. */
-const PORT = 9000;
-const PORTS_TRIED = 100;
-
 /**
  * Seals something once and serves it to whoever has the ticket, until it is closed: a file or bytes as they are; the contents of a folder,
  * or several files and folders, as a collection. A stream is read to its end into a file that nobody else sees, then sealed.
@@ -188,10 +167,13 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
   let bytes: ByteSource | undefined;
   let state: ExposerState | undefined;
   let link: Link | undefined;
+  let groupLink: Link | undefined;
   let sealed: SealedExposure | undefined;
   try {
     // A taken port shall not show only after a large file was sealed. Who asks meanwhile asks again.
-    link = await bind(options);
+    link = await bindExposer(options);
+    const cast = options.multicast && exposedCast(options.multicast, systemRandom);
+    groupLink = options.multicast && await castLink(options.multicast, options.link);
     state = openState(engine, systemRandom, options.stateDir);
     for (const warning of state.warnings) options.onWarning?.(warning);
     const { size } = bytes = await openSource(source, {
@@ -220,6 +202,7 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
     const makeDoor = doors(engine, state, options.passphrase);
     return serve({
       options,
+      source: bytes,
       policy,
       name,
       engine,
@@ -230,14 +213,15 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
       book,
       makeDoor,
       link,
+      ...(cast && groupLink && { cast: { exposed: cast, link: groupLink } }),
     });
   } catch (error) {
     sealed?.store.close();
+    bytes?.close();
     state?.close();
     link?.close();
+    groupLink?.close();
     throw error;
-  } finally {
-    if (!sealed?.store.holdsSource) bytes?.close();
   }
 }
 
@@ -255,6 +239,7 @@ function intakeOf({ spool, spill, stateDir, onRead, signal }: ExposeOptions): Sp
 
 interface Parts {
   readonly options: ExposeOptions;
+  readonly source: ByteSource;
   readonly policy: AccessPolicy;
   readonly name: string;
   readonly engine: Engine;
@@ -266,6 +251,8 @@ interface Parts {
   /** Makes what lets in those who know the passphrase, for each exposure; absent: there is none. */
   readonly makeDoor: (() => PassphraseDoor) | undefined;
   readonly link: Link;
+  /** Its multicast group; absent: there is none. */
+  readonly cast?: { readonly exposed: ExposedCast; readonly link: Link };
 }
 
 /** The slow hash runs here, once. */
@@ -341,7 +328,17 @@ function exposedOf(
 function serve(parts: Parts): Exposure {
   const { options, policy, name, engine, state, sealed, listing, sealSeconds, book, link } = parts;
   const epoch = new PolicyEpoch();
-  const exposed = exposedOf(sealed, name, parts, epoch);
+  const { cast } = parts;
+  const share = openShareDoor({ memoryBytesMax: MEMORY_BYTES, ...options }, {
+    engine,
+    random: systemRandom,
+    holding: (token) => shell.machine.holding(shell.now(), token),
+  });
+  const exposed: Exposed = {
+    ...exposedOf(sealed, name, parts, epoch),
+    ...(cast && { cast: cast.exposed }),
+    ...(share && { share: share.name }),
+  };
   const { manifest } = exposed;
   let completed = 0;
   const handleEvent = (event: ExposerEvent) => {
@@ -362,7 +359,9 @@ function serve(parts: Parts): Exposure {
     ...(limitRate !== undefined && { limitRate }),
     ...(pullRateMax !== undefined && { pullRateMax }),
   }, handleEvent);
-  shell.add(exposed, sealed.store);
+  shell.add(exposed, sealed.store, cast?.link);
+  share?.add(exposed, parts.source);
+  if (!share && !sealed.store.holdsSource) parts.source.close();
   if (listing) shell.add({ ...exposedOf(listing, "", parts, epoch), isList: true }, listing.store);
   const hosts = options.advertise ?? reachableHosts(link.local.host);
   const addresses = hosts.map((host) => ({ host, port: link.local.port }));
@@ -388,7 +387,10 @@ function serve(parts: Parts): Exposure {
       ),
   });
   // Whoever does not look at `closed` shall not be ended by it, and a dead socket keeps no process alive.
-  closed.catch(() => {}).finally(stopWatching);
+  closed.catch(() => {}).finally(() => {
+    stopWatching();
+    share?.close();
+  });
   let closing: Promise<void> | undefined;
   const close = () => {
     stopWatching();
@@ -414,6 +416,8 @@ function serve(parts: Parts): Exposure {
       memory: shell.machine.memory,
       store: sealed.store.counters,
       link: link.stats,
+      ...(share && { shared: share.stats }),
+      ...(cast && { multicast: shell.machine.groups.status(exposed) }),
     }),
     newTicket,
     revokeTicket: (text) => {
@@ -426,32 +430,6 @@ function serve(parts: Parts): Exposure {
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** The asked-for port, or the first free one. */
-async function bind(options: ExposeOptions): Promise<Link> {
-  const { port } = options;
-  const last = port ?? PORT + PORTS_TRIED - 1;
-  for (let next = port ?? PORT;; next++) {
-    try {
-      return await openHost(options, next);
-    } catch (error) {
-      const taken = error instanceof RgtpError && error.condition === "ADDRESS_IN_USE";
-      if (!taken || next >= last) throw error;
-    }
-  }
-}
-
-/** All addresses by default: of both families where the machine has them. */
-async function openHost({ host, ...choice }: ExposeOptions, port: number): Promise<Link> {
-  const open = (one: string) => openLink({ host: one, port, ...chosen(choice) });
-  if (host !== undefined) return open(host);
-  try {
-    return await open("::");
-  } catch (error) {
-    if (error instanceof RgtpError && error.condition === "ADDRESS_IN_USE") throw error;
-    return open("0.0.0.0");
-  }
 }
 
 function checkStoreOptions({ memoryBytesMax = MEMORY_BYTES, rekey, reproducible }: ExposeOptions): void {

@@ -1,4 +1,5 @@
 import { CHUNK_HEADER_BYTES, stampChunkHeader } from "../codec/packet.ts";
+import { segmentCount } from "./link/link.ts";
 import type { Address } from "../codec/address.ts";
 import type { Clock } from "../core/machine.ts";
 import { Drive, processClock } from "./drive.ts";
@@ -6,10 +7,11 @@ import type { ChunkStore } from "./exposure/store.ts";
 import type { Link } from "./link/link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import { ExposerMachine } from "./protocol/exposer.ts";
-import type { ExposerOptions, ExposerOutput } from "./protocol/exposer.ts";
+import type { ExposerOptions, ExposerOutput } from "./protocol/exposer_types.ts";
 import type { Answer } from "./protocol/live_token.ts";
 
-type Serve = Extract<ExposerOutput, { kind: "serve" }>;
+/** What is sent one after the other: packets of pieces, and what says which of them have gone out. */
+type Serve = Extract<ExposerOutput, { kind: "serve" | "cast" | "status" }>;
 /** What happens at an exposer that its owner may want to know. */
 export type ExposerEvent = Extract<ExposerOutput, { kind: "granted" | "left" }>;
 
@@ -23,9 +25,12 @@ export class ExposerShell {
   readonly #clock: Clock;
   readonly #onEvent: (event: ExposerEvent) => void;
   readonly #stores = new Map<Exposed, ChunkStore>();
+  /** Those that send to the multicast groups of exposures. */
+  readonly #groupLinks = new Map<Exposed, Link>();
   readonly #serves: Serve[] = [];
   readonly #controls = new Set<Promise<void>>();
   #sending = false;
+  #casts: Promise<void> = Promise.resolve();
 
   /** Takes over the link. */
   constructor(
@@ -51,10 +56,16 @@ export class ExposerShell {
     return this.#clock();
   }
 
-  /** Starts to serve an exposure. */
-  add(exposed: Exposed, store: ChunkStore): void {
+  /** Starts to serve an exposure; one with a group sends to that over a link of its own, which is the shell's from now on. */
+  add(exposed: Exposed, store: ChunkStore, groupLink?: Link): void {
     this.#stores.set(exposed, store);
+    if (groupLink) this.#groupLinks.set(exposed, groupLink);
     this.#drive.mutate(() => this.machine.add(exposed));
+  }
+
+  /** What is here of an exposure has changed. */
+  noteHoldings(): void {
+    this.#drive.mutate((now) => this.machine.handleHoldings(now));
   }
 
   /** Ends the pulls of a ticket. */
@@ -68,18 +79,20 @@ export class ExposerShell {
       this.#drive.mutate((now) => this.machine.withdraw(now, exposed.id));
     }
     await Promise.all(this.#controls);
+    await this.#casts;
     this.#drive.close();
     this.link.close();
+    for (const link of this.#groupLinks.values()) link.close();
     for (const store of this.#stores.values()) store.close();
     this.#stores.clear();
   }
 
   #perform(output: ExposerOutput): void {
     if (output.kind === "send") this.#sendControl(output.to, output.bytes);
-    else if (output.kind !== "serve") this.#onEvent(output);
+    else if (output.kind === "granted" || output.kind === "left") this.#onEvent(output);
     else {
       this.#serves.push(output);
-      if (!this.#sending) this.#sendServes();
+      if (!this.#sending) this.#casts = this.#sendServes();
     }
   }
 
@@ -95,9 +108,11 @@ export class ExposerShell {
     this.#sending = true;
     try {
       for (let serve = this.#serves.shift(); serve; serve = this.#serves.shift()) {
-        const { puller } = serve;
         const ok = await this.#send(serve);
-        this.#drive.mutate((now) => this.machine.handleServed(now, puller, ok));
+        this.#drive.mutate((now) => {
+          if (serve.kind === "serve") this.machine.handleServed(now, serve.puller, ok);
+          else if (serve.kind === "cast") this.machine.handleCast(now, serve.exposed, ok);
+        });
       }
     } catch {
       // The socket is dead or closed: `run` ends with the reason.
@@ -107,7 +122,33 @@ export class ExposerShell {
     }
   }
 
-  async #send(serve: Serve): Promise<boolean> {
+  #send(serve: Serve): Promise<boolean> {
+    if (serve.kind === "serve") return this.#sendAnswer(serve);
+    return serve.kind === "cast" ? this.#sendCast(serve) : this.#sendStatus(serve);
+  }
+
+  async #sendCast({ exposed, cast }: Extract<Serve, { kind: "cast" }>): Promise<boolean> {
+    const { group } = exposed.cast!;
+    const store = this.#stores.get(exposed);
+    const bytes = store && packetsFor(store, cast);
+    if (!bytes) return false;
+    const segmentSize = CHUNK_HEADER_BYTES + cast.symbolSize;
+    const train = { peer: group.address, bytes, segmentSize };
+    const sentAtUs = Math.floor(this.now() * 1000) % 2 ** 32;
+    for (let i = 0; i < segmentCount(train); i++) {
+      stampChunkHeader(bytes, i * segmentSize, group.tag, (cast.sequence + i) % 2 ** 32, sentAtUs);
+    }
+    await this.#groupLinks.get(exposed)!.send(train);
+    return true;
+  }
+
+  async #sendStatus({ exposed, bytes }: Extract<Serve, { kind: "status" }>): Promise<boolean> {
+    const peer = exposed.cast!.group.address;
+    await this.#groupLinks.get(exposed)!.send({ peer, bytes, segmentSize: bytes.length });
+    return true;
+  }
+
+  async #sendAnswer(serve: Extract<Serve, { kind: "serve" }>): Promise<boolean> {
     const { puller, symbolSize, request, receipt } = serve;
     const store = this.#stores.get(puller.exposed);
     const bytes = store && packetsFor(store, serve);
@@ -124,7 +165,7 @@ export class ExposerShell {
 /** The stored packets that answer a request, after each other; `undefined` when the store cannot give them. */
 export function packetsFor(
   store: ChunkStore,
-  { piece, symbolSize, first, count, parityOf }: Answer,
+  { piece, symbolSize, first, count, parityOf }: Omit<Answer, "request" | "bytes">,
 ): Uint8Array | undefined {
   if (parityOf !== undefined) {
     return store.parityPackets(piece, symbolSize, { block: parityOf, first, count });

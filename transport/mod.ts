@@ -16,10 +16,14 @@
  *
  * @module
  */
+export type { BindOptions } from "./bind.ts";
+export * from "./edge.ts";
 export * from "./expose.ts";
 export * from "./find.ts";
 export * from "./pull.ts";
 export type { PulledRange } from "./pull_slices.ts";
+export type { CastOptions } from "./group_cast.ts";
+export type { RatePolicy } from "./protocol/group_rate.ts";
 export type { AccessOptions, AccessRequest } from "./exposure/access.ts";
 export type { ByteRun } from "./exposure/comparison.ts";
 export type { EntryDifference, FolderComparison } from "./exposure/folder_comparison.ts";
@@ -30,13 +34,13 @@ export type { CollectionEntry, FileEntry, FolderEntry, LinkEntry } from "../code
 export type { ListedExposure } from "./exposure/listing.ts";
 export { profiles } from "./exposure/profiles.ts";
 export type { ProfileName } from "./exposure/profiles.ts";
-export type { Datagrams, Link, LinkOptions, LinkStats } from "./link/link.ts";
+export type { Datagrams, Link, LinkOptions, LinkStats, MulticastOptions } from "./link/link.ts";
 export { linkKinds, openLink, udpLinkKinds } from "./link/open_link.ts";
 export type { LinkChoice, LinkKind, OpenLinkOptions } from "./link/open_link.ts";
 export { memoryNetwork } from "./link/memory.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./link/memory.ts";
 export { trafficClassNames } from "./protocol/traffic_class.ts";
 export type { TrafficClassName } from "./protocol/traffic_class.ts";
-export type { ExposerMemory, PullerStatus } from "./protocol/exposer.ts";
+export type { ExposerMemory, PullerStatus } from "./protocol/exposer_types.ts";
 export type { AeadName } from "../crypto/engine.ts";
 export type { PullerProgress } from "./protocol/puller_types.ts";

@@ -13,8 +13,8 @@ export interface Contestant {
   readonly protects: string;
   /** Programs that it needs, and the packages of Debian that have them. */
   readonly programs: Readonly<Record<string, string>>;
-  /** How many times as fast RGTP has to be, for each load that it moves; 0: nothing is asked. */
-  readonly asked: Partial<Readonly<Record<LoadKind, number>>>;
+  /** How many times as fast RGTP has to be, for each load that it moves (and for a file with one core for both sides); 0: nothing is asked. */
+  readonly asked: Partial<Readonly<Record<LoadKind | "oneCore", number>>>;
   /** Moves bytes that nobody reads or writes: a bound, not a rival. */
   readonly isBound?: boolean;
   /** Begins to serve. */

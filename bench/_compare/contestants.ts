@@ -11,8 +11,8 @@ import { web } from "./web.ts";
 export const contestants: readonly Contestant[] = [
   rgtp("RGTP"),
   rgtp("RGTP, datagram_conn", "datagram_conn"),
-  web("curl", "https", 1.2),
-  web("curl", "http", 1),
+  web("curl", "https", { file: 1.2, oneCore: 0.6 }),
+  web("curl", "http", { file: 1 }),
   web("aria2c", "https"),
   web("aria2c", "http"),
   web("wget", "https"),

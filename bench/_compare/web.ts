@@ -33,13 +33,17 @@ const clients = {
 } satisfies Record<string, Client>;
 
 /** A client, and nginx with or without TLS. */
-export function web(client: keyof typeof clients, scheme: "http" | "https", asked = 0): Contestant {
+export function web(
+  client: keyof typeof clients,
+  scheme: "http" | "https",
+  asked: Contestant["asked"] = { file: 0 },
+): Contestant {
   const { program, package: from, words }: Client = clients[client];
   return {
     name: `${client}, ${scheme.toUpperCase()}`,
     protects: scheme === "https" ? "TLS 1.3" : "nothing",
     programs: { nginx: "nginx-light", openssl: "openssl", [program]: from },
-    asked: { file: asked },
+    asked,
     serve: async ({ path }, place) => {
       const { folder } = place;
       const port = freePort();

@@ -67,6 +67,19 @@ export function testStore(engine: string, open: (name: string) => Promise<Store>
     assertEquals((await one.get("nodes.a"))!.value, { n: 40 });
   });
 
+  test("lists end, and lack nothing, while rows are replaced all the time", async () => {
+    await using one = await open("seven");
+    await using other = await open("seven");
+    for (const key of ["nodes.a", "nodes.b", "nodes.c"]) await one.replace(key, { n: 0 }, 0);
+    let isOver = false;
+    const changing = (async () => {
+      while (!isOver) await change(other, "nodes.b", (value) => ({ n: Number(value?.n) + 1 }));
+    })();
+    for (let i = 0; i < 200; i++) assertEquals((await one.list("nodes")).length, 3);
+    isOver = true;
+    await changing;
+  });
+
   test("no change is no write, and a change may remove", async () => {
     await using store = await open("six");
     await store.replace("nodes.a", { n: 1 }, 0);

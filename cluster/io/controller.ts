@@ -34,6 +34,7 @@ import { isHere, page } from "./fleet.ts";
 import type { Fleet } from "./fleet.ts";
 import { messageOf } from "./handlers.ts";
 import type { Reply } from "./handlers.ts";
+import { inParallel } from "./in_parallel.ts";
 import { Lease } from "./lease.ts";
 import type { ClusterNode } from "./node.ts";
 import type { Store } from "./store.ts";
@@ -58,6 +59,14 @@ export const controllerTimes: ControllerTimes = {
   inspectMs: 300_000,
   settleMs: 60_000,
 };
+
+/** How often it looks whether it still leads. */
+const LEASE_LOOK_MS = 1000;
+/** How long a node that is said to be dead has for an answer, and how many are asked at once. */
+const PING_MS = 1000;
+const PINGS_MAX = 64;
+/** Nodes whose possessions are looked at at once. */
+const INSPECTIONS_MAX = 8;
 
 /** What a controller works with. */
 export interface ControllerParts {
@@ -86,22 +95,24 @@ export class Controller implements AsyncDisposable {
   readonly #loops: Promise<void>[];
   /** Nodes whose possessions were looked at: in which life, and when. */
   readonly #inspected = new Map<string, { readonly incarnation: number; readonly at: number }>();
+  /** Nodes that are dead and did not answer: in which life. */
+  readonly #buried = new Map<string, number>();
+  readonly #settledAt: number;
   #byId = new Map<string, MemberUpdate>();
-  #wake = () => {};
+  /** What has the next look at once, by what looks. */
+  readonly #wakers = new Map<() => Promise<void>, () => void>();
 
   constructor({ node, store, members, times }: ControllerParts) {
     this.#node = node;
     this.#times = { ...controllerTimes, ...times };
     this.#lease = new Lease(store, node.id);
     this.#members = members;
-    const settledAt = performance.now() + this.#times.settleMs;
+    this.#settledAt = performance.now() + this.#times.settleMs;
     this.#fleet = {
       node,
       tables: tablesIn(store),
       member: (id) => this.#byId.get(id),
-      get isSettled() {
-        return performance.now() >= settledAt;
-      },
+      isGone: (id) => this.#isGone(id),
       stir: () => this.#wake(),
     };
     this.changed();
@@ -109,7 +120,15 @@ export class Controller implements AsyncDisposable {
       // A status that comes later is not overtaken by one that came before.
       node.handle(type, answer as never, { concurrent: type !== "resource.status" });
     }
-    this.#loops = [this.#repeat(this.#times.healthMs, () => checkServices(this.#fleet)), this.#sweeps()];
+    const fleet = this.#fleet;
+    const { sweepMs, healthMs } = this.#times;
+    this.#loops = [
+      this.#repeat(LEASE_LOOK_MS, () => Promise.resolve()),
+      this.#repeat(healthMs, () => checkServices(fleet)),
+      this.#repeat(sweepMs, () => this.#repair(), true),
+      // Large files take their time: instances do not wait for them.
+      this.#repeat(sweepMs, () => this.#repairFiles(), true),
+    ];
   }
 
   /** What is known of nodes has changed. */
@@ -175,23 +194,54 @@ export class Controller implements AsyncDisposable {
     return { node };
   }
 
-  async #sweeps(): Promise<void> {
-    await this.#repeat(this.#times.sweepMs, async () => {
-      await forgetLeft(this.#fleet);
-      await this.#inspect();
-      await repairInstances(this.#fleet);
-      await repairFiles(this.#fleet);
-    }, true);
+  #wake(): void {
+    for (const wake of this.#wakers.values()) wake();
+  }
+
+  async #repair(): Promise<void> {
+    await forgetLeft(this.#fleet);
+    await this.#bury();
+    await this.#inspect();
+    await repairInstances(this.#fleet);
+  }
+
+  async #repairFiles(): Promise<void> {
+    await this.#bury();
+    await repairFiles(this.#fleet);
+  }
+
+  #isGone(id: string): boolean {
+    const update = this.#byId.get(id);
+    if (update === undefined) return performance.now() >= this.#settledAt;
+    return update.state === "left" ||
+      (update.state === "dead" && this.#buried.get(id) === update.incarnation);
+  }
+
+  /**
+   * Asks those who are said to be dead, once. When a cluster that was cut in two finds itself again, each half says of the other that it is
+   * dead, until it contradicts: nothing must be moved for that.
+   */
+  async #bury(): Promise<void> {
+    const dead = Array.from(this.#byId.values()).filter(({ node, state, incarnation }) =>
+      state === "dead" && this.#buried.get(node) !== incarnation
+    );
+    await inParallel(dead, PINGS_MAX, async ({ node, incarnation }) => {
+      const isThere = await this.#node.ping(node, PING_MS).then(() => true, () => false);
+      if (!isThere) this.#buried.set(node, incarnation);
+    });
   }
 
   /** Looks at what those nodes have that have come, or come again, or were looked at long ago. */
   async #inspect(): Promise<void> {
     const now = performance.now();
-    for (const { node } of await this.#fleet.tables.nodes.all()) {
+    const due = (await this.#fleet.tables.nodes.all()).flatMap(({ node }) => {
       const incarnation = this.#byId.get(node)?.incarnation;
-      if (incarnation === undefined || !isHere(this.#fleet, node)) continue;
+      if (incarnation === undefined || !isHere(this.#fleet, node)) return [];
       const known = this.#inspected.get(node);
-      if (known?.incarnation === incarnation && now - known.at < this.#times.inspectMs) continue;
+      const isDue = known?.incarnation !== incarnation || now - known.at >= this.#times.inspectMs;
+      return isDue ? [{ node, incarnation }] : [];
+    });
+    await inParallel(due, INSPECTIONS_MAX, async ({ node, incarnation }) => {
       try {
         await inspectInstances(this.#fleet, node);
         await inspectFiles(this.#fleet, node);
@@ -199,7 +249,7 @@ export class Controller implements AsyncDisposable {
       } catch (error) {
         this.#node.note(`looking at what '${node}' has: ${messageOf(error)}`);
       }
-    }
+    });
   }
 
   /** Does something again and again, as long as this controller leads. */
@@ -207,7 +257,7 @@ export class Controller implements AsyncDisposable {
     while (!this.#ended.signal.aborted) {
       const next = new AbortController();
       // Whatever stirs while the work is done has it done again.
-      if (isStirred) this.#wake = () => next.abort();
+      if (isStirred) this.#wakers.set(work, () => next.abort());
       try {
         if (await this.#lease.hold(performance.now())) await work();
       } catch (error) {

@@ -4,9 +4,9 @@ import { contentsOf, fileFault, fileIdOf, planCopies, rendezvous } from "../prot
 import type { FileRecord } from "../protocol/files.ts";
 import type { ListedFile, MessageData } from "../protocol/message_data.ts";
 import { free } from "../protocol/resources.ts";
-import { allPages, ask, isGone, isHere, nodesHere, placesOf } from "./fleet.ts";
+import { allPages, ask, isHere, nodesHere, placesOf } from "./fleet.ts";
 import type { Fleet } from "./fleet.ts";
-import { transferMs } from "./file_transfers.ts";
+import { transferMs } from "./file_sender.ts";
 import { messageOf } from "./handlers.ts";
 import { inParallel } from "./in_parallel.ts";
 
@@ -82,7 +82,7 @@ export async function repairFiles(fleet: Fleet): Promise<void> {
   const sizes = new Map(records.map(({ checksum, size }) => [fileIdOf(checksum)!, size]));
   const work = contentsOf(records).flatMap((content) => {
     const holders = Array.from(content.holders);
-    const gone = holders.filter((node) => isGone(fleet, node));
+    const gone = holders.filter((node) => fleet.isGone(node));
     // Whoever is not here, and not surely gone, counts as one that keeps what it had.
     const unsure = holders.filter((node) => !alive.includes(node) && !gone.includes(node));
     const { copies, drops } = planCopies(content, content.holders, alive, [...staying, ...unsure]);

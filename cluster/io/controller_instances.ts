@@ -15,7 +15,7 @@ import { choose, constraintFault } from "../protocol/placement.ts";
 import { demandFault, fits, free, release, reserve } from "../protocol/resources.ts";
 import type { Demand } from "../protocol/resources.ts";
 import { dropServicesOf } from "./controller_services.ts";
-import { allPages, ask, isGone, isHere, nodesHere } from "./fleet.ts";
+import { allPages, ask, isHere, nodesHere } from "./fleet.ts";
 import type { Fleet } from "./fleet.ts";
 import { messageOf } from "./handlers.ts";
 
@@ -149,15 +149,17 @@ export async function create(
 }
 
 /** Has its node start an instance whose plan is known. */
-async function start(fleet: Fleet, { node, plan }: InstanceRecord): Promise<MessageData["instance.started"]> {
+async function start(
+  fleet: Fleet,
+  { node, plan, demand }: InstanceRecord,
+): Promise<MessageData["instance.started"]> {
   const answer = await ask(fleet.node, node, "instance.create", plan!, "instance.started");
   const id = plan!.instance_id;
-  await fleet.tables.nodes.change([node], (record) => {
-    const reservation = record?.reservations[id];
-    return record && reservation
-      ? reserve(record, id, { ...reservation, expires_at: 0 }, Date.now())
-      : record;
-  });
+  // Its room is kept from now on, also when it was just about to be given away.
+  await fleet.tables.nodes.change(
+    [node],
+    (record) => record && reserve(record, id, { ...demand, expires_at: 0 }, Date.now()),
+  );
   await fleet.tables.instances.change([id], (record) =>
     // It may have ended, and said so, before it was known that it has begun.
     record?.node === node && record.state === "placed" ? started(record, answer) : record);
@@ -254,9 +256,9 @@ export async function repairInstances(fleet: Fleet): Promise<void> {
     const isOld = state === "stopped" && now - record.ended_at > FORGET_MS;
     if (isOld || isExpired(record, now)) {
       await fleet.tables.instances.change([id], (row) => row?.state === state ? undefined : row);
-    } else if (state === "running" && isGone(fleet, node)) {
+    } else if (state === "running" && fleet.isGone(node)) {
       await lose(fleet, id, node, `'${node}' is gone`);
-    } else if (state === "placed" && plan && isGone(fleet, node)) {
+    } else if (state === "placed" && plan && fleet.isGone(node)) {
       await lose(fleet, id, node, `'${node}' is gone`);
     }
   }

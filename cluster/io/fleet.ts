@@ -17,8 +17,8 @@ export interface Fleet {
   readonly tables: Tables;
   /** What is known of a node, by membership; `undefined` of one that was never heard of. */
   member(id: string): MemberUpdate | undefined;
-  /** Whether somebody who was never heard of has had the time to be. */
-  readonly isSettled: boolean;
+  /** Whether a node is surely not coming back with what it had: it has left, is dead and does not answer, or nobody has heard of it for long. */
+  isGone(id: string): boolean;
   /** There is something to repair: look at once. */
   stir(): void;
 }
@@ -27,12 +27,6 @@ export interface Fleet {
 export function isHere({ member }: Pick<Fleet, "member">, id: string): boolean {
   const update = member(id);
   return update !== undefined && isPresent(update);
-}
-
-/** Whether a node is surely not coming back with what it had: it is dead, has left, or nobody has heard of it for long. */
-export function isGone(fleet: Fleet, id: string): boolean {
-  const update = fleet.member(id);
-  return update === undefined ? fleet.isSettled : !isPresent(update);
 }
 
 /** Nodes that take part and have reported what they have. */

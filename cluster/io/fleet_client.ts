@@ -12,7 +12,8 @@ import type {
   NodePlace,
 } from "../protocol/message_data.ts";
 import { askControllers } from "./controllers.ts";
-import { FileTransfers, transferMs } from "./file_transfers.ts";
+import { FileKeeper } from "./file_keeper.ts";
+import { FileSender, transferMs } from "./file_sender.ts";
 import { allPages, ask } from "./fleet.ts";
 import { messageOf } from "./handlers.ts";
 import { startNode } from "./node.ts";
@@ -46,12 +47,12 @@ const LEAVE_MS = 600_000;
 export class FleetClient implements AsyncDisposable {
   readonly #node: ClusterNode;
   readonly #controllers: readonly string[];
-  readonly #host: string | undefined;
+  readonly #sender: FileSender;
 
   private constructor(node: ClusterNode, controllers: readonly string[], host: string | undefined) {
     this.#node = node;
     this.#controllers = controllers;
-    this.#host = host;
+    this.#sender = new FileSender(node, host);
   }
 
   /** Finds the controllers. @throws {RgtpError} what the last of the addresses says; NOT_FOUND when none of them knows one */
@@ -154,32 +155,24 @@ export class FleetClient implements AsyncDisposable {
     const checksum = checksumOf(fileId);
     const about = { path, size, checksum, chunks: chunkCount(size), replication_factor: copies };
     const placed = await this.#ask("fs.write", about, "fs.placed");
-    const folder = await Deno.makeTempDir({ prefix: "rgtp-put-" });
-    try {
-      const transfers = new FileTransfers(this.#node, await Shelf.open(folder), this.#host);
-      const file = { path: local, fileId, size };
-      const missing: { node: string; why: string }[] = [];
-      const sent = await Promise.all(placed.nodes.map(async (place) => {
-        try {
-          await transfers.send(place, file, path, copies);
-          return [place.node];
-        } catch (error) {
-          missing.push({ node: place.node, why: messageOf(error) });
-          return [];
-        }
-      }));
-      const nodes = sent.flat();
-      if (nodes.length === 0) {
-        throw new RgtpError(
-          "IO",
-          `nobody could be given '${path}': ${missing.map(({ why }) => why).join("; ")}`,
-        );
+    const file = { path: local, fileId, size };
+    const missing: { node: string; why: string }[] = [];
+    const sent = await Promise.all(placed.nodes.map(async (place) => {
+      try {
+        await this.#sender.send(place, file, path, copies);
+        return [place.node];
+      } catch (error) {
+        missing.push({ node: place.node, why: messageOf(error) });
+        return [];
       }
-      await this.#ask("fs.commit", { path, size, checksum, replication_factor: copies, nodes }, "fs.stored");
-      return { path, size, checksum, nodes, missing };
-    } finally {
-      await Deno.remove(folder, { recursive: true });
+    }));
+    const nodes = sent.flat();
+    if (nodes.length === 0) {
+      const why = missing.map(({ node, why }) => `${node}: ${why}`).join("; ");
+      throw new RgtpError("IO", `nobody could be given '${path}': ${why}`);
     }
+    await this.#ask("fs.commit", { path, size, checksum, replication_factor: copies, nodes }, "fs.stored");
+    return { path, size, checksum, nodes, missing };
   }
 
   /** Brings a file from one of those that keep it. @throws {RgtpError} NOT_FOUND; what the last of them says */
@@ -190,7 +183,7 @@ export class FleetClient implements AsyncDisposable {
     const folder = `${local}.${crypto.randomUUID()}`;
     try {
       const shelf = await Shelf.open(folder);
-      new FileTransfers(this.#node, shelf, this.#host);
+      new FileKeeper(this.#node, shelf, this.#sender);
       await this.#fetch(fileId, size, nodes);
       await Deno.rename(shelf.path(fileId), local);
       return { size, checksum };

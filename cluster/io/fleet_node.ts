@@ -8,7 +8,8 @@ import { Controller, nodesKnown } from "./controller.ts";
 import type { ControllerTimes } from "./controller.ts";
 import { commandExecutor } from "./executor.ts";
 import type { Confinement, Executor } from "./executor.ts";
-import { exposureHost, FileTransfers } from "./file_transfers.ts";
+import { FileKeeper } from "./file_keeper.ts";
+import { exposureHost, FileSender } from "./file_sender.ts";
 import { messageOf } from "./handlers.ts";
 import { Meter } from "./measure.ts";
 import { joinCluster } from "./membership.ts";
@@ -67,6 +68,8 @@ export interface FleetNode extends AsyncDisposable {
 }
 
 const REPORT_MS = 30_000;
+/** What was told last has so long to get there: others may be gone as well. */
+const CLOSE_MS = 1000;
 /** All that a node does may have to be moved before it leaves. */
 const DRAIN_MS = 600_000;
 
@@ -78,7 +81,8 @@ const DRAIN_MS = 600_000;
 export async function startController(options: ControllerOptions): Promise<FleetNode> {
   const { store, times } = options;
   await using stack = new AsyncDisposableStack();
-  const node = stack.use(await startNode(options));
+  const node = await startNode(options);
+  stack.defer(() => node.close(CLOSE_MS));
   if (!isController(node.id)) throw wrongId(node.id, "a controller's begins with 'controller'");
   let changed = () => {};
   const membership = await joinCluster(node, {
@@ -110,7 +114,8 @@ export async function startController(options: ControllerOptions): Promise<Fleet
 export async function startWorker(options: WorkerOptions): Promise<FleetNode> {
   const { folder, labels, reportMs = REPORT_MS } = options;
   await using stack = new AsyncDisposableStack();
-  const node = stack.use(await startNode(options));
+  const node = await startNode(options);
+  stack.defer(() => node.close(CLOSE_MS));
   if (isController(node.id)) throw wrongId(node.id, "that is a controller's");
   const executor = options.executor ?? await commandExecutor(`${folder}/instances`, node.id);
   const shelf = await Shelf.open(`${folder}/files`);
@@ -120,10 +125,11 @@ export async function startWorker(options: WorkerOptions): Promise<FleetNode> {
       controllersAmong(membership.members),
       (to) => node.send(to, type, data as never, FLEET),
     );
-  const worker = new Worker({ node, executor, shelf, host: options.listen.host, tell });
-  stack.defer(() => worker.stopAll());
-  new FileTransfers(node, shelf, exposureHost(node));
   let stir = () => {};
+  const { host } = options.listen;
+  const worker = new Worker({ node, executor, shelf, host, tell, onChange: () => stir() });
+  stack.defer(() => worker.stopAll());
+  new FileKeeper(node, shelf, new FileSender(node, exposureHost(node)));
   const membership = await joinCluster(node, {
     ...options,
     capabilities: ["instance", "filesystem", "mesh"],
@@ -150,7 +156,7 @@ export async function startWorker(options: WorkerOptions): Promise<FleetNode> {
     return { type: "node.left", data: { node: node.id } };
   }, { concurrent: true });
 
-  // What the node has it tells from time to time, and when a controller comes.
+  // What the node has it tells from time to time, when that changes, and when a controller comes.
   const ended = new AbortController();
   stack.defer(() => ended.abort());
   void (async () => {

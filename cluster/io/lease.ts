@@ -14,8 +14,8 @@ export class Lease {
   readonly #store: Store;
   readonly #id: string;
   #seen = { revision: -1, at: 0 };
-  #isMine = false;
   #triedAt = -Infinity;
+  #isMine: Promise<boolean> = Promise.resolve(false);
 
   /** `id`: the controller's. */
   constructor(store: Store, id: string) {
@@ -23,23 +23,28 @@ export class Lease {
     this.#id = id;
   }
 
-  /** Whether this controller leads, at a monotonic time in ms. @throws {RgtpError} when the store fails: then it does not */
+  /** Whether this controller leads, at a monotonic time in ms. To be asked every second. @throws {RgtpError} when the store fails */
   async hold(now: number): Promise<boolean> {
-    if (now - this.#triedAt < RENEW_MS) return this.#isMine;
-    this.#triedAt = now;
-    this.#isMine = false;
+    if (now - this.#triedAt >= RENEW_MS) {
+      this.#triedAt = now;
+      this.#isMine = this.#tryToHold(now);
+    }
+    return await this.#isMine;
+  }
+
+  async #tryToHold(now: number): Promise<boolean> {
     const entry = await this.#store.get(KEY);
     const revision = entry?.revision ?? 0;
     if (revision !== this.#seen.revision) this.#seen = { revision, at: now };
     const isFree = entry === undefined || entry.value.controller === this.#id ||
       now - this.#seen.at >= LEASE_MS;
-    return this.#isMine = isFree && await this.#store.replace(KEY, { controller: this.#id }, revision);
+    return isFree && await this.#store.replace(KEY, { controller: this.#id }, revision);
   }
 
   /** Lets another one lead at once. */
   async release(): Promise<void> {
-    const entry = this.#isMine ? await this.#store.get(KEY) : undefined;
-    this.#isMine = false;
+    this.#isMine = Promise.resolve(false);
+    const entry = await this.#store.get(KEY);
     if (entry?.value.controller === this.#id) await this.#store.replace(KEY, undefined, entry.revision);
   }
 }

@@ -1,3 +1,4 @@
+import { jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { KV, KvEntry } from "@nats-io/kv";
 import { connect } from "@nats-io/transport-node";
@@ -45,14 +46,26 @@ export async function openNatsStore({ servers, bucket = "rnp", replicas = 1 }: N
     ...(token !== undefined && { token }),
     ...(tls && { tls: {} }),
   }).catch(failed);
-  const kv = await new Kvm(connection).create(bucket, { replicas, history: 1 }).catch(async (cause) => {
+  // Read from the leader: a copy may not know yet what this controller has just written.
+  const bucketOptions = { replicas, history: 1, allow_direct: false };
+  const kv = await new Kvm(connection).create(bucket, bucketOptions).catch(async (cause) => {
     await connection.close();
     return failed(cause);
   });
-  return storeIn(kv, () => connection.close());
+  const manager = await jetstreamManager(connection);
+  const prefix = `$KV.${bucket}.`;
+  // Iterators over a bucket (`keys`, `history`) count what is still to come, and wait for ever when a row is replaced meanwhile.
+  const keysUnder: KeysUnder = async (token) => {
+    const { state } = await manager.streams.info(`KV_${bucket}`, { subjects_filter: `${prefix}${token}.>` });
+    return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length)).sort();
+  };
+  return storeIn(kv, keysUnder, () => connection.close());
 }
 
-function storeIn(kv: KV, close: () => Promise<void>): Store {
+/** Keys that were ever used under a token, in order. */
+type KeysUnder = (token: string) => Promise<string[]>;
+
+function storeIn(kv: KV, keysUnder: KeysUnder, close: () => Promise<void>): Store {
   return {
     get: (key) =>
       guarded(async () => {
@@ -61,11 +74,8 @@ function storeIn(kv: KV, close: () => Promise<void>): Store {
       }),
     list: (token) =>
       guarded(async () => {
-        const entries: StoreEntry[] = [];
-        for await (const entry of await kv.history({ key: `${token}.>` })) {
-          if (entry.operation === "PUT") entries.push(entryOf(entry));
-        }
-        return entries.sort((a, b) => a.key < b.key ? -1 : 1);
+        const entries = await Promise.all((await keysUnder(token)).map((key) => kv.get(key)));
+        return entries.filter((entry) => entry?.operation === "PUT").map((entry) => entryOf(entry!));
       }),
     replace: (key, value, revision) =>
       guarded(async () => {

@@ -9,13 +9,7 @@ import { rgtp } from "./_rgtp.ts";
 import type { End } from "./_rgtp.ts";
 
 /** What the help of `rgtp node start` names. */
-const PERMISSIONS = [
-  "--allow-net",
-  "--allow-read",
-  "--allow-write",
-  "--allow-run=sh",
-  "--allow-sys=cpus,systemMemoryInfo,statfs,networkInterfaces",
-];
+const NODE_PERMISSIONS = ["--allow-run=sh", "--allow-sys=cpus,systemMemoryInfo,statfs,networkInterfaces"];
 
 /** What a fleet is started with. */
 export interface FleetSetup {
@@ -27,7 +21,9 @@ export interface FleetSetup {
   readonly pace: number;
   /** More flags for controllers. */
   readonly controllerFlags?: readonly string[];
-  /** What goes before each process, such as `ip netns exec NAME`, and where it listens; by node. */
+  /** What goes before each command, such as `ip netns exec NAME`. */
+  readonly via?: readonly string[];
+  /** What goes before each node, and where it listens. */
   readonly place?: (
     node: string,
     index: number,
@@ -40,6 +36,8 @@ export class TestFleet implements AsyncDisposable {
   readonly folder: string;
   /** By node. */
   readonly processes = new Map<string, RgtpProcess>();
+  /** Where each of them listens. */
+  readonly addresses = new Map<string, string>();
   readonly #setup: FleetSetup;
   /** Of the first controller. */
   seed = "";
@@ -63,11 +61,12 @@ export class TestFleet implements AsyncDisposable {
       fleet.seed = await fleet.spawn(controllers[0], 0);
       await Promise.all(controllers.slice(1).map((id, i) => fleet.spawn(id, i + 1)));
       await Promise.all(names.map((id, i) => fleet.spawn(id, controllers.length + i)));
-      await fleet.until(
+      await fleet.untilRows(
         "everybody has told what it has",
-        async (client) =>
-          (await client.nodes()).filter(({ ram_free_mb, state }) => ram_free_mb > 0 && state === "alive")
-            .length === workers,
+        () => fleet.rows("ls"),
+        (rows) =>
+          rows.filter(({ ram_free_mb, state }) => Number(ram_free_mb) > 0 && state === "alive").length ===
+            workers,
       );
       return fleet;
     } catch (error) {
@@ -95,15 +94,21 @@ export class TestFleet implements AsyncDisposable {
         "--json",
         ...more,
       ],
-      { permissions: PERMISSIONS, ...(via && { via }) },
+      { permissions: [...this.#permissions(this.identity(id)), ...NODE_PERMISSIONS], ...(via && { via }) },
     );
     this.processes.set(id, process);
     await process.until(() => this.#ready(process) !== undefined, "'ready'");
-    return this.#ready(process)!.address;
+    const { address } = this.#ready(process)!;
+    this.addresses.set(id, address);
+    return address;
   }
 
   #ready({ events }: RgtpProcess): { readonly address: string } | undefined {
     return (events as readonly { readonly event: string }[]).find(({ event }) => event === "ready") as never;
+  }
+
+  #permissions(folder: string): string[] {
+    return ["--allow-net", `--allow-read=${folder}`, `--allow-write=${folder}`];
   }
 
   /** A node's folder. */
@@ -116,8 +121,35 @@ export class TestFleet implements AsyncDisposable {
     const [command, ...rest] = args;
     return await rgtp(
       ["node", command, "--as", this.identity("operator"), "--at", this.seed, "--json", ...rest],
-      ["--allow-net", "--allow-read", "--allow-write", "--allow-sys=networkInterfaces"],
+      [...this.#permissions(this.folder), "--allow-sys=networkInterfaces"],
     );
+  }
+
+  /** The lines of JSON that a command of `rgtp node` prints. @throws {Error} when it fails */
+  async rows(...args: readonly string[]): Promise<Record<string, unknown>[]> {
+    const [command, ...rest] = args;
+    const { via } = this.#setup;
+    await using process = new RgtpProcess(
+      ["node", command, "--as", this.identity("operator"), "--at", this.seed, "--json", ...rest],
+      { permissions: this.#permissions(this.identity("operator")), ...(via && { via }) },
+    );
+    const { code } = await process.ended(60_000);
+    if (code !== 0) throw process.failure(`ended with status ${code}`);
+    return process.events as unknown as Record<string, unknown>[];
+  }
+
+  /** Waits until rows are as they should be. */
+  async untilRows(
+    what: string,
+    look: () => Promise<Record<string, unknown>[]>,
+    isSo: (rows: readonly Record<string, unknown>[]) => boolean,
+    ms = 60_000,
+  ): Promise<void> {
+    const end = performance.now() + ms;
+    for (let rows = await look(); !isSo(rows); rows = await look()) {
+      if (performance.now() > end) throw new Error(`not in ${ms} ms: ${what}; ${JSON.stringify(rows)}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   /** Somebody who uses the fleet from this process. */

@@ -55,13 +55,11 @@ test("join, run, services, put and get; a node that is killed is made up for, an
 
   // The death of the node with the service: somebody else offers it, and what the node has kept is elsewhere three times.
   const victim = String(served.node);
-  const killed = performance.now();
   await fleet.processes.get(victim)!.kill("SIGKILL");
   await fleet.until(
     "the death is known",
     async (client) => (await client.nodes()).find(({ node }) => node === victim)!.state === "dead",
   );
-  const dead = performance.now() - killed;
   await fleet.until("its instance runs elsewhere", async (client) => {
     const server = (await client.instances()).find(({ instance_id }) => instance_id === "server")!;
     return server.state === "running" && server.node !== victim;
@@ -74,10 +72,6 @@ test("join, run, services, put and get; a node that is killed is made up for, an
     "its files are there three times",
     async (client) =>
       (await client.files()).every(({ nodes }) => nodes.length === 3 && !nodes.includes(victim)),
-  );
-  const repaired = performance.now() - killed;
-  console.log(
-    `killed: dead after ${Math.round(dead)} ms, repaired after ${Math.round(repaired)} ms, at pace 10`,
   );
 
   // It comes back, and what has moved meanwhile does not rise from the dead.

@@ -1,7 +1,7 @@
 // Somebody holds a valid ticket and means harm, to the exposer or to an address: what is sent stays within the ceilings of the design.
 import { assertEquals, assertGreater, assertLessOrEqual } from "../_assert.ts";
 import { limits } from "../../core/limits.ts";
-import type { ExposerOptions } from "../../transport/protocol/exposer.ts";
+import type { ExposerOptions } from "../../transport/protocol/exposer_types.ts";
 import { SimAsker } from "../sim/asker.ts";
 import type { PathOptions } from "../sim/path.ts";
 import { seededRandom } from "../sim/random.ts";

@@ -8,7 +8,7 @@ import { ticketId } from "../../crypto/key_schedule.ts";
 import { nativeEngine as engine } from "../../crypto/native_engine.ts";
 import { packetMac } from "../../crypto/tokens.ts";
 import { ExposerMachine } from "../../transport/protocol/exposer.ts";
-import type { ExposerOptions, ExposerOutput } from "../../transport/protocol/exposer.ts";
+import type { ExposerOptions, ExposerOutput } from "../../transport/protocol/exposer_types.ts";
 import { Initiator } from "../../transport/protocol/initiator.ts";
 import { exposedOf, simExposure } from "./exposure.ts";
 import type { SimExposure } from "./exposure.ts";

@@ -1,5 +1,5 @@
 import type { Address } from "../../codec/address.ts";
-import type { ExposerOptions } from "../../transport/protocol/exposer.ts";
+import type { ExposerOptions } from "../../transport/protocol/exposer_types.ts";
 import { Bbr } from "./bbr.ts";
 import { Cubic } from "./cubic.ts";
 import type { NetworkStats } from "./network.ts";

@@ -7,7 +7,7 @@ import { limits } from "../../core/limits.ts";
 import { drain } from "../../core/machine.ts";
 import { ticketId } from "../../crypto/key_schedule.ts";
 import { ExposerMachine } from "../../transport/protocol/exposer.ts";
-import type { ExposerOptions, ExposerOutput } from "../../transport/protocol/exposer.ts";
+import type { ExposerOptions, ExposerOutput } from "../../transport/protocol/exposer_types.ts";
 import type { ChunkRun } from "../../transport/protocol/chunk_plan.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
 import type { PullerOptions, PullerOutput } from "../../transport/protocol/puller_types.ts";
@@ -339,7 +339,7 @@ export class SimPuller implements SimHost {
     const bytes = this.#options.disk!.get(chunk)!;
     const ok = bytes.length === this.#opener!.scratch(chunk).length && this.#opener!.isChunk(chunk, bytes);
     if (ok) this.#store(chunk, bytes);
-    this.machine.handleChecked(now, chunk, ok);
+    this.machine.handleChecked(now, chunk, ok ? "on disk" : "nowhere");
   }
 
   /** Nothing is stored twice, and nothing but what was exposed. */

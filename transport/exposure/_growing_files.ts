@@ -217,6 +217,10 @@ async function hashOf(
   hash: Hash,
   slice: Uint8Array,
 ): Promise<Uint8Array> {
+  if (size <= slice.length) {
+    const count = file.readAt(0, slice.subarray(0, size));
+    return hash.digest(slice.subarray(0, count));
+  }
   const hasher = hash.create();
   const turns = new Turns();
   for (let at = 0; at < size; at += slice.length) {

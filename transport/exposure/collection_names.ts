@@ -67,8 +67,12 @@ function windowsFault(name: string): string | undefined {
   return character === undefined ? undefined : `holds '${character}', which no name has on Windows`;
 }
 
+/** Most paths hold nothing else, and then all that follows is their small letters. */
+const ASCII = /^[ -~]*$/;
+
 /** The same text for names that one file system or another takes for one. */
 export function foldedName(path: string): string {
+  if (ASCII.test(path)) return path.toLowerCase();
   const folded = Array.from(path.normalize("NFD"), (character) => {
     const upper = character.toUpperCase();
     // Where one letter becomes several (ß), file systems leave it alone.

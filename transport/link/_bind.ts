@@ -16,12 +16,13 @@ export function checkedOptions(options: LinkOptions): LinkOptions {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new RangeError(`the port to bind is ${port}: it must be 0 (any free one) to 65535`);
   }
-  return { host: canonicalHost(host), port };
+  return { ...options, host: canonicalHost(host) };
 }
 
 /** The error for a socket that could not be bound: what, where, and what to do. */
 export function bindError(cause: unknown, options: LinkOptions): RgtpError {
   const where = formatAddress(options);
+  if (cause instanceof RgtpError) return cause;
   const [condition, text] = explain(cause, options, where);
   return new RgtpError(condition, text, { cause, data: { host: options.host, port: options.port } });
 }

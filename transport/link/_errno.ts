@@ -11,7 +11,7 @@ const errors = {
   EAGAIN: [11, "would have to wait"],
   ENOMEM: [12, "out of memory"],
   EACCES: [13, "permission denied"],
-  ENODEV: [19, "no such device"],
+  ENODEV: [19, "no such device, or none that leads there"],
   EINVAL: [22, "invalid argument"],
   ENFILE: [23, "too many open files on this machine"],
   EMFILE: [24, "too many open files"],

@@ -1,7 +1,9 @@
 import type { Address } from "../../codec/address.ts";
+import { allowSharing, multicastError, setMulticast } from "./_multicast.ts";
 import type { Libc } from "./_libc.ts";
 import { SOL_UDP, UDP_GRO } from "./_mmsg.ts";
 import { checked } from "./_poller.ts";
+import type { LinkOptions } from "./link.ts";
 import { decodeSockaddr, encodeSockaddr, familyOf, SOCKADDR_BYTES } from "./_sockaddr.ts";
 
 // Linux, include/linux/net.h, include/uapi/asm-generic/socket.h, include/uapi/linux/in6.h and udp.h.
@@ -30,7 +32,7 @@ export interface LinuxSocket {
 }
 
 /** Opens and binds one; `::` takes IPv4 peers too. @throws {Error} with a `code` */
-export function openSocket(libc: Libc, at: Address): LinuxSocket {
+export function openSocket(libc: Libc, at: LinkOptions): LinuxSocket {
   const { call } = libc;
   const family = familyOf(at.host);
   const descriptor = checked(libc, "socket", call.socket(family, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0));
@@ -44,8 +46,10 @@ export function openSocket(libc: Libc, at: Address): LinuxSocket {
     }
     // Datagrams that follow each other may come as one message. Kernels before 5.0 have no such thing.
     setOption(libc, descriptor, SOL_UDP, UDP_GRO, 1);
+    if (at.multicast?.join !== undefined) allowSharing(libc, descriptor);
     const address = encodeSockaddr(at, family);
     checked(libc, "bind", call.bind(descriptor, address, address.length));
+    if (at.multicast) joinGroups(libc, descriptor, at);
     const name = new Uint8Array(SOCKADDR_BYTES);
     checked(libc, "getsockname", call.getsockname(descriptor, name, Uint32Array.of(name.length)));
     const receiveBufferBytes = getOption(libc, descriptor, SOL_SOCKET, buffers.receive.option);
@@ -53,6 +57,14 @@ export function openSocket(libc: Libc, at: Address): LinuxSocket {
   } catch (error) {
     call.close(descriptor);
     throw error;
+  }
+}
+
+function joinGroups(libc: Libc, descriptor: number, at: LinkOptions): void {
+  try {
+    setMulticast(libc, descriptor, at.host, at.multicast!);
+  } catch (error) {
+    throw multicastError(error, at);
   }
 }
 

@@ -11,7 +11,7 @@ import type { LinkOptions } from "./link.ts";
 export async function resolved(options: LinkOptions): Promise<LinkOptions> {
   if (isIpAddress(options.host)) return options;
   try {
-    return { host: canonicalHost((await lookup(options.host)).address), port: options.port };
+    return { ...options, host: canonicalHost((await lookup(options.host)).address) };
   } catch (error) {
     throw bindError(error, options);
   }

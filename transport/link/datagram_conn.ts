@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { type Address, canonicalHost } from "../../codec/address.ts";
+import { type Address, canonicalHost, isIpv6 } from "../../codec/address.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { bindError, checkedOptions, closedError, deadError } from "./_bind.ts";
 import { Counters } from "./_counters.ts";
 import { HostNames } from "./_hosts.ts";
 import { secondReader } from "./_inbox.ts";
+import { multicastError, noSuchInterface } from "./_multicast.ts";
 import {
   type Datagrams,
   type Link,
@@ -51,9 +52,16 @@ const retryMs = 5;
  * if (datagrams.bytes.length !== 3) throw new Error("unexpected");
  * ```
  */
-export function openDatagramConn(options: LinkOptions): Promise<Link> {
-  // Binding happens at once; the promise makes all kinds of link open alike.
-  return Promise.try(() => new DatagramConnLink(bind(checkedOptions(options))));
+export async function openDatagramConn(options: LinkOptions): Promise<Link> {
+  const asked = hostOfInterface(checkedOptions(options));
+  const socket = bind(asked);
+  try {
+    await joinGroup(socket, asked);
+  } catch (cause) {
+    socket.close();
+    throw multicastError(cause, asked);
+  }
+  return new DatagramConnLink(socket);
 }
 
 /** A buffer to receive into, and what it holds when it is not waiting for a datagram. */
@@ -209,14 +217,57 @@ interface DatagramSocket {
   readonly addr: NetAddress;
   send(bytes: Uint8Array, to: NetAddress): Promise<number>;
   receive(buffer: Uint8Array): Promise<[Uint8Array, NetAddress]>;
+  joinMulticastV4(group: string, networkInterface: string): Promise<unknown>;
+  joinMulticastV6(group: string, networkInterface: number): Promise<unknown>;
   close(): void;
 }
 
-type ListenDatagram = (options: NetAddress) => DatagramSocket;
+interface ListenOptions extends NetAddress {
+  readonly reuseAddress?: boolean;
+  readonly loopback?: boolean;
+}
+
+type ListenDatagram = (options: ListenOptions) => DatagramSocket;
 
 function listenDatagram(): ListenDatagram | undefined {
   const deno: unknown = Reflect.get(globalThis, "Deno");
   return (deno as { readonly listenDatagram?: ListenDatagram } | undefined)?.listenDatagram;
+}
+
+/** What is sent to a group leaves by the interface whose address the socket has: there is no other way to choose one here. */
+function hostOfInterface(options: LinkOptions): LinkOptions {
+  const { host, multicast } = options;
+  if (!multicast || multicast.join !== undefined) return options;
+  const { interfaceName, hops = 1 } = multicast;
+  if (hops !== 1 || (interfaceName !== undefined && isIpv6(host))) {
+    throw new RgtpError(
+      "NOT_SUPPORTED",
+      "the link kind datagram_conn sends to groups of this network alone, and to IPv6 ones by the interface that the " +
+        "system chooses: for more run with --allow-ffi=/lib",
+    );
+  }
+  return interfaceName === undefined
+    ? options
+    : { ...options, host: interfaceOf(interfaceName, "IPv4").address };
+}
+
+/** Asks Deno for `--allow-sys=networkInterfaces`. */
+function interfaceOf(name: string, family: "IPv4" | "IPv6"): Deno.NetworkInterfaceInfo {
+  const found = Deno.networkInterfaces().find((one) => one.name === name && one.family === family);
+  if (!found) throw noSuchInterface(name);
+  return found;
+}
+
+async function joinGroup(socket: DatagramSocket, { multicast = {} }: LinkOptions): Promise<void> {
+  const { join, interfaceName } = multicast;
+  if (join === undefined) return;
+  if (isIpv6(join)) {
+    const index = interfaceName === undefined ? 0 : interfaceOf(interfaceName, "IPv6").scopeid ?? 0;
+    await socket.joinMulticastV6(join, index);
+  } else {
+    const address = interfaceName === undefined ? "0.0.0.0" : interfaceOf(interfaceName, "IPv4").address;
+    await socket.joinMulticastV4(join, address);
+  }
 }
 
 function bind(options: LinkOptions): DatagramSocket {
@@ -228,7 +279,13 @@ function bind(options: LinkOptions): DatagramSocket {
     );
   }
   try {
-    return listen({ transport: "udp", hostname: options.host, port: options.port });
+    const { host: hostname, port, multicast } = options;
+    return listen({
+      transport: "udp",
+      hostname,
+      port,
+      ...(multicast && { reuseAddress: multicast.join !== undefined, loopback: true }),
+    });
   } catch (error) {
     throw bindError(error, options);
   }

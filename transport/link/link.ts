@@ -84,12 +84,24 @@ export interface Link extends Disposable {
   close(): void;
 }
 
+/** What a link has to do with multicast groups. */
+export interface MulticastOptions {
+  /** The group to join; absent: it only sends. */
+  readonly join?: string;
+  /** The interface, by its name; absent: the one that the system's routes say. */
+  readonly interfaceName?: string;
+  /** How many networks what is sent may pass, 1 for this one alone; absent: the system's default, which is that. */
+  readonly hops?: number;
+}
+
 /** Where a link is to be bound. */
 export interface LinkOptions {
   /** An IP address of this machine, a name of one, `0.0.0.0` (any IPv4), or `::` (any, IPv4 peers too). */
   readonly host: string;
   /** 0 to 65535; 0 takes a free one. */
   readonly port: number;
+  /** For a link to a multicast group. */
+  readonly multicast?: MulticastOptions;
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { type Address, canonicalHost } from "../../codec/address.ts";
+import { RgtpError } from "../../core/errors.ts";
 import { bindError, checkedOptions, closedError, deadError } from "./_bind.ts";
 import { Counters } from "./_counters.ts";
 import { HostNames } from "./_hosts.ts";
@@ -38,6 +39,12 @@ const burstPacketsMax = 80;
  * @throws {RangeError} when the port is not one
  */
 export async function openNodeDgram(options: LinkOptions): Promise<Link> {
+  if (options.multicast) {
+    throw new RgtpError(
+      "NOT_SUPPORTED",
+      "the link kind node_dgram carries no multicast: use linux_udp or datagram_conn",
+    );
+  }
   const found = await resolved(checkedOptions(options));
   // Without the permission Deno's `bind` ends the program, by an exception that nobody can catch.
   await askPermission(found);

@@ -34,7 +34,7 @@ const openers: Readonly<Record<LinkKind, (options: OpenLinkOptions) => Promise<L
 export interface LinkChoice {
   /** Which link; absent: the best over UDP that there is. */
   readonly link?: LinkKind;
-  /** With `ethernet`: the interface, as `ip link` shows it. */
+  /** With `ethernet`, and for multicast groups: the interface, as `ip link` shows it. */
   readonly interface?: string;
   /** With `ethernet`: the VLAN and the priority that frames carry. */
   readonly vlan?: VlanTag;

@@ -36,7 +36,7 @@ export function answersOf(
     const plan = blockPlan(bytes, symbolSize);
     if (first + count > plan.symbols) return undefined;
     const common = { piece, symbolSize, request };
-    for (const run of runs(first, count)) {
+    for (const run of symbolRuns(first, count)) {
       answers.push({ ...common, ...run, bytes: symbolsBytes(bytes, symbolSize, run.first, run.count) });
     }
     if (parityCount === 0) continue;
@@ -47,7 +47,7 @@ export function answersOf(
     const range = { piece, block: parityOf, first: parityFirst, end: parityFirst + parityCount };
     if (parities.some((other) => overlap(other, range))) return undefined;
     parities.push(range);
-    for (const run of runs(parityFirst, parityCount)) {
+    for (const run of symbolRuns(parityFirst, parityCount)) {
       const bytes = run.count * (CHUNK_HEADER_BYTES + symbolSize);
       answers.push({ ...common, ...run, parityOf, bytes });
     }
@@ -67,9 +67,15 @@ function overlap(a: ParityRange, b: ParityRange): boolean {
   return a.piece === b.piece && a.block === b.block && a.first < b.end && b.first < a.end;
 }
 
-function* runs(first: number, count: number): Generator<{ first: number; count: number }> {
-  for (let at = first; at < first + count; at += SYMBOLS_PER_ANSWER) {
-    yield { first: at, count: Math.min(SYMBOLS_PER_ANSWER, first + count - at) };
+/** Symbols in portions: what goes out before another puller has its turn. */
+export function* symbolRuns(
+  first: number,
+  count: number,
+  most = SYMBOLS_PER_ANSWER,
+): Generator<{ first: number; count: number }> {
+  const step = Math.max(1, Math.min(most, SYMBOLS_PER_ANSWER));
+  for (let at = first; at < first + count; at += step) {
+    yield { first: at, count: Math.min(step, first + count - at) };
   }
 }
 
@@ -105,4 +111,22 @@ export function coldPieces(
     bytes += cost;
   }
   return { pieces, bytes };
+}
+
+/** The parts of a request that were not served yet, oldest first: its own, and those that it repeats. `undefined` when its bitmap is wrong. */
+export function newSections(
+  live: LiveToken,
+  request: PullRequest,
+): { number: number; entries: readonly RequestEntry[] }[] | undefined {
+  const { manifest } = live.exposed;
+  const whole = request.bitmap && bitmapEntries(manifest, request.bitmap, request.symbolSize);
+  if (request.bitmap && !whole) return undefined;
+  const sections = whole ? [whole] : request.sections;
+  const fresh: { number: number; entries: readonly RequestEntry[] }[] = [];
+  for (let age = sections.length - 1; age >= 0; age--) {
+    const number = request.number - age;
+    const entries = sections[age];
+    if (number >= 0 && entries.length > 0 && live.accept(number)) fresh.push({ number, entries });
+  }
+  return fresh;
 }

@@ -160,6 +160,13 @@ export class Assembly {
     return "new";
   }
 
+  /** Blocks that have too few symbols: their first data symbol, counted over the piece, and how many are lacking. */
+  *short(): Generator<{ readonly block: number; readonly first: number; readonly symbols: number }> {
+    for (const { number: block, start: first, lacking: symbols } of this.#blocks) {
+      if (symbols > 0) yield { block, first, symbols };
+    }
+  }
+
   /** Makes what is missing of the data from the parity that is here. The piece is whole. */
   repair(): void {
     for (const { number, missing, parity } of this.#blocks) {

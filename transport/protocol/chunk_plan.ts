@@ -1,3 +1,4 @@
+import type { Run } from "../../codec/listing.ts";
 import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
 
 /** A run of chunks: from `first`, before `end`. */
@@ -24,6 +25,8 @@ export interface ChunkPlanOptions {
 export interface PiecePlan {
   /** Whether everything wanted is here. */
   readonly finished: boolean;
+  /** Whether nothing is wanted at present, though more may be later. Absent: never. */
+  readonly isIdle?: boolean;
   /** More chunks, after all of those before are here. */
   want(runs: readonly ChunkRun[]): void;
   /** A leaf page to pull, now busy. */
@@ -32,6 +35,14 @@ export interface PiecePlan {
   takeChunk(has?: (chunk: number) => boolean): number | undefined;
   /** A chunk on disk to check, now busy. Its leaf is here. */
   takeCandidate(): number | undefined;
+  /** Takes this chunk, now busy, as it has come unasked: from a group. False when it is not missing. Absent: nothing may come unasked. */
+  claimChunk?(chunk: number): boolean;
+  /** The same of a leaf page. */
+  claimPage?(page: number): boolean;
+  /** Runs of missing chunks, as far as may be looked at once. */
+  missingChunks?(): Iterable<Run>;
+  /** Leaf pages that are needed, of the same. */
+  missingPages?(): Iterable<number>;
   /** Whether the leaves of a page that is being worked on are here. */
   leavesHere(page: number): boolean;
   /** The leaves of a page are verified, or (`ok` false) must be pulled again. */
@@ -110,6 +121,42 @@ export class ChunkPlan implements PiecePlan {
     return this.#take(CANDIDATE, (active) => active.leaves === "here");
   }
 
+  /** Takes this chunk, now busy, as it has come unasked. False when it is not missing, or not looked at yet. */
+  claimChunk(chunk: number): boolean {
+    const active = this.#active.get(Math.floor(chunk / PAGE_LEAVES)) ?? this.#activeAfterAll(chunk);
+    if (active?.states[chunk % PAGE_LEAVES] !== MISSING) return false;
+    active.states[chunk % PAGE_LEAVES] = BUSY;
+    active.count[MISSING]--;
+    active.count[BUSY]++;
+    return true;
+  }
+
+  /** The same of a leaf page. */
+  claimPage(page: number): boolean {
+    const active = this.#active.get(page);
+    if (active?.leaves !== "needed") return false;
+    active.leaves = "busy";
+    return true;
+  }
+
+  /** Runs of missing chunks, as far as pages are looked at, which is as far as may be. */
+  *missingChunks(): Generator<Run> {
+    this.#activate(() => false);
+    for (const { page, states, count } of this.#active.values()) {
+      for (let at = count[MISSING] > 0 ? states.indexOf(MISSING) : -1; at >= 0;) {
+        let end = at;
+        while (states[end] === MISSING) end++;
+        yield { first: page * PAGE_LEAVES + at, count: end - at };
+        at = states.indexOf(MISSING, end);
+      }
+    }
+  }
+
+  /** Leaf pages that are needed, of the same. */
+  *missingPages(): Generator<number> {
+    for (const { page, leaves } of this.#active.values()) if (leaves === "needed") yield page;
+  }
+
   /** Whether the leaves of a page that is being worked on are here. */
   leavesHere(page: number): boolean {
     return this.#active.get(page)?.leaves === "here";
@@ -169,6 +216,12 @@ export class ChunkPlan implements PiecePlan {
   ): ActivePage | undefined {
     for (const active of this.#active.values()) if (active.count[state] > 0 && allowed(active)) return active;
     return undefined;
+  }
+
+  #activeAfterAll(chunk: number): ActivePage | undefined {
+    const page = Math.floor(chunk / PAGE_LEAVES);
+    if (page >= this.#nextPage) this.#activate(() => this.#nextPage > page);
+    return this.#active.get(page);
   }
 
   #activate(enough: () => boolean): void {

@@ -1,4 +1,7 @@
+import type { ExposedHoldings } from "./have_teller.ts";
+import type { Group } from "../../codec/group.ts";
 import type { Manifest } from "../../codec/manifest.ts";
+import type { RatePolicy } from "./group_rate.ts";
 
 /** What stands in the place of a key that is not given. */
 export const NO_KEY: Uint8Array = new Uint8Array(32);
@@ -32,8 +35,24 @@ export interface Exposed {
   readonly passphrase?: ExposedPassphrase;
   /** Whether this is a list of what else there is, made for those whom it lets pull. */
   readonly isList?: boolean;
+  /** 16 bytes: the door behind which those of this machine can have it as shared memory. Absent: there is none. */
+  readonly share?: Uint8Array;
+  /** The multicast group that carries it too. */
+  readonly cast?: ExposedCast;
   /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand. Absent: always 0. */
   coldBytes?(piece: number, symbolSize: number): number;
+  /** What of it is here; absent: all. */
+  readonly holdings?: ExposedHoldings;
+}
+
+/** A multicast group, as its exposer serves it. */
+export interface ExposedCast {
+  /** As grants name it. */
+  readonly group: Group;
+  /** How its rate follows from what receivers say. */
+  readonly policy: RatePolicy;
+  /** It begins when there are so many receivers; absent: soon after the first. */
+  readonly receivers?: number;
 }
 
 /** A passphrase, as its exposer keeps it: in memory alone. */

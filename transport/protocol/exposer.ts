@@ -9,6 +9,7 @@ import {
   CompleteReason,
   keepalive,
   keepaliveEcho,
+  rateReport,
   refusal,
   RefusalReason,
 } from "../../codec/control.ts";
@@ -18,80 +19,21 @@ import { decodePullRequest } from "../../codec/pull_request.ts";
 import type { PullRequest, RequestEntry } from "../../codec/pull_request.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
-import type { Machine, Random } from "../../core/machine.ts";
+import type { Machine } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { packetMac, packetMacIsRight, TokenMint } from "../../crypto/tokens.ts";
-import { answersOf, bitmapEntries, coldPieces, requestCeiling } from "./answers.ts";
+import { AnswerQueue } from "./answer_queue.ts";
+import { answersOf, coldPieces, newSections, requestCeiling } from "./answers.ts";
 import { DropCounter } from "./drops.ts";
 import { holdsStill, meantBy } from "./exposed.ts";
 import type { Exposed } from "./exposed.ts";
+import type { ExposerMemory, ExposerOptions, ExposerOutput, PullerStatus } from "./exposer_types.ts";
+import { GroupCasts } from "./group_casts.ts";
+import { HaveTeller } from "./have_teller.ts";
 import { LiveToken } from "./live_token.ts";
-import type { Answer } from "./live_token.ts";
 import { Responder } from "./responder.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { WorkMeter } from "./work_meter.ts";
-
-/** What an exposer asks its shell to do. */
-export type ExposerOutput =
-  /** Send one control packet. */
-  | { readonly kind: "send"; readonly to: Address; readonly bytes: Uint8Array }
-  /** Send symbols of a piece, stamped with tag, request and receipt; then call `handleServed`. */
-  | ({ readonly kind: "serve"; readonly puller: LiveToken; readonly receipt: number } & Answer)
-  /** A puller has got a grant. */
-  | {
-    readonly kind: "granted";
-    readonly to: Address;
-    readonly exposed: Exposed;
-    readonly ticketId: Uint8Array;
-  }
-  /** A puller says that it has all that it wants, or has fallen silent. */
-  | {
-    readonly kind: "left";
-    readonly from: Address;
-    readonly exposed: Exposed;
-    readonly bytesSent: number;
-    readonly done: boolean;
-  };
-
-/** What an exposer is made of. */
-export interface ExposerOptions {
-  /** Cryptography. */
-  readonly engine: Engine;
-  /** The node's X25519 private key, 32 bytes. */
-  readonly staticPrivate: Uint8Array;
-  /** Random bytes. */
-  readonly random: Random;
-  /** Bytes a second over all pullers; absent: no limit. */
-  readonly limitRate?: number;
-  /** Bytes a second for each puller; absent: no limit. */
-  readonly pullRateMax?: number;
-}
-
-/** A puller that is pulling now, for status lines. */
-export interface PullerStatus {
-  /** Where it is. */
-  readonly address: Address;
-  /** ID of the exposure. */
-  readonly exposureId: Uint8Array;
-  /** Bytes sent to it. */
-  readonly bytesSent: number;
-  /** Bytes a second of late. */
-  readonly rate: number;
-}
-
-/** How much an exposer keeps for others. */
-export interface ExposerMemory {
-  /** Pullers whose soft state is kept. */
-  readonly liveTokens: number;
-  /** Answers that wait for their turn. */
-  readonly answers: number;
-  /** Bytes that they will send. */
-  readonly answerBytes: number;
-  /** Handshakes that wait for their turn. */
-  readonly handshakes: number;
-  /** Hosts that were refused something a moment ago. */
-  readonly refusals: number;
-}
 
 // Sends under way at once: the next one is ready when one ends, and a puller that arrives waits for no more than these.
 const SERVES_AT_ONCE = 2;
@@ -111,6 +53,8 @@ const RECEIPT_EVERY_MS = 500;
 export class ExposerMachine implements Machine<ExposerOutput> {
   /** Packets dropped, by reason. */
   readonly drops: DropCounter = new DropCounter();
+  /** Its multicast groups, to look at. */
+  readonly groups: GroupCasts;
   readonly #engine: Engine;
   readonly #mint: TokenMint;
   readonly #responder: Responder;
@@ -118,15 +62,16 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   readonly #pullRateMax: number;
   readonly #exposures = new Map<string, Exposed>();
   readonly #live = new Map<string, LiveToken>();
-  /** Live tokens with answers waiting, served in turn. */
-  readonly #turns: LiveToken[] = [];
+  readonly #queue = new AnswerQueue();
   readonly #outputs: ExposerOutput[] = [];
   readonly #handshakes: { from: Address; packet: Uint8Array }[] = [];
   readonly #lastRefusal = new Map<string, number>();
   /** What all pullers together make it do beside sending. */
   readonly #work: WorkMeter;
-  #queuedBytes = 0;
-  #queuedAnswers = 0;
+  readonly #have = new HaveTeller(
+    (live) => this.#macOf(live),
+    (live, bytes) => this.#outputs.push({ kind: "send", to: live.address, bytes }),
+  );
   #serving = 0;
   #answersSinceHandshake = 0;
   #bytesSent = 0;
@@ -141,6 +86,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#engine = options.engine;
     this.#pullRateMax = options.pullRateMax ?? 0;
     this.#work = new WorkMeter(limits.coldTotalBytesPerSecond, limits.coldTotalBurstBytesMax, now);
+    this.groups = new GroupCasts(options.engine, options.limitRate);
     this.#mint = new TokenMint(options.engine, options.random, now);
     this.#responder = new Responder({
       ...options,
@@ -166,8 +112,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   get memory(): ExposerMemory {
     return {
       liveTokens: this.#live.size,
-      answers: this.#queuedAnswers,
-      answerBytes: this.#queuedBytes,
+      answers: this.#queue.answers,
+      answerBytes: this.#queue.bytes,
       handshakes: this.#handshakes.length,
       refusals: this.#lastRefusal.size,
     };
@@ -176,12 +122,15 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   /** Starts to answer for an exposure. */
   add(exposed: Exposed): void {
     this.#exposures.set(exposed.id.toHex(), exposed);
+    this.groups.add(exposed);
   }
 
   /** Stops answering for an exposure, and tells those who are pulling it. */
   withdraw(now: number, id: Uint8Array): void {
     this.#now = now;
+    const gone = this.#exposures.get(id.toHex());
     this.#exposures.delete(id.toHex());
+    if (gone) this.groups.end(now, gone);
     for (const [key, live] of this.#live) {
       if (!equalBytes(live.exposed.id, id)) continue;
       const fields = { tag: live.tag, label: id.slice(0, 16) };
@@ -197,6 +146,12 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     for (const [key, live] of this.#live) if (equalBytes(live.ticketId, ticketId)) this.#forget(key, live);
   }
 
+  /** An exposure that is here in part has changed in what is here. */
+  handleHoldings(now: number): void {
+    this.#now = now;
+    this.#have.handleChange(now);
+  }
+
   /** Who pulls now. */
   pullers(now: number): PullerStatus[] {
     return [...this.#live.values()].filter((live) => !live.done).map((live) => ({
@@ -205,6 +160,15 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       bytesSent: live.bytesSent,
       rate: live.rate(now),
     }));
+  }
+
+  /** What a token lets pull and the key of its MACs, from wherever it is shown; `undefined` when it is good no longer. */
+  holding(now: number, token: Uint8Array): { exposed: Exposed; pullKey: Uint8Array } | undefined {
+    const body = this.#mint.open(now, token);
+    const pullKey = body && this.#mint.pullKey(token);
+    const exposed = body && this.#exposures.get(body.exposureId.toHex());
+    const isGood = pullKey && exposed && holdsStill(exposed, body.ticketId, body.flags);
+    return isGood ? { exposed, pullKey } : undefined;
   }
 
   /** A datagram has arrived. */
@@ -223,6 +187,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     if (word.type === PacketType.PULL_REQUEST) this.#handleRequest(from, packet);
     else if (word.type === PacketType.HANDSHAKE) this.#queueHandshake(from, packet);
     else if (word.type === PacketType.KEEPALIVE) this.#handleKeepalive(from, packet);
+    else if (word.type === PacketType.RATE_REPORT) this.#handleReport(from, packet);
     else this.drops.count("unknown type");
   }
 
@@ -231,8 +196,10 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#now = now;
     this.#serving--;
     if (ok) return;
+    // What had to go since it was asked for is said to be gone: no more than that.
+    if (puller.exposed.holdings) return this.#have.tell(now, puller);
     // The rest would fail as well: one refusal says it.
-    this.#clearQueue(puller);
+    this.#queue.clear(puller);
     const bytes = refusal.encode(
       { echo: puller.tag },
       { field: RefusalReason.SOURCE_CHANGED, flags: 1 },
@@ -241,9 +208,16 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#outputs.push({ kind: "send", to: puller.address, bytes });
   }
 
+  /** A `cast` has been carried out; `ok` as with {@linkcode ExposerMachine.handleServed}. */
+  handleCast(now: number, exposed: Exposed, ok: boolean): void {
+    this.#now = now;
+    this.groups.handleCast(now, exposed, ok);
+  }
+
   /** See {@linkcode Machine.handleTimeout}. */
   handleTimeout(now: number): void {
     this.#now = now;
+    this.#have.handleTimeout(now);
     if (now < this.#sweepAt) return;
     this.#mint.expire(now);
     this.#responder.expire(now);
@@ -261,16 +235,16 @@ export class ExposerMachine implements Machine<ExposerOutput> {
 
   /** See {@linkcode Machine.deadline}. */
   get deadline(): number {
-    const waiting = this.#turns.length > 0 && this.#serving < SERVES_AT_ONCE;
+    const waiting = !this.#queue.isEmpty && this.#serving < SERVES_AT_ONCE;
     const sendAt = waiting && this.#limiter ? this.#limiter.readyAt(this.#now) : Infinity;
-    return Math.min(this.#sweepAt, sendAt);
+    return Math.min(this.#sweepAt, sendAt, this.groups.deadline, this.#have.deadline);
   }
 
   /** See {@linkcode Machine.poll}. */
   poll(): ExposerOutput | undefined {
     const output = this.#outputs.shift();
     if (output) return output;
-    const crowded = this.#turns.length > 0 && !this.#limited &&
+    const crowded = !this.#queue.isEmpty && !this.#limited &&
       this.#answersSinceHandshake < ANSWERS_PER_HANDSHAKE;
     if (this.#handshakes.length > 0 && !crowded) {
       this.#answersSinceHandshake = 0;
@@ -278,7 +252,9 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       this.#answerHandshake(from, packet);
       return this.poll();
     }
-    return this.#nextServe();
+    const cast = this.groups.next(this.#now);
+    if (cast?.kind === "cast") this.#spend(cast.cast.bytes);
+    return cast ?? this.#nextServe();
   }
 
   /** The rate is used up: answers wait for the clock, and whoever shakes hands does not have to wait behind them. */
@@ -287,20 +263,29 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   }
 
   #nextServe(): ExposerOutput | undefined {
-    if (this.#turns.length === 0 || this.#serving >= SERVES_AT_ONCE) return undefined;
-    if (this.#limited) return undefined;
-    const live = this.#turns.shift()!;
-    const answer = live.queue.shift()!;
-    this.#queuedAnswers--;
-    if (live.queue.length > 0) this.#turns.push(live);
-    live.queuedBytes -= answer.bytes;
-    this.#queuedBytes -= answer.bytes;
+    if (this.#queue.isEmpty || this.#serving >= SERVES_AT_ONCE || this.#limited) return undefined;
+    const { live, answer } = this.#queue.take();
     live.bytesSent += answer.bytes;
-    this.#bytesSent += answer.bytes;
-    this.#limiter?.spend(this.#now, answer.bytes);
+    this.#spend(answer.bytes);
     this.#serving++;
     this.#answersSinceHandshake++;
     return { kind: "serve", puller: live, receipt: this.#receipt(live), ...answer };
+  }
+
+  #spend(bytes: number): void {
+    this.#bytesSent += bytes;
+    this.#limiter?.spend(this.#now, bytes);
+  }
+
+  #handleReport(from: Address, packet: Uint8Array): void {
+    const report = rateReport.decode(packet);
+    if (!report) return this.drops.count("malformed");
+    const live = this.#liveToken(from, report.token, packet.subarray(4, 12));
+    if (!live) return;
+    if (!packetMacIsRight(this.#engine, live.pullKey, packet)) return this.drops.count("wrong mac");
+    live.lastSeen = this.#now;
+    if (!this.groups.handleReport(this.#now, live, report)) return this.drops.count("unexpected");
+    if (!live.proven) this.#supersede(live);
   }
 
   #handleRequest(from: Address, packet: Uint8Array): void {
@@ -312,6 +297,12 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     if (!live.proven) this.#supersede(live);
     live.lastSeen = this.#now;
     live.tag = request.tag;
+    if (request.isToGroup) {
+      if (!this.groups.handleRequest(this.#now, live, request)) this.drops.count("unexpected");
+      return;
+    }
+    // Who asks for itself, or for nothing any more, is not waited for by others.
+    this.groups.leave(this.#now, live);
     if (request.done) return this.#finish(live);
     if (!symbolSizes.includes(request.symbolSize)) return this.drops.count("malformed");
     const fresh = request.receipt === this.#receipt(live) ||
@@ -331,25 +322,19 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     entries: readonly RequestEntry[],
     fresh: boolean,
   ): void {
-    const answers = answersOf(live.exposed.manifest, entries, request.symbolSize, number);
-    if (!answers) return this.drops.count("piece out of bounds");
+    const asked = answersOf(live.exposed.manifest, entries, request.symbolSize, number);
+    if (!asked) return this.drops.count("piece out of bounds");
+    const answers = this.#have.screen(this.#now, live, asked);
     const bytes = answers.reduce((sum, answer) => sum + answer.bytes, 0);
     if (bytes > requestCeiling(live.exposed.manifest)) return this.drops.count("request too large");
-    const tooMany = this.#queuedAnswers + answers.length > limits.answerQueueEntriesMax;
-    if (tooMany || this.#queuedBytes + bytes > limits.answerQueueBytesMax) {
-      return this.drops.count("queue full");
-    }
+    if (!this.#queue.hasRoom(answers.length, bytes)) return this.drops.count("queue full");
     const cold = coldPieces(live, answers);
     const affordsWork = live.work.affordsWork(this.#now) && this.#work.affordsWork(this.#now);
     if (cold.bytes > 0 && !affordsWork) return this.drops.count("over the limit");
     if (!live.allows(this.#now, bytes, fresh, request.received)) return this.drops.count("over the limit");
     for (const meter of [live.work, this.#work]) meter.note(bytes, cold.bytes);
     for (const piece of cold.pieces) live.paid.add(piece);
-    if (live.queue.length === 0 && answers.length > 0) this.#turns.push(live);
-    live.queue.push(...answers);
-    live.queuedBytes += bytes;
-    this.#queuedBytes += bytes;
-    this.#queuedAnswers += answers.length;
+    this.#queue.add(live, answers, bytes);
   }
 
   #finish(live: LiveToken): void {
@@ -429,16 +414,9 @@ export class ExposerMachine implements Machine<ExposerOutput> {
 
   #forget(key: string, live: LiveToken): void {
     this.#live.delete(key);
-    this.#clearQueue(live);
-  }
-
-  #clearQueue(live: LiveToken): void {
-    this.#queuedBytes -= live.queuedBytes;
-    this.#queuedAnswers -= live.queue.length;
-    live.queuedBytes = 0;
-    live.queue.length = 0;
-    const turn = this.#turns.indexOf(live);
-    if (turn >= 0) this.#turns.splice(turn, 1);
+    this.#have.forget(live);
+    this.groups.leave(this.#now, live);
+    this.#queue.clear(live);
   }
 
   #queueHandshake(from: Address, packet: Uint8Array): void {
@@ -478,22 +456,4 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   #macOf(live: LiveToken): (packet: Uint8Array) => Uint8Array {
     return (packet) => packetMac(this.#engine, live.pullKey, packet).subarray(0, MAC_BYTES);
   }
-}
-
-/** The parts of a request that were not served yet, oldest first: its own, and those that it repeats. `undefined` when its bitmap is wrong. */
-function newSections(
-  live: LiveToken,
-  request: PullRequest,
-): { number: number; entries: readonly RequestEntry[] }[] | undefined {
-  const { manifest } = live.exposed;
-  const whole = request.bitmap && bitmapEntries(manifest, request.bitmap, request.symbolSize);
-  if (request.bitmap && !whole) return undefined;
-  const sections = whole ? [whole] : request.sections;
-  const fresh: { number: number; entries: readonly RequestEntry[] }[] = [];
-  for (let age = sections.length - 1; age >= 0; age--) {
-    const number = request.number - age;
-    const entries = sections[age];
-    if (number >= 0 && entries.length > 0 && live.accept(number)) fresh.push({ number, entries });
-  }
-  return fresh;
 }

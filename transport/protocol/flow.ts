@@ -312,7 +312,9 @@ export class Flow implements Taker {
   }
 
   /** It lacks some of what it was asked for, and has said so: that is no loss, and others may be asked. */
-  handleHoldings(): void {
+  handleHoldings(now: number): void {
+    this.#lastActivity = now;
+    this.silentTimeouts = 0;
     const lacks = (piece: number) => piece < PAGE_BIT && !this.has(piece);
     for (const request of this.#requests.values()) {
       for (const run of request.runs) {

@@ -1,5 +1,7 @@
 import type { Manifest } from "../../codec/manifest.ts";
 import { PAGE_BIT } from "../../codec/packet.ts";
+import type { BlockSymbols } from "../../codec/group.ts";
+import type { Run } from "../../codec/listing.ts";
 import { pieceBytes } from "../exposure/pieces.ts";
 import { Assembly } from "./assembly.ts";
 import type { Weather } from "./assembly.ts";
@@ -25,7 +27,7 @@ const HELP_SHARE = 0.5;
 const BYTES_IN_HAND_MAX = 32 * 1024 * 1024;
 const PIECES_MIN = 8;
 const PIECES_MAX = 512;
-const CHECKS_AT_ONCE = 2;
+const CHECKS_AT_ONCE = 4;
 
 /** The pieces between "missing" and "stored": being assembled, waiting for their leaf page, being opened, being checked on disk. */
 export class PiecesInHand {
@@ -132,6 +134,29 @@ export class PiecesInHand {
   /** Several have sent a piece, and it was wrong: the next copy comes from one of them alone, which shows who it was. */
   pullAlone(piece: number): void {
     this.#alone.add(piece);
+  }
+
+  /** The piece that a symbol belongs to which nobody has asked for: begun, if it is missing and there is room. */
+  adopt(piece: number): Assembly | undefined {
+    const known = this.#assemblies.get(piece);
+    if (known) return known;
+    const isPage = piece >= PAGE_BIT;
+    if (this.pieces > this.#limit || (this.full && !isPage)) return undefined;
+    const isMissing = isPage ? this.#plan.claimPage?.(piece - PAGE_BIT) : this.#plan.claimChunk?.(piece);
+    return isMissing ? this.#open(piece) : undefined;
+  }
+
+  /** Blocks of pieces in hand that have too few symbols. */
+  *short(): Generator<BlockSymbols & { readonly first: number }> {
+    for (const assembly of this.#assemblies.values()) {
+      for (const lacking of assembly.short()) yield { piece: assembly.piece, ...lacking };
+    }
+  }
+
+  /** Pieces that are wanted and of which nothing is in hand: ascending runs. */
+  *missing(): Generator<Run> {
+    yield* this.#plan.missingChunks?.() ?? [];
+    for (const page of this.#plan.missingPages?.() ?? []) yield { first: PAGE_BIT + page, count: 1 };
   }
 
   /** A whole piece leaves assembly; answers with its bytes for the shell to open. */

@@ -29,12 +29,14 @@ import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
 import type { Machine } from "../../core/machine.ts";
 import { exposureId, keyCheck } from "../../crypto/key_schedule.ts";
+import type { Assembly } from "./assembly.ts";
 import { Blame } from "./blame.ts";
 import type { ChunkRun } from "./chunk_plan.ts";
 import { Delivery } from "./delivery.ts";
 import { DropCounter } from "./drops.ts";
 import { NO_KEY } from "./exposed.ts";
 import { Flow } from "./flow.ts";
+import { GroupPull } from "./group_pull.ts";
 import {
   denied,
   forgedGrant,
@@ -50,6 +52,7 @@ import {
 } from "./pull_failures.ts";
 import type { Silence } from "./pull_failures.ts";
 import type {
+  Found,
   PullBeginning,
   PullerMemory,
   PullerOptions,
@@ -92,6 +95,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** A limit over all sources. */
   #limit: TokenBucket | undefined;
   readonly #blame = new Blame();
+  readonly #group: GroupPull;
   #lastProgress: number;
   #stalled = false;
 
@@ -100,6 +104,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#options = options;
     this.times = { startedAt: now };
     this.#lastProgress = now;
+    this.#group = new GroupPull(options, this.drops, (output) => this.#outputs.push(output));
     this.#key = options.exposureKey;
     const kind = options.isSealed ? AskKind.SEALED : AskKind.ID;
     const { exposureId, others = [] } = options;
@@ -115,12 +120,18 @@ export class PullerMachine implements Machine<PullerOutput> {
     return {
       total: this.#delivery?.total ?? 0,
       done: this.#delivery?.done ?? 0,
-      reused: this.#delivery?.reused ?? 0,
-      wireBytes: sum((flow) => flow.bytesReceived),
-      symbolsReceived: sum((flow) => flow.symbolsReceived),
-      symbolsLost: sum((flow) => flow.symbolsLost),
+      reused: this.#delivery?.found["on disk"] ?? 0,
+      shared: this.#delivery?.found.shared ?? 0,
+      wireBytes: sum((flow) => flow.bytesReceived) + this.#group.bytesReceived,
+      symbolsReceived: sum((flow) => flow.symbolsReceived) + this.#group.received,
+      symbolsLost: sum((flow) => flow.symbolsLost) + this.#group.lost,
       roundTrip: Math.min(...flows.map((flow) => flow.roundTrip), flows.length > 0 ? Infinity : 0),
     };
+  }
+
+  /** The newest grant of whoever serves it, once there is one. */
+  get grant(): Grant | undefined {
+    return this.#sources.all.find(({ address }) => address)?.grant;
   }
 
   /** Who serves it, once that is known: the first that did. */
@@ -148,11 +159,13 @@ export class PullerMachine implements Machine<PullerOutput> {
     if (this.#phase !== "granted" || !this.#manifest) {
       throw new RgtpError("INTERNAL", `begin() belongs after the grant, not in phase '${this.#phase}'`);
     }
-    const { limitRate, symbolSize = SYMBOL_SIZE } = this.#options;
+    const { limitRate, joinsGroups, symbolSize = SYMBOL_SIZE } = this.#options;
+    const caster = joinsGroups ? this.#sources.alive.find(({ grant }) => grant?.group) : undefined;
+    const group = caster?.grant?.group;
     this.#delivery = new Delivery(
       this.#manifest,
       beginning,
-      symbolSize,
+      group?.symbolSize ?? symbolSize,
       (output) => this.#outputs.push(output),
     );
     if (limitRate !== undefined && this.#sources.all.length > 1) {
@@ -160,8 +173,17 @@ export class PullerMachine implements Machine<PullerOutput> {
     }
     this.#phase = "pulling";
     for (const source of this.#sources.alive) this.#join(now, source);
-    this.#sources.spreadFrom(now);
+    if (caster && group) this.#group.offer(caster, group, this.#delivery.hand);
+    else this.#sources.spreadFrom(now);
     this.#lastProgress = now;
+    this.#pump(now);
+  }
+
+  /** After `join`: what is sent to the group arrives here from now on; or (`ok` false) it cannot be listened to. */
+  joined(now: number, ok: boolean): void {
+    if (this.#phase !== "pulling") return;
+    this.times.requestedAt ??= now;
+    this.#group.joined(now, ok);
     this.#pump(now);
   }
 
@@ -210,10 +232,10 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#pump(now);
   }
 
-  /** A chunk on disk is the exposure's (`ok`), or must be pulled. */
-  handleChecked(now: number, chunk: number, ok: boolean): void {
+  /** A chunk that could be checked is the exposure's and stored, or must be pulled. */
+  handleChecked(now: number, chunk: number, found: Found): void {
     this.#progressed(now);
-    this.#delivery?.settleCheck(chunk, ok);
+    this.#delivery?.settleCheck(chunk, found);
     this.#pump(now);
   }
 
@@ -223,6 +245,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     if (!this.#delivery?.plan.finished) this.#sources.handleTimeout(now);
     this.#sendHandshakes(now);
     for (const source of this.#sources.alive) this.#handleFlowTimeout(now, source);
+    this.#group.handleTimeout(now);
     this.#checkStall(now);
     this.#pump(now);
   }
@@ -233,7 +256,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     const stall = this.#waitsForUs
       ? Infinity
       : this.#lastProgress + (this.#stalled ? this.#patience : Math.min(STALL_NOTICE_MS, this.#patience));
-    return Math.min(stall, this.#sources.deadline);
+    return Math.min(stall, this.#sources.deadline, this.#group.deadline);
   }
 
   /** See {@linkcode Machine.poll}. */
@@ -247,6 +270,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     [PacketType.REFUSAL]: (now, packet) => this.#handleRefusal(now, packet),
     [PacketType.EXPOSURE_COMPLETE]: (now, packet) => this.#handleComplete(now, packet),
     [PacketType.KEEPALIVE]: (_now, packet) => this.#handleEcho(packet),
+    [PacketType.GROUP_STATUS]: (now, packet) => this.#handleGroupStatus(now, packet),
     [PacketType.HAVE]: (now, packet) => this.#handleHave(now, packet),
   };
 
@@ -408,8 +432,9 @@ export class PullerMachine implements Machine<PullerOutput> {
     const message = decodeHave(packet);
     const source = this.#sender(packet, message, packet.length - MAC_BYTES);
     if (!source) return;
+    source.heardAt = now;
     if (source.flow!.holdings.update(now, message!.runs)) this.#progressed(now);
-    source.flow!.handleHoldings();
+    source.flow!.handleHoldings(now);
     this.#pump(now);
   }
 
@@ -423,6 +448,7 @@ export class PullerMachine implements Machine<PullerOutput> {
 
   #handleSymbol(now: number, packet: Uint8Array): void {
     if (this.#phase !== "pulling") return this.drops.count("unexpected");
+    if (this.#group.owns(packet)) return this.#handleGroupSymbol(now, packet);
     const source = this.#sources.ofSymbol(packet);
     if (!source) return this.drops.count("wrong tag");
     const flow = source.flow!;
@@ -432,16 +458,30 @@ export class PullerMachine implements Machine<PullerOutput> {
       source.heardAt = now;
       this.#progressed(now);
     }
-    if (assembly) {
-      this.#blame.note(assembly);
-      this.#delivery!.complete(assembly);
-    }
+    if (assembly) this.#complete(assembly);
     this.#request(now, source);
+  }
+
+  #handleGroupSymbol(now: number, packet: Uint8Array): void {
+    const { isNew, whole } = this.#group.handleSymbol(now, packet);
+    if (isNew) this.#progressed(now);
+    if (whole) this.#complete(whole);
+  }
+
+  #handleGroupStatus(now: number, packet: Uint8Array): void {
+    if (this.#group.handleStatus(now, packet)) this.#progressed(now);
+    this.#pump(now);
+  }
+
+  #complete(assembly: Assembly): void {
+    this.#blame.note(assembly);
+    this.#delivery!.complete(assembly);
   }
 
   /** A piece that is not the exposure's is pulled again; a source that gives only such is given up. */
   #accuse(now: number, piece: number): void {
     this.drops.count("wrong chunk");
+    this.#group.handleWrong();
     const { times, liars, isMixed } = this.#blame.accuse(piece);
     if (times >= WRONG_PIECES_MAX) return this.#fail(wrongPiece(wordOf(piece), this.#names, times));
     if (isMixed) this.#delivery!.hand.pullAlone(piece);
@@ -503,6 +543,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     // Reckoned as `deadline` does: a difference may be rounded to just less than what it must reach.
     if (now >= this.#lastProgress + this.#patience) return this.#fail(silenceError(this.#silence));
     if (now < this.#lastProgress + STALL_NOTICE_MS || this.#stalled) return;
+    if (this.#group.handleStall()) return this.#progressed(now);
     this.#stalled = true;
     this.#outputs.push({ kind: "stalled", reason: this.#silence.what });
   }
@@ -542,20 +583,19 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** Asks a source for all that may be asked for now. */
   #request(now: number, source: Source): void {
     const { flow, address, isGone } = source;
-    if (!flow || isGone || this.#sources.canSpare(now, source)) return;
+    if (!flow || isGone || this.#group.isMember || this.#sources.canSpare(now, source)) return;
     for (let bytes = flow.nextRequest(now); bytes; bytes = flow.nextRequest(now)) {
-      this.times.requestedAt ??= now;
       this.#outputs.push({ kind: "send", to: address!, bytes });
     }
   }
 
   #pump(now: number): void {
     if (this.#phase !== "pulling") return;
+    this.times.requestedAt ??= now;
     for (const source of this.#sources.alive) this.#request(now, source);
     if (!this.#delivery!.proceed()) return;
     this.#phase = "done";
     this.times.finishedAt = now;
-    this.times.requestedAt ??= now;
     // A courtesy that may get lost: an exposer that hears none of them notices the silence later.
     for (const { flow, address } of this.#sources.serving) {
       for (let i = 0; i < 3; i++) {

@@ -1,5 +1,6 @@
 import type { Address } from "../../codec/address.ts";
 import type { Grant } from "../../codec/grant.ts";
+import type { Group } from "../../codec/group.ts";
 import type { Manifest } from "../../codec/manifest.ts";
 import type { RgtpError } from "../../core/errors.ts";
 import type { Random } from "../../core/machine.ts";
@@ -21,7 +22,7 @@ export type PullerOutput =
   }
   /** Verify a piece: a leaf page against the root, a chunk against its leaf; open and store it; then call `handleOpened`. The bytes are the machine's again after that. */
   | { readonly kind: "open"; readonly piece: number; readonly sealed: Uint8Array }
-  /** Check a chunk on disk against its leaf; then call `handleChecked`. */
+  /** Check a chunk that may be at hand against its leaf; then call `handleChecked`. */
   | { readonly kind: "check"; readonly chunk: number }
   /** All chunks of a page are here: its leaves are needed no longer. */
   | { readonly kind: "pageDone"; readonly page: number }
@@ -29,6 +30,10 @@ export type PullerOutput =
   | { readonly kind: "stalled"; readonly reason: string }
   /** It goes on. */
   | { readonly kind: "resumed" }
+  /** Listen to this multicast group, then call `joined`. */
+  | { readonly kind: "join"; readonly group: Group }
+  /** Nothing of the group is wanted any more: the pull goes on by itself, and why. */
+  | { readonly kind: "leave"; readonly group: Group; readonly reason: string }
   /** A source serves it too, from now on. */
   | { readonly kind: "joined"; readonly source: Address }
   /** A source is asked for nothing more; others go on. */
@@ -64,6 +69,8 @@ export interface PullerOptions extends SourceFacts {
   readonly limitRate?: number;
   /** How it behaves towards other traffic; absent: `normal`. */
   readonly trafficClass?: TrafficClassName;
+  /** Whether it joins the multicast group of a grant. */
+  readonly joinsGroups?: boolean;
   /** Without any progress for this long, it fails. */
   readonly timeoutMs: number;
   /** The same for the first contact. */
@@ -87,6 +94,9 @@ export interface PullBeginning extends Omit<ChunkPlanOptions, "chunks"> {
   readonly allocate?: (bytes: number) => Uint8Array;
 }
 
+/** Where a chunk was found without being pulled, if it was: in what an earlier pull left, or in memory that the exposer shares. */
+export type Found = "on disk" | "shared" | "nowhere";
+
 /** How far a pull is. */
 export interface PullerProgress {
   /** Plaintext bytes wanted. */
@@ -95,6 +105,8 @@ export interface PullerProgress {
   readonly done: number;
   /** Of these, found on disk. */
   readonly reused: number;
+  /** Of these, taken from memory that the exposer shares. */
+  readonly shared: number;
   /** Bytes of CHUNK_DATA received. */
   readonly wireBytes: number;
   /** Symbols received, and asked for again. */
@@ -123,7 +135,7 @@ export interface PullerTimes {
   readonly startedAt: number;
   /** The grant. */
   grantedAt?: number;
-  /** The first PULL_REQUEST. */
+  /** When it first asked for what is missing, and looked at what is at hand. */
   requestedAt?: number;
   /** The last chunk was stored. */
   finishedAt?: number;

@@ -27,8 +27,9 @@ export interface SourceStatus {
 const SPREAD_AFTER_MS = 1000;
 /** And are given up when nobody answers there for so long. */
 const SPREAD_PATIENCE_MS = 1500;
-/** Who is to be spared is not asked for so long: edges need a moment to answer. */
+/** An edge that was not heard for so long serves nobody: who was spared for it is asked. */
 const SPARE_MS = 2000;
+const SPARE_LOOK_MS = 250;
 /** Where one was heard so recently, the silence of another one is its own. */
 const HEARD_LATELY_MS = 2000;
 
@@ -39,7 +40,7 @@ export class Sources {
   readonly #options: SourceOptions;
   #spreadAt = Infinity;
   readonly #hasEdges: boolean;
-  readonly #spareUntil: number;
+  /** When to look again whether an edge has fallen silent. */
   #spareEnd: number;
   #alive: readonly Source[];
 
@@ -48,8 +49,7 @@ export class Sources {
     this.#options = options;
     for (const one of facts.slice(0, limits.pullSourcesMax)) this.#add(now, one, false);
     this.#hasEdges = facts.some(({ isEdge }) => isEdge);
-    this.#spareUntil = this.#hasEdges ? now + SPARE_MS : -Infinity;
-    this.#spareEnd = this.#hasEdges ? this.#spareUntil : Infinity;
+    this.#spareEnd = this.#hasEdges ? now + SPARE_MS : Infinity;
     this.#alive = this.all;
   }
 
@@ -122,7 +122,7 @@ export class Sources {
 
   /** What the clock brings. */
   handleTimeout(now: number): void {
-    if (now >= this.#spareEnd) this.#spareEnd = Infinity;
+    if (now >= this.#spareEnd) this.#spareEnd = now + SPARE_LOOK_MS;
     if (now < this.#spreadAt) return;
     this.#spreadAt = Infinity;
     const { facts, address } = this.all[0];
@@ -143,12 +143,17 @@ export class Sources {
     return silent.length > 0 && this.alive.some(isHeard) ? silent : [];
   }
 
-  /** Whether a source need not be asked: it is silent while others are not, or edges serve in its place. */
-  canSpare(now: number, { flow, facts }: Source): boolean {
-    const others = this.alive.filter((other) => other.flow?.silentTimeouts === 0);
-    if (flow?.silentTimeouts !== 0) return others.length > 0;
-    if (facts.isEdge || !this.#hasEdges) return false;
-    return now < this.#spareUntil || others.some((other) => other.facts.isEdge);
+  /** Whether a source need not be asked: edges serve in its place, or it is silent while others are not. */
+  canSpare(now: number, source: Source): boolean {
+    if (this.#isSpared(now, source)) return true;
+    if (source.flow?.silentTimeouts === 0) return false;
+    return this.alive.some((other) => other.flow?.silentTimeouts === 0 && !this.#isSpared(now, other));
+  }
+
+  /** Whether edges serve in its place, or may do so in a moment. */
+  #isSpared(now: number, { facts }: Source): boolean {
+    if (!this.#hasEdges || facts.isEdge) return false;
+    return this.alive.some((edge) => edge.facts.isEdge && now - edge.heardAt < SPARE_MS);
   }
 
   #add(now: number, facts: SourceFacts, isTrial: boolean): void {

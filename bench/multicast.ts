@@ -1,0 +1,136 @@
+/*
+ * One file to many hosts at once: RGTP over a multicast group beside programs that are made for that, and beside as many downloads. Real
+ * namespaces on a bridge, the sender's line shaped or not. Prints the time from the start of the receivers' programs until all have
+ * the file, and the bytes that the sender's interface has counted, by those of the file. What arrives is compared. Needs root.
+ *
+ *   deno task bench:multicast [MEGABYTES] [ROUNDS] [RECEIVERS]
+ */
+import { Bridge } from "./_bridge.ts";
+import type { Caster } from "./_casters.ts";
+import { curl, rgtp, udpcast, uftp } from "./_casters.ts";
+import { digestOf } from "./_compare/load.ts";
+import { fastTempDir, spread, writeRandomFile } from "./_processes.ts";
+
+const megabytes = Number(Deno.args[0] ?? 200);
+const rounds = Number(Deno.args[1] ?? 3);
+const receivers = Number(Deno.args[2] ?? 8);
+const chosen = Deno.args[3]?.split(",");
+
+/** A line to send by. */
+interface Uplink {
+  readonly name: string;
+  readonly mbits?: number;
+  readonly casters: readonly Caster[];
+}
+
+const all = [rgtp, uftp(false), uftp(true), udpcast, curl("http"), curl("https")];
+const uplinks: readonly Uplink[] = [
+  { name: "unshaped", casters: all },
+  { name: "1000 Mbit/s", mbits: 1000, casters: all },
+  // As many downloads would take a minute each.
+  { name: "200 Mbit/s", mbits: 200, casters: [rgtp, uftp(false), uftp(true)] },
+];
+/** Losses of each receiver, in per cent. */
+const losses = [0, 2];
+
+interface Figures {
+  readonly seconds: number;
+  readonly share: number;
+}
+
+const folder = await fastTempDir();
+try {
+  const file = `${folder}/source.bin`;
+  await writeRandomFile(file, megabytes * 1e6);
+  const expected = await digestOf(file);
+  await using bridge = await Bridge.make(receivers + 1);
+  console.log(`${megabytes} MB to ${receivers} hosts, ${rounds} rounds in turn: median (range)`);
+  for (const { name, mbits, casters } of uplinks) {
+    if (chosen && !chosen.includes(name.split(" ")[0])) continue;
+    await bridge.shape(bridge.hosts[0], mbits);
+    await contest(bridge, file, expected, name, await present(casters), mbits);
+  }
+  await bridge.shape(bridge.hosts[0], undefined);
+  await bridge.sendSingly(bridge.hosts[0]);
+  for (const percent of losses) {
+    if (chosen && !chosen.includes("loss")) continue;
+    for (const host of bridge.hosts.slice(1)) await bridge.lose(host, percent);
+    await contest(
+      bridge,
+      file,
+      expected,
+      `${percent} % of datagrams lost at each receiver`,
+      [rgtp],
+      undefined,
+    );
+  }
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+
+async function contest(
+  bridge: Bridge,
+  file: string,
+  expected: string,
+  title: string,
+  casters: readonly Caster[],
+  mbits: number | undefined,
+): Promise<void> {
+  const figures = new Map<Caster, Figures[]>(casters.map((caster) => [caster, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const [caster, those] of figures) those.push(await measure(bridge, caster, file, expected, mbits));
+  }
+  console.log(title);
+  const [ours] = casters;
+  for (const [caster, those] of figures) {
+    const seconds = spread(those.map((one) => one.seconds));
+    const share = spread(those.map((one) => one.share));
+    const ratio = spread(those.map((one, i) => one.seconds / figures.get(ours)![i].seconds));
+    console.log(
+      `  ${caster.name.padEnd(20)} ${seconds.median.toFixed(2).padStart(6)} s (${seconds.min.toFixed(2)}-${
+        seconds.max.toFixed(2)
+      })  sent ${share.median.toFixed(3)} x the file (${share.max.toFixed(3)})  ${caster.protects}` +
+        (caster === ours ? "" : `  takes ${ratio.median.toFixed(2)} x as long as RGTP`),
+    );
+  }
+}
+
+async function measure(
+  bridge: Bridge,
+  caster: Caster,
+  file: string,
+  expected: string,
+  mbits: number | undefined,
+): Promise<Figures> {
+  const place = await Deno.makeTempDir({ dir: folder });
+  try {
+    const outs = bridge.hosts.slice(1).map((_, i) => `${place}/${i}/out.bin`);
+    for (let i = 0; i < outs.length; i++) await Deno.mkdir(`${place}/${i}/part`, { recursive: true });
+    await using service = await caster.prepare({ file, hosts: bridge.hosts, outs, folder: place, mbits });
+    const sent = await bridge.sentBytes(bridge.hosts[0]);
+    const started = performance.now();
+    await service.run();
+    const seconds = (performance.now() - started) / 1000;
+    const share = (await bridge.sentBytes(bridge.hosts[0]) - sent) / (megabytes * 1e6);
+    for (const out of outs) {
+      if (await digestOf(out) !== expected) throw new Error(`${caster.name}: what arrived is something else`);
+    }
+    return { seconds, share };
+  } finally {
+    await Deno.remove(place, { recursive: true });
+  }
+}
+
+async function present(casters: readonly Caster[]): Promise<Caster[]> {
+  const here: Caster[] = [];
+  for (const caster of casters) {
+    const lacking: string[] = [];
+    for (const [program, from] of Object.entries(caster.programs)) {
+      const { success } = await new Deno.Command("which", { args: [program], stdout: "null" }).output();
+      if (!success) lacking.push(`${program} (Debian's package ${from})`);
+    }
+    if (lacking.length === 0) here.push(caster);
+    else console.log(`${caster.name} does not take part: there is no ${lacking.join(" and no ")} here`);
+  }
+  return here;
+}

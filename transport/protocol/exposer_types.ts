@@ -1,0 +1,70 @@
+import type { Address } from "../../codec/address.ts";
+import type { Random } from "../../core/machine.ts";
+import type { Engine } from "../../crypto/engine.ts";
+import type { Exposed } from "./exposed.ts";
+import type { CastOutput } from "./group_casts.ts";
+import type { Answer, LiveToken } from "./live_token.ts";
+
+/** What an exposer asks its shell to do. */
+export type ExposerOutput =
+  /** Send one control packet. */
+  | { readonly kind: "send"; readonly to: Address; readonly bytes: Uint8Array }
+  /** Send symbols of a piece, stamped with tag, request and receipt; then call `handleServed`. */
+  | ({ readonly kind: "serve"; readonly puller: LiveToken; readonly receipt: number } & Answer)
+  /** For a multicast group. */
+  | CastOutput
+  /** A puller has got a grant. */
+  | {
+    readonly kind: "granted";
+    readonly to: Address;
+    readonly exposed: Exposed;
+    readonly ticketId: Uint8Array;
+  }
+  /** A puller says that it has all that it wants, or has fallen silent. */
+  | {
+    readonly kind: "left";
+    readonly from: Address;
+    readonly exposed: Exposed;
+    readonly bytesSent: number;
+    readonly done: boolean;
+  };
+
+/** What an exposer is made of. */
+export interface ExposerOptions {
+  /** Cryptography. */
+  readonly engine: Engine;
+  /** The node's X25519 private key, 32 bytes. */
+  readonly staticPrivate: Uint8Array;
+  /** Random bytes. */
+  readonly random: Random;
+  /** Bytes a second over all pullers; absent: no limit. */
+  readonly limitRate?: number;
+  /** Bytes a second for each puller; absent: no limit. */
+  readonly pullRateMax?: number;
+}
+
+/** A puller that is pulling now, for status lines. */
+export interface PullerStatus {
+  /** Where it is. */
+  readonly address: Address;
+  /** ID of the exposure. */
+  readonly exposureId: Uint8Array;
+  /** Bytes sent to it. */
+  readonly bytesSent: number;
+  /** Bytes a second of late. */
+  readonly rate: number;
+}
+
+/** How much an exposer keeps for others. */
+export interface ExposerMemory {
+  /** Pullers whose soft state is kept. */
+  readonly liveTokens: number;
+  /** Answers that wait for their turn. */
+  readonly answers: number;
+  /** Bytes that they will send. */
+  readonly answerBytes: number;
+  /** Handshakes that wait for their turn. */
+  readonly handshakes: number;
+  /** Hosts that were refused something a moment ago. */
+  readonly refusals: number;
+}
