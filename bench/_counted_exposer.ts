@@ -22,7 +22,7 @@ async function serve(path: string, link: LinkKind | undefined): Promise<void> {
   // It gives the collector's spare room back, too: that is as large as the busiest moment was, and says nothing of what is kept.
   const all = { type: "major", flavor: "last-resort" };
   await using exposure = await expose(path, {
-    ...{ host: "127.0.0.1", port: 0, memoryBytesMax: 8 * 2 ** 30 },
+    ...{ host: "127.0.0.1", port: 0, memoryBytesMax: 8 * 2 ** 30, shared: "off" as const },
     ...(link && { link }),
   });
   console.log(JSON.stringify({ ticket: exposure.ticket }));

@@ -45,7 +45,18 @@ try {
 
 function expose(what: string): BenchProcess {
   return new BenchProcess("cli/main.ts", [
-    ...["expose", `${folder}/${what}`, "--host", "127.0.0.1", "--port", "0", "--memory", "2GiB", "--json"],
+    ...[
+      "expose",
+      `${folder}/${what}`,
+      "--host",
+      "127.0.0.1",
+      "--port",
+      "0",
+      "--memory",
+      "2GiB",
+      "--no-shared",
+      "--json",
+    ],
     ...["--state-dir", `${folder}/state-${what}`],
   ]);
 }

@@ -23,7 +23,7 @@ try {
   await writeRandomFile(source, bytes);
   const expected = await sha256(source);
   await using exposer = new BenchProcess("cli/main.ts", [
-    ...["expose", source, "--host", "127.0.0.1", "--port", "0", "--json"],
+    ...["expose", source, "--host", "127.0.0.1", "--port", "0", "--no-shared", "--json"],
     ...["--state-dir", `${folder}/state`, "--memory", `${memoryMib}MiB`],
   ]);
   const { ticket } = await exposer.event("ready");

@@ -35,7 +35,7 @@ export interface ExposeView {
 export class JsonExposeView implements ExposeView {
   readonly #io: Io;
   #saidAt = performance.now();
-  #said = served(0, 0);
+  #said: Served = { bytes: 0, pullers: 0, shared: 0 };
 
   constructor(io: Io) {
     this.#io = io;
@@ -53,20 +53,16 @@ export class JsonExposeView implements ExposeView {
 
   tick(exposure: Exposure): void {
     const now = performance.now();
-    const { bytesSent, pullers } = exposure.stats();
-    const next = served(bytesSent, byAddress(pullers).length);
-    if (
-      now - this.#saidAt < SERVED_MS ||
-      (next.bytes === this.#said.bytes && next.pullers === this.#said.pullers)
-    ) return;
+    const next = servedBy(exposure);
+    const isNews = (Object.keys(next) as (keyof Served)[]).some((key) => next[key] !== this.#said[key]);
+    if (now - this.#saidAt < SERVED_MS || !isNews) return;
     this.#saidAt = now;
     this.#said = next;
     emit(this.#io, "served", { ...next });
   }
 
   end(exposure: Exposure): void {
-    const { bytesSent, pullers } = exposure.stats();
-    emit(this.#io, "served", { ...served(bytesSent, byAddress(pullers).length) });
+    emit(this.#io, "served", { ...servedBy(exposure) });
   }
 
   clear(): void {}
@@ -143,9 +139,12 @@ export class HumanExposeView implements ExposeView {
   }
 
   end(exposure: Exposure): void {
-    const { bytesSent, completed } = exposure.stats();
+    const { bytesSent, shared, completed } = exposure.stats();
+    const memory = shared?.bytesGiven ? `, ${formatBytes(shared.bytesGiven)} shared as memory` : "";
     this.#status.clear();
-    this.#status.note(`stopped: ${formatBytes(bytesSent)} served, ${plural(completed, "complete pull")}`);
+    this.#status.note(
+      `stopped: ${formatBytes(bytesSent)} served${memory}, ${plural(completed, "complete pull")}`,
+    );
   }
 
   clear(): void {
@@ -153,8 +152,16 @@ export class HumanExposeView implements ExposeView {
   }
 }
 
-function served(bytes: number, pullers: number): { bytes: number; pullers: number } {
-  return { bytes, pullers };
+/** Bytes that were sent, who pulls now, and bytes that were handed out as shared memory. */
+interface Served {
+  readonly bytes: number;
+  readonly pullers: number;
+  readonly shared: number;
+}
+
+function servedBy(exposure: Exposure): Served {
+  const { bytesSent: bytes, pullers, shared } = exposure.stats();
+  return { bytes, pullers: byAddress(pullers).length, shared: shared?.bytesGiven ?? 0 };
 }
 
 function whoMayPull({ access }: Exposure): string {

@@ -28,14 +28,23 @@ export const linkFlags = {
   },
 } as const satisfies FlagTable;
 
+/** Whether it is reached where it need not be. */
+export const sharedFlags = {
+  "no-shared": {
+    kind: "boolean",
+    help: "go over the network even between programs on one machine, which otherwise share memory",
+  },
+} as const satisfies FlagTable;
+
 /** What {@linkcode linkFlags} are understood as. */
 export type LinkFlags = Parsed<typeof linkFlags>["flags"];
 
 /** What the fastest kind takes, and the fastest engine, for the list of permissions. */
 export const linkPermission: [string, string] = [
   "--allow-ffi=/lib",
-  "for speed, on Linux: sockets of the C library and the cryptography of OpenSSL (/lib64 where they are in there); without it --link linux_udp " +
-  "and --link ethernet are not possible. The latter takes a bare --allow-net too, and of the system the capability CAP_NET_RAW",
+  "for speed, on Linux: sockets of the C library, the cryptography of OpenSSL, and shared memory between programs of one machine (/lib64 " +
+  "where they are in there); without it --link linux_udp and --link ethernet are not possible. The latter takes a bare --allow-net too, and " +
+  "of the system the capability CAP_NET_RAW",
 ];
 
 /** The choice that the flags make; `hasGroups`: an interface may be meant for multicast. @throws {RgtpError} INVALID_ARG for flags that do not go together, and for what is no VLAN */

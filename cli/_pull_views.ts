@@ -61,8 +61,21 @@ export class JsonPullView implements PullView {
   hashing(): void {}
 
   done({ reusedBytes: reused, ...result }: PullResult): void {
-    const { bytes, seconds, handshakeSeconds, wireBytes, id, path, sha256, alreadyComplete, files } = result;
-    const fields = { bytes, seconds, handshakeSeconds, wireBytes, id, path, sha256, reused, alreadyComplete };
+    const { bytes, seconds, handshakeSeconds, wireBytes, sharedBytes: shared, id, path, sha256, ...rest } =
+      result;
+    const { alreadyComplete, files } = rest;
+    const fields = {
+      bytes,
+      seconds,
+      handshakeSeconds,
+      wireBytes,
+      shared,
+      id,
+      path,
+      sha256,
+      reused,
+      alreadyComplete,
+    };
     emit(this.#io, "done", files === undefined ? fields : { ...fields, files });
   }
 
@@ -111,7 +124,8 @@ export class HumanPullView implements PullView {
     this.#status.show(`reading what is on the disk for its SHA-256: ${formatBytes(bytes)}${of}`);
   }
 
-  done({ bytes, seconds, reusedBytes, sha256, alreadyComplete, files, path: place }: PullResult): void {
+  done(result: PullResult): void {
+    const { bytes, seconds, reusedBytes, sharedBytes, sha256, alreadyComplete, files, path: place } = result;
     this.#status.clear();
     const path = visible(place);
     const count = files === undefined ? "" : `, ${plural(files, "file")}`;
@@ -125,7 +139,7 @@ export class HumanPullView implements PullView {
       this.#status.note(
         `'${path}' is complete: ${formatBytes(bytes)} (${bytes} bytes)${count} in ${
           formatSeconds(seconds)
-        }${rate}${loss}${reused}`,
+        }${rate}${sharedBytes > 0 ? ", from shared memory" : ""}${loss}${reused}`,
       );
     }
     // As sha256sum writes it; a folder has no such sum.

@@ -13,8 +13,8 @@ import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
+import { linkFlags, linkOptions, linkPermission, sharedFlags } from "./_link_flag.ts";
 import { castFlags, castOptions } from "./_cast_flags.ts";
-import { linkFlags, linkOptions, linkPermission } from "./_link_flag.ts";
 import { accessFlags, accessOptions, checkAccessFlags } from "./_access_flags.ts";
 import { readPassphrase } from "./_passphrase.ts";
 import { checkStoreFlags, spillNeeds, storeFlags, storeOptions } from "./_store_flags.ts";
@@ -66,6 +66,11 @@ const flags = {
   ...accessFlags,
   ...storeFlags,
   ...linkFlags,
+  ...sharedFlags,
+  "all-users": {
+    kind: "boolean",
+    help: "share memory with pullers of other users of this machine too; they need the ticket all the same",
+  },
   ...castFlags,
   qr: { kind: "boolean", help: "show the ticket as a QR code too, on standard error" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
@@ -223,6 +228,8 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
     ...(name !== undefined && { name }),
     ...(profile !== undefined && { profile }),
     ...linkOptions(flags, flags.multicast !== undefined),
+    ...(flags["no-shared"] && { shared: "off" }),
+    ...(flags["all-users"] && { shared: "all" }),
     ...(chunkSize !== undefined && { chunkSize }),
     ...(limitRate !== undefined && { limitRate }),
   };
@@ -233,6 +240,12 @@ function checkFlags(flags: Flags): void {
   checkStoreFlags(flags);
   checkAccessFlags(flags);
   castOptions(flags);
+  if (flags["no-shared"] && flags["all-users"]) {
+    throw new RgtpError(
+      "INVALID_ARG",
+      "--all-users shares memory, and --no-shared does not: say one of them",
+    );
+  }
   if (flags.qr && flags.json) {
     throw new RgtpError("INVALID_ARG", "--qr is for people, and --json for programs: drop one");
   }

@@ -9,7 +9,7 @@ import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
-import { linkFlags, linkOptions, linkPermission } from "./_link_flag.ts";
+import { linkFlags, linkOptions, linkPermission, sharedFlags } from "./_link_flag.ts";
 import { showEntries } from "./_list_view.ts";
 import { identityFolder } from "./_node_identity.ts";
 import { OutputPlace } from "./_output_place.ts";
@@ -55,6 +55,7 @@ const flags = {
   ...sourceFlags,
   ...exposerFlags,
   ...linkFlags,
+  ...sharedFlags,
   unicast: { kind: "boolean", help: "pull for yourself, also where the exposer has a multicast group" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
@@ -284,6 +285,7 @@ function pullOptions(
     ...(priority !== undefined && { priority }),
     ...linkOptions(flags, !flags.unicast),
     multicast: !flags.unicast,
+    ...(flags["no-shared"] && { shared: false }),
     ...(stateDir !== undefined && { stateDir }),
   };
 }

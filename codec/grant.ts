@@ -114,7 +114,7 @@ export function decodeAsk(payload: Uint8Array): Ask | undefined {
 /** Why a puller gets no grant. Absent and denied are one answer. */
 export const DenialReason = { DENIED: 1, SOURCE_CHANGED: 2, BUSY: 3 } as const;
 
-/** Extension types of a grant; all but group, secret and instance are reserved. */
+/** Extension types of a grant; two are reserved. */
 export const GrantExtension = {
   SOURCES: 1,
   GROUP: 2,
@@ -124,8 +124,9 @@ export const GrantExtension = {
   INSTANCE: 6,
 } as const;
 
-/** Bytes of a ticket's secret in an extension. */
+/** Bytes of a ticket's secret in an extension, and of the name of a door to shared memory. */
 const SECRET_BYTES = 16;
+const SHARE_BYTES = 16;
 /** Bytes that tell running exposers apart. */
 export const INSTANCE_BYTES = 8;
 
@@ -157,6 +158,8 @@ export interface Grant extends GrantHead {
   readonly leaves: Uint8Array;
   /** 16 bytes: the secret of a ticket to this exposure, for whoever has proved that he knows its passphrase. */
   readonly secret?: Uint8Array;
+  /** 16 bytes: behind which door of the exposer's machine the same bytes can be had as shared memory; see `share.ts`. */
+  readonly share?: Uint8Array;
   /** A multicast group that carries the exposure too. */
   readonly group?: Group;
   /** 8 random bytes of the running exposer: at several addresses, the same one. */
@@ -206,7 +209,7 @@ export function encodeAnswer(answer: Answer): Uint8Array<ArrayBuffer> {
   }
   const head = new Uint8Array(1 + grantHeadLayout.size);
   grantHeadLayout.write(head, 1, grant);
-  const { secret, instance, group } = grant;
+  const { secret, instance, group, share } = grant;
   return concatBytes(
     head,
     Uint8Array.of(name.length),
@@ -214,6 +217,7 @@ export function encodeAnswer(answer: Answer): Uint8Array<ArrayBuffer> {
     Uint8Array.of(leaves),
     grant.leaves,
     extension(GrantExtension.GROUP, group && encodeGroup(group), groupExtensionLayout.size),
+    extension(GrantExtension.SHARE, share, SHARE_BYTES),
     extension(GrantExtension.SECRET, secret, SECRET_BYTES),
     extension(GrantExtension.INSTANCE, instance, INSTANCE_BYTES),
   );
@@ -236,12 +240,14 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
   const leafCount = reader.u8();
   const leaves = reader.bytes(32 * leafCount).slice();
   let secret: Uint8Array | undefined;
+  let share: Uint8Array | undefined;
   let group: Group | undefined;
   let instance: Uint8Array | undefined;
   while (!reader.failed && reader.remaining > 0) {
     const type = reader.u8();
     const value = reader.bytes(reader.u16());
     if (type === GrantExtension.SECRET && value.length === SECRET_BYTES) secret = value.slice();
+    if (type === GrantExtension.SHARE && value.length === SHARE_BYTES) share = value.slice();
     if (type === GrantExtension.GROUP) group = decodeGroup(value);
     if (type === GrantExtension.INSTANCE && value.length === INSTANCE_BYTES) instance = value.slice();
   }
@@ -254,6 +260,7 @@ export function decodeAnswer(encoded: Uint8Array): Answer | undefined {
       name: new TextDecoder("utf-8", { ignoreBOM: true }).decode(name),
       leaves,
       ...(secret && { secret }),
+      ...(share && { share }),
       ...(group && { group }),
       ...(instance && { instance }),
     },

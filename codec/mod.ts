@@ -35,5 +35,6 @@ export * from "./manifest.ts";
 export * from "./packet.ts";
 export * from "./passphrase.ts";
 export * from "./pull_request.ts";
+export * from "./share.ts";
 export * from "./ticket.ts";
 export * from "./token.ts";

@@ -51,6 +51,10 @@ export const limits = {
   coldBurstBytesMax: 8_388_608,
   coldTotalBytesPerSecond: 67_108_864,
   coldTotalBurstBytesMax: 268_435_456,
+  /** Shared memory: segments that an exposer keeps for others, and how long after the last was asked for; how long a puller waits. */
+  shareSegmentsMax: 256,
+  shareIdleMsMax: 10_000,
+  shareAnswerMsMax: 1000,
   /** Memory that an exposer may have for sealed chunks: not less than this. */
   memoryBytesMin: 16_777_216,
   /** Threads beside the main one that seal the chunks of one exposure, or open them, the jobs that each may have, and how much makes them pay. */

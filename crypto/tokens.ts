@@ -64,8 +64,8 @@ export class TokenMint {
     return concatBytes(Uint8Array.of(secret.number), nonce, sealed);
   }
 
-  /** What the token says; `undefined` when it was not minted here, is for another address, or has ended. */
-  open(now: number, token: Uint8Array, addressBytes: Uint8Array): TokenBody | undefined {
+  /** What the token says; `undefined` when it was not minted here, is for another address than that given (if any), or has ended. */
+  open(now: number, token: Uint8Array, addressBytes?: Uint8Array): TokenBody | undefined {
     this.#secrets.expire(now);
     const secret = this.#secretOf(token);
     if (secret === undefined) return undefined;
@@ -73,7 +73,7 @@ export class TokenMint {
     const sealed = token.subarray(TOKEN_EPOCH_BYTES + TOKEN_NONCE_BYTES);
     const plaintext = this.#engine.xchacha20Poly1305.open(secret, nonce, TOKEN, sealed);
     const body = plaintext && decodeTokenBody(plaintext);
-    if (body === undefined || !equalBytes(body.address, addressBytes)) return undefined;
+    if (body === undefined || (addressBytes && !equalBytes(body.address, addressBytes))) return undefined;
     return now < body.expirySeconds * 1000 ? body : undefined;
   }
 

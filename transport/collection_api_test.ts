@@ -104,7 +104,13 @@ Deno.test("collection: a pull that is cancelled is gone on with", () =>
 Deno.test("collection: a large folder exposed again is not read before it is pulled, and arrives the same", () =>
   inFolder(async (root) => {
     makeTree(`${root}/source`, { "a/one": noise(12_000_000, 1), "b": noise(9_000_000, 2), ...tree });
-    const options = { ...here, stateDir: `${root}/state`, memoryBytesMax: 16 * 1_048_576 };
+    // What is shared is not sealed again.
+    const options = {
+      ...here,
+      stateDir: `${root}/state`,
+      memoryBytesMax: 16 * 1_048_576,
+      shared: "off",
+    } as const;
     let id = "";
     {
       await using exposure = await expose(`${root}/source`, options);

@@ -16,6 +16,7 @@ import { bindExposer } from "./bind.ts";
 import { castLink, exposedCast } from "./group_cast.ts";
 import type { CastOptions } from "./group_cast.ts";
 import { ExposerShell } from "./exposer_shell.ts";
+import type { ExposureEvent, ExposureStats } from "./exposure_stats.ts";
 import type { ExposerEvent } from "./exposer_shell.ts";
 import { LIST_CHUNK_BYTES, listingSource } from "./exposure/listing.ts";
 import { accessPolicy } from "./exposure/access.ts";
@@ -30,15 +31,16 @@ import { openSource, sourceName } from "./exposure/open_source.ts";
 import type { ExposeSource } from "./exposure/open_source.ts";
 import type { ByteSource } from "./exposure/source.ts";
 import type { SpoolOptions } from "./exposure/spooled_source.ts";
-import type { StoreCounters } from "./exposure/store.ts";
 import { openState } from "./exposure/state.ts";
 import type { ExposerState } from "./exposure/state.ts";
 import { TicketBook } from "./exposure/ticket_book.ts";
 import { watchTickets } from "./exposure/ticket_watch.ts";
-import type { Link, LinkStats } from "./link/link.ts";
+import type { Link } from "./link/link.ts";
 import type { LinkChoice } from "./link/open_link.ts";
 import type { Exposed, ExposedCast } from "./protocol/exposed.ts";
-import type { ExposerMemory, PullerStatus } from "./protocol/exposer_types.ts";
+import { openShareDoor } from "./share_door.ts";
+export type { ExposureEvent, ExposureStats } from "./exposure_stats.ts";
+export type { ShareStats } from "./share_door.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
 export interface ExposeOptions extends AccessOptions, LinkChoice {
@@ -78,6 +80,12 @@ export interface ExposeOptions extends AccessOptions, LinkChoice {
   readonly limitRate?: number;
   /** Bytes a second for each puller. */
   readonly pullRateMax?: number;
+  /**
+   * Which pullers on this machine get the bytes as shared memory, rather than over the network: those of the same user (`"user"`), of any
+   * user (`"all"`; they need a ticket all the same), or none (`"off"`). Absent: `"user"`, but `"off"` where `link`, `multicast`, `limitRate`
+   * or `pullRateMax` say something of the network. It takes Linux, and `--allow-ffi=/lib`.
+   */
+  readonly shared?: "user" | "all" | "off";
   /** A multicast group that carries it too: once for all who pull at the same time. Absent: none. */
   readonly multicast?: CastOptions;
   /** Ends the sealing, and closes the exposure. */
@@ -90,36 +98,6 @@ export interface ExposeOptions extends AccessOptions, LinkChoice {
   readonly onWarning?: (text: string) => void;
   /** Told when a puller gets a grant, and when it has everything or falls silent. */
   readonly onEvent?: (event: ExposureEvent) => void;
-}
-
-/** A puller came or went. */
-export interface ExposureEvent {
-  /** `"granted"`: it may pull. `"completed"`: it says that it has everything. `"left"`: it fell silent. */
-  readonly kind: "granted" | "completed" | "left";
-  /** Where it is. */
-  readonly address: Address;
-  /** Bytes sent to it under its present token. */
-  readonly bytesSent: number;
-}
-
-/** What an exposure has done so far. */
-export interface ExposureStats {
-  /** Bytes of chunks sent, headers included. */
-  readonly bytesSent: number;
-  /** Who pulls now. */
-  readonly pullers: readonly PullerStatus[];
-  /** Pulls that have said that they are complete. */
-  readonly completed: number;
-  /** Packets dropped, by reason. */
-  readonly drops: Readonly<Record<string, number>>;
-  /** What is kept for pullers at present. */
-  readonly memory: ExposerMemory;
-  /** What the store of sealed chunks has done. */
-  readonly store: StoreCounters;
-  /** Counters of the socket. */
-  readonly link: LinkStats;
-  /** Of its multicast group, if it has one: receivers that still want something, and bytes a second at present. */
-  readonly multicast?: { readonly receivers: number; readonly rate: number };
 }
 
 /** Something that is being exposed. */
@@ -224,6 +202,7 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
     const makeDoor = doors(engine, state, options.passphrase);
     return serve({
       options,
+      source: bytes,
       policy,
       name,
       engine,
@@ -238,12 +217,11 @@ export async function expose(source: ExposeSource, options: ExposeOptions = {}):
     });
   } catch (error) {
     sealed?.store.close();
+    bytes?.close();
     state?.close();
     link?.close();
     groupLink?.close();
     throw error;
-  } finally {
-    if (!sealed?.store.holdsSource) bytes?.close();
   }
 }
 
@@ -261,6 +239,7 @@ function intakeOf({ spool, spill, stateDir, onRead, signal }: ExposeOptions): Sp
 
 interface Parts {
   readonly options: ExposeOptions;
+  readonly source: ByteSource;
   readonly policy: AccessPolicy;
   readonly name: string;
   readonly engine: Engine;
@@ -350,7 +329,16 @@ function serve(parts: Parts): Exposure {
   const { options, policy, name, engine, state, sealed, listing, sealSeconds, book, link } = parts;
   const epoch = new PolicyEpoch();
   const { cast } = parts;
-  const exposed = { ...exposedOf(sealed, name, parts, epoch), ...(cast && { cast: cast.exposed }) };
+  const share = openShareDoor({ memoryBytesMax: MEMORY_BYTES, ...options }, {
+    engine,
+    random: systemRandom,
+    holding: (token) => shell.machine.holding(shell.now(), token),
+  });
+  const exposed: Exposed = {
+    ...exposedOf(sealed, name, parts, epoch),
+    ...(cast && { cast: cast.exposed }),
+    ...(share && { share: share.name }),
+  };
   const { manifest } = exposed;
   let completed = 0;
   const handleEvent = (event: ExposerEvent) => {
@@ -372,6 +360,8 @@ function serve(parts: Parts): Exposure {
     ...(pullRateMax !== undefined && { pullRateMax }),
   }, handleEvent);
   shell.add(exposed, sealed.store, cast?.link);
+  share?.add(exposed, parts.source);
+  if (!share && !sealed.store.holdsSource) parts.source.close();
   if (listing) shell.add({ ...exposedOf(listing, "", parts, epoch), isList: true }, listing.store);
   const hosts = options.advertise ?? reachableHosts(link.local.host);
   const addresses = hosts.map((host) => ({ host, port: link.local.port }));
@@ -397,7 +387,10 @@ function serve(parts: Parts): Exposure {
       ),
   });
   // Whoever does not look at `closed` shall not be ended by it, and a dead socket keeps no process alive.
-  closed.catch(() => {}).finally(stopWatching);
+  closed.catch(() => {}).finally(() => {
+    stopWatching();
+    share?.close();
+  });
   let closing: Promise<void> | undefined;
   const close = () => {
     stopWatching();
@@ -423,6 +416,7 @@ function serve(parts: Parts): Exposure {
       memory: shell.machine.memory,
       store: sealed.store.counters,
       link: link.stats,
+      ...(share && { shared: share.stats }),
       ...(cast && { multicast: shell.machine.groups.status(exposed) }),
     }),
     newTicket,

@@ -6,7 +6,6 @@ import type { Group } from "../codec/group.ts";
 import type { Manifest } from "../codec/manifest.ts";
 import type { CollectionEntry } from "../codec/collection_index.ts";
 import { loadIdentitySeed } from "./exposure/identity_file.ts";
-import { chunkOffset } from "./exposure/pieces.ts";
 import { RgtpError } from "../core/errors.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
@@ -18,6 +17,7 @@ import { ChunkQueue } from "./chunk_queue.ts";
 import type { Link } from "./link/link.ts";
 import { openGroupListener } from "./link/open_group.ts";
 import { chosen, openLink } from "./link/open_link.ts";
+import { openWindow } from "./link/sealed_memory.ts";
 import { openOutput } from "./output.ts";
 import type { Output } from "./output.ts";
 import { joined, slices, streamOf } from "./pull_slices.ts";
@@ -32,9 +32,11 @@ import type { SourceFacts } from "./protocol/source.ts";
 import type { PullerOptions, PullerTimes } from "./protocol/puller_types.ts";
 import { PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
+import { sharing } from "./shared_road.ts";
 import { SliceQueue } from "./slice_queue.ts";
 import { indexSink, verifyPath } from "./verify.ts";
 import type { VerifyResult, VerifyRun } from "./verify.ts";
+import { WholeSink } from "./whole_sink.ts";
 
 /** How something is pulled. */
 export interface PullOptions extends LinkChoice, PullFrom {
@@ -49,6 +51,11 @@ export interface PullOptions extends LinkChoice, PullFrom {
    * this pull alone, by which nobody is known.
    */
   readonly stateDir?: string;
+  /**
+   * Whether the bytes may come as memory that an exposer on this machine shares, where both programs have `--allow-ffi=/lib` on Linux.
+   * They are verified as ever. Absent: yes, unless `link`, `limitRate` or several sources say something of the network.
+   */
+  readonly shared?: boolean;
   /**
    * Whether the multicast group is joined that the exposer may have, on `interface`; absent: it is. Where nothing of it arrives the pull goes
    * on without.
@@ -86,6 +93,8 @@ export interface PullResult {
   readonly wireBytes: number;
   /** Bytes that were found on disk and did not have to be pulled. */
   readonly reusedBytes: number;
+  /** Bytes that came as shared memory, from an exposer on this machine. */
+  readonly sharedBytes: number;
   /** The exposure's ID, base64url. */
   readonly id: string;
   /** Where the file is, or the folder that holds the collection's contents. */
@@ -231,18 +240,17 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   }
 
   /** The whole exposure in memory. */
-  async bytes(): Promise<Uint8Array> {
-    let whole = new Uint8Array(0);
-    let facts: Manifest | undefined;
-    const sink: ChunkSink = {
-      write: (chunk, bytes) => whole.set(bytes, chunkOffset(facts!, chunk)),
-    };
-    await this.#run((manifest) => {
-      facts = manifest;
-      whole = new Uint8Array(manifest.totalSize);
-      return sink;
-    });
-    return whole;
+  bytes(): Promise<Uint8Array> {
+    return this.#whole((manifest) => new WholeSink(manifest));
+  }
+
+  /**
+   * The whole exposure in memory, as {@linkcode Pull.bytes} gives it; but where the exposer is on this machine and shares it, it is not
+   * copied: it stands in pages that both processes have, and that neither can change any more. They are given back when nothing refers to
+   * them. Writing to it makes this process's own copy of a page. Its buffer cannot be transferred.
+   */
+  view(): Promise<Uint8Array> {
+    return this.#whole((manifest) => new WholeSink(manifest, openWindow(manifest.totalSize)));
   }
 
   /**
@@ -272,6 +280,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
         seconds: (times.finishedAt! - times.requestedAt!) / 1000,
         handshakeSeconds: (times.grantedAt! - times.startedAt) / 1000,
         wireBytes: progress.wireBytes,
+        sharedBytes: progress.shared,
         id: this.ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true }),
         path: output!.path,
         ...ended,
@@ -333,6 +342,12 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     return signal ? AbortSignal.any([signal, this.#abort.signal]) : this.#abort.signal;
   }
 
+  async #whole(open: (manifest: Manifest) => WholeSink): Promise<Uint8Array> {
+    let sink: WholeSink | undefined;
+    await this.#run((manifest) => sink = open(manifest));
+    return sink!.whole;
+  }
+
   #run(open: (manifest: Manifest) => ChunkSink): Promise<{ times: PullerTimes; progress: PullProgress }> {
     if (this.#started) {
       return Promise.reject(new TypeError("a pull can be iterated or saved once: call pull() again"));
@@ -358,11 +373,12 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     if (this.#stalled !== undefined) this.#handleStall(undefined);
     const host = bindHostFor([addresses, ...others.map((other) => other.addresses)].flat());
     const link = await openLink({ host, port: 0, ...chosen(this.#options) });
-    const shell = new PullerShell(link, this.#machineOptions(addresses, others, link), {
+    const shell: PullerShell = new PullerShell(link, this.#machineOptions(addresses, others, link), {
       granted: (_grant, manifest) => {
         this.#tell("pulling", grantedEvent(manifest, shell.machine.source!));
         return open(manifest);
       },
+      share: sharing(this.#options, this.#others.length === 0, () => shell.machine.grant!),
       join: (group) => this.#joinGroup(group),
       cast: (group, reason) =>
         this.#options.onEvent?.(

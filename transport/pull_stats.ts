@@ -40,6 +40,8 @@ export interface PullStats {
   readonly bytes: number;
   /** Of these, found on disk. */
   readonly reusedBytes: number;
+  /** Of these, taken from memory that an exposer on this machine shares. */
+  readonly sharedBytes: number;
   /** Bytes of chunks received, headers included. */
   readonly wireBytes: number;
   /** Bytes a second, over the whole pull so far, without what was found on disk. */
@@ -81,7 +83,15 @@ export function grantedEvent(manifest: Manifest, source: Address): PullEvent {
 /** How far a machine is; one that is not there yet is nowhere. */
 export function progressOf(machine: PullerMachine | undefined): PullProgress {
   if (!machine) {
-    const none = { total: 0, done: 0, reused: 0, wireBytes: 0, symbolsReceived: 0, symbolsLost: 0 };
+    const none = {
+      total: 0,
+      done: 0,
+      reused: 0,
+      shared: 0,
+      wireBytes: 0,
+      symbolsReceived: 0,
+      symbolsLost: 0,
+    };
     return { ...none, roundTrip: 0, rate: 0 };
   }
   const { progress, times } = machine;
@@ -96,15 +106,15 @@ export function statsOf(
   stalled: string | undefined,
   machine: PullerMachine | undefined,
 ): PullStats {
-  const { total, done, reused, wireBytes, rate, symbolsLost, symbolsReceived, roundTrip } = progressOf(
-    machine,
-  );
+  const progress = progressOf(machine);
+  const { total, done, reused, shared, wireBytes, rate, symbolsLost, symbolsReceived, roundTrip } = progress;
   return {
     state,
     ...(stalled !== undefined && { stalled }),
     totalBytes: total,
     bytes: done,
     reusedBytes: reused,
+    sharedBytes: shared,
     rate,
     wireBytes,
     loss: lossOf({ symbolsLost, symbolsReceived }),

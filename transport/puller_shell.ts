@@ -46,12 +46,30 @@ export interface ChunkSink {
   heldBack?(): number;
   /** Takes a verified chunk. What it returns holds the pull back until it is done; then the bytes are no longer the sink's. */
   write(chunk: number, bytes: Uint8Array): void | Promise<void>;
+  /** Where all of the exposure's bytes may appear by themselves, from {@linkcode openWindow}. Absent: they come with `write` alone. */
+  readonly window?: Uint8Array<ArrayBuffer>;
+}
+
+/** Another road than the network, on which the plaintext may be had: not verified yet. */
+export interface SharedBytes {
+  /** Memory in which all chunks appear, if other threads can reach it. */
+  readonly memory?: SharedArrayBuffer;
+  /** To be called before {@linkcode SharedBytes.take}. What it returns ends when that one knows; absent: it does. May reject: the pull ends. */
+  ready(chunk: number): Promise<void> | undefined;
+  /** A chunk where it lies, which does not change until it is given back; `undefined` when it cannot be had on this road. */
+  take(chunk: number): Uint8Array | undefined;
+  /** A chunk that was taken is needed no longer. */
+  giveBack(chunk: number): void;
+  /** It is needed no longer. Twice is fine. */
+  close(): void;
 }
 
 /** What a puller's owner is told. */
 export interface PullerEvents {
   /** The exposer has granted the pull. Answers with the sink; may throw. */
   granted(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): ChunkSink | Promise<ChunkSink>;
+  /** Whether there is another road than the network for what the sink wants. Absent: there is none. */
+  share?(grant: Grant, manifest: Manifest, sink: ChunkSink): Promise<SharedBytes | undefined>;
   /** Listens to the multicast group of the grant. Absent: groups are not joined. @throws {RgtpError} when it cannot */
   join?(group: Group): Promise<Link>;
   /** It listens to that; or the pull goes on by itself, and why. */
@@ -78,6 +96,9 @@ export class PullerShell {
   /** Opens chunks beside this thread, where that pays. */
   #crew: Crew | undefined;
   #sink: ChunkSink | undefined;
+  #shared: SharedBytes | undefined;
+  /** What the sink may have of the pages that are being worked on. */
+  readonly #candidates = new Map<number, Uint8Array | undefined>();
   #groupLink: Link | undefined;
   #isOver = false;
 
@@ -109,6 +130,7 @@ export class PullerShell {
       // The last packets say that all is here: they leave before the socket goes.
       await Promise.allSettled(this.#sends);
       this.#link.close();
+      this.#shared?.close();
       this.#isOver = true;
       this.#groupLink?.close();
     }
@@ -130,19 +152,27 @@ export class PullerShell {
         this.#begin(grant, manifest, exposerKey).catch((error) => this.stop(error));
       },
       open: ({ piece, sealed }) => this.#later((now) => this.#open(now, piece, sealed)),
-      check: ({ chunk }) => this.#later((now) => this.#check(now, chunk)),
+      check: ({ chunk }) => {
+        const check = () => this.#later((now) => this.#check(now, chunk));
+        const ready = this.#shared?.ready(chunk);
+        if (ready) ready.then(check, (error) => this.stop(error));
+        else check();
+      },
       wanting: () => {
         this.#sink!.wantMore!().then(
           (runs) => this.#drive.mutate((now) => this.machine.want(now, runs)),
           (error) => this.stop(error),
         );
       },
+      pageDone: ({ page }) => {
+        this.#opener?.forget(page);
+        this.#candidates.delete(page);
+      },
       join: ({ group }) => void this.#join(group),
       leave: ({ group, reason }) => {
         this.#groupLink?.close();
         this.#events.cast?.(group.address, reason);
       },
-      pageDone: ({ page }) => this.#opener?.forget(page),
       stalled: ({ reason }) => this.#events.stalled(reason),
       resumed: () => this.#events.stalled(undefined),
       joined: ({ source }) => this.#events.joined?.(source),
@@ -170,16 +200,25 @@ export class PullerShell {
   async #begin(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): Promise<void> {
     const sink = await this.#events.granted(grant, manifest, exposerKey);
     const opener = new ChunkOpener(this.#engine, grant, manifest);
+    const shared = await this.#events.share?.(grant, manifest, sink);
     this.#sink = sink;
     this.#opener = opener;
+    this.#shared = shared;
+    const candidates = (page: number) => {
+      const flags = sink.candidates?.(page);
+      this.#candidates.set(page, flags);
+      // What is on the other road is checked as what is on the disk is.
+      return shared ? ALL_OF_A_PAGE : flags;
+    };
     const crew = this.#crew = hireCrew(opener.key, manifest.totalSize, limits.openThreadsMax);
+    if (shared?.memory) crew?.share(shared.memory);
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
         ...(crew && { allocate: (bytes) => crew.memory(bytes) }),
         ...(sink.wanted && { wanted: sink.wanted }),
         isMoreToCome: sink.wantMore !== undefined,
         heldBack: () => sink.heldBack?.() ?? 0,
-        candidates: (page) => sink.candidates?.(page),
+        candidates,
         hasLeaves: (page) => opener.hasLeaves(page) || opener.acceptPage(page, sink.page?.(page)),
       })
     );
@@ -223,18 +262,39 @@ export class PullerShell {
     const sink = this.#sink!;
     const opener = this.#opener!;
     const plaintext = opener.scratch(chunk);
+    const isCandidate = this.#candidates.get(Math.floor(chunk / PAGE_LEAVES))?.[chunk % PAGE_LEAVES] === 1;
     let ok = false;
     let kept: void | Promise<void> = undefined;
-    while (!ok && sink.read?.(chunk, plaintext)) {
+    while (isCandidate && !ok && sink.read?.(chunk, plaintext)) {
       ok = opener.isChunk(chunk, plaintext);
       if (ok) kept = sink.keep?.(chunk, plaintext);
       else if (!sink.reject?.(chunk)) break;
     }
-    this.#reportWhen(
-      now,
-      kept,
-      (at) => this.machine.handleChecked(at, chunk, ok || sink.leave?.(chunk) === true),
-    );
+    ok ||= sink.leave?.(chunk) === true;
+    if (ok || !this.#shared) {
+      this.#reportWhen(now, kept, (at) => this.machine.handleChecked(at, chunk, ok ? "on disk" : "nowhere"));
+    } else this.#takeShared(now, chunk, this.#shared);
+  }
+
+  #takeShared(now: number, chunk: number, shared: SharedBytes): void {
+    const opener = this.#opener!;
+    const bytes = shared.take(chunk);
+    if (!bytes) return this.machine.handleChecked(now, chunk, "nowhere");
+    this.#crew?.collect();
+    const isGiven = this.#crew && this.#crew.busy < JOBS_AHEAD &&
+      this.#crew.check(chunk, bytes, opener.leaf(chunk), (outcome) => {
+        const isRight = outcome?.ok ?? opener.isChunk(chunk, bytes);
+        this.#later((later) => this.#storeShared(later, chunk, bytes, isRight));
+      });
+    if (!isGiven) this.#storeShared(now, chunk, bytes, opener.isChunk(chunk, bytes));
+  }
+
+  #storeShared(now: number, chunk: number, bytes: Uint8Array, isRight: boolean): void {
+    const stored = isRight ? this.#sink!.write(chunk, bytes) : undefined;
+    this.#reportWhen(now, stored, (at) => {
+      this.#shared!.giveBack(chunk);
+      this.machine.handleChecked(at, chunk, isRight ? "shared" : "nowhere");
+    });
   }
 
   /** Tells the machine as soon as the sink is done. */
@@ -244,6 +304,9 @@ export class PullerShell {
   }
 }
 
+/** Chunks that wait for the crew while this thread checks one itself. */
+const JOBS_AHEAD = 2;
+const ALL_OF_A_PAGE = new Uint8Array(PAGE_LEAVES).fill(1);
 const NONE = new Uint8Array(0);
 
 /** What stands where a sealed chunk was opened (`ok`). */
@@ -261,7 +324,6 @@ export class ChunkOpener {
   readonly #chunks: number;
   readonly #leaves = new Map<number, Uint8Array>();
   readonly #scratch: Uint8Array;
-  readonly #resealed: Uint8Array;
 
   constructor(engine: Engine, grant: Grant, manifest: Manifest) {
     this.#engine = engine;
@@ -274,7 +336,6 @@ export class ChunkOpener {
     this.#cipher = new ChunkCipher(engine, this.key);
     this.#chunks = chunkCount(manifest);
     this.#scratch = new Uint8Array(Math.min(manifest.chunkSize, manifest.totalSize));
-    this.#resealed = new Uint8Array(this.#scratch.length + AEAD_TAG_BYTES);
     this.#acceptAll(grant.leaves);
   }
 
@@ -306,9 +367,7 @@ export class ChunkOpener {
 
   /** Whether a plaintext is the chunk of this exposure: sealed again, it has the same leaf. */
   isChunk(chunk: number, plaintext: Uint8Array): boolean {
-    const sealed = this.#resealed.subarray(0, plaintext.length + AEAD_TAG_BYTES);
-    sealed.set(plaintext);
-    return equalBytes(this.#cipher.seal(chunk, sealed), this.leaf(chunk));
+    return this.#cipher.isChunk(chunk, plaintext, this.leaf(chunk));
   }
 
   /** The leaf hash that a chunk must have. Nothing has one whose page is not here. */

@@ -12,7 +12,18 @@ export function rgtp(name: string, link?: string): Contestant {
     asked: link === undefined ? { file: 0, files: 0 } : { file: 0 },
     serve: async ({ path }, { folder, via }) => {
       const exposer = new BenchProcess("cli/main.ts", [
-        ...["expose", path, "--host", HOST, "--port", "0", "--json", "--state-dir", `${folder}/state`],
+        ...[
+          "expose",
+          path,
+          "--host",
+          HOST,
+          "--port",
+          "0",
+          "--no-shared",
+          "--json",
+          "--state-dir",
+          `${folder}/state`,
+        ],
         // All of it in memory: what sealing again costs is another question (`bench:memory`).
         ...["--memory", "8GiB", ...flags],
       ], { via });

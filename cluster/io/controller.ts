@@ -65,6 +65,8 @@ const LEASE_LOOK_MS = 1000;
 /** How long a node that is said to be dead has for an answer, and how many are asked at once. */
 const PING_MS = 1000;
 const PINGS_MAX = 64;
+/** Nodes whose possessions are looked at at once. */
+const INSPECTIONS_MAX = 8;
 
 /** What a controller works with. */
 export interface ControllerParts {
@@ -232,11 +234,14 @@ export class Controller implements AsyncDisposable {
   /** Looks at what those nodes have that have come, or come again, or were looked at long ago. */
   async #inspect(): Promise<void> {
     const now = performance.now();
-    for (const { node } of await this.#fleet.tables.nodes.all()) {
+    const due = (await this.#fleet.tables.nodes.all()).flatMap(({ node }) => {
       const incarnation = this.#byId.get(node)?.incarnation;
-      if (incarnation === undefined || !isHere(this.#fleet, node)) continue;
+      if (incarnation === undefined || !isHere(this.#fleet, node)) return [];
       const known = this.#inspected.get(node);
-      if (known?.incarnation === incarnation && now - known.at < this.#times.inspectMs) continue;
+      const isDue = known?.incarnation !== incarnation || now - known.at >= this.#times.inspectMs;
+      return isDue ? [{ node, incarnation }] : [];
+    });
+    await inParallel(due, INSPECTIONS_MAX, async ({ node, incarnation }) => {
       try {
         await inspectInstances(this.#fleet, node);
         await inspectFiles(this.#fleet, node);
@@ -244,7 +249,7 @@ export class Controller implements AsyncDisposable {
       } catch (error) {
         this.#node.note(`looking at what '${node}' has: ${messageOf(error)}`);
       }
-    }
+    });
   }
 
   /** Does something again and again, as long as this controller leads. */

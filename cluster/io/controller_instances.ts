@@ -149,15 +149,17 @@ export async function create(
 }
 
 /** Has its node start an instance whose plan is known. */
-async function start(fleet: Fleet, { node, plan }: InstanceRecord): Promise<MessageData["instance.started"]> {
+async function start(
+  fleet: Fleet,
+  { node, plan, demand }: InstanceRecord,
+): Promise<MessageData["instance.started"]> {
   const answer = await ask(fleet.node, node, "instance.create", plan!, "instance.started");
   const id = plan!.instance_id;
-  await fleet.tables.nodes.change([node], (record) => {
-    const reservation = record?.reservations[id];
-    return record && reservation
-      ? reserve(record, id, { ...reservation, expires_at: 0 }, Date.now())
-      : record;
-  });
+  // Its room is kept from now on, also when it was just about to be given away.
+  await fleet.tables.nodes.change(
+    [node],
+    (record) => record && reserve(record, id, { ...demand, expires_at: 0 }, Date.now()),
+  );
   await fleet.tables.instances.change([id], (record) =>
     // It may have ended, and said so, before it was known that it has begun.
     record?.node === node && record.state === "placed" ? started(record, answer) : record);

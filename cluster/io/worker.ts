@@ -43,6 +43,7 @@ interface Instance {
 export class Worker {
   readonly #parts: WorkerParts;
   readonly #instances = new Map<string, Instance>();
+  #isEnding = false;
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -60,8 +61,9 @@ export class Worker {
     return Array.from(this.#instances.values()).filter(({ ended }) => !ended).length;
   }
 
-  /** Ends all of them. */
+  /** Ends all of them, since their node ends: controllers are not told, and will start them elsewhere. */
   async stopAll(): Promise<void> {
+    this.#isEnding = true;
     await Promise.all(Array.from(this.#instances.values(), async ({ starting }) => {
       const running = await starting.catch(() => undefined);
       await running?.stop();
@@ -114,6 +116,7 @@ export class Worker {
   /** Tells how it ends. Whoever could not be told finds it in the list. */
   async #follow(instance_id: string, instance: Instance, running: Running): Promise<void> {
     const { exitCode, reason, runtimeSeconds } = await running.ended;
+    if (this.#isEnding) return;
     instance.ended = { instance_id, exit_code: exitCode, reason, runtime_seconds: runtimeSeconds };
     this.#parts.onChange();
     try {

@@ -171,7 +171,7 @@ class Chaos {
       this.#drain();
     }
     const chunk = this.#checking.shift();
-    if (chunk !== undefined) this.puller.handleChecked(this.now, chunk, chance(0.5));
+    if (chunk !== undefined) this.puller.handleChecked(this.now, chunk, chance(0.5) ? "on disk" : "nowhere");
   }
 
   /** The owner of either side does something. */

@@ -23,6 +23,7 @@ export interface ServingEvent {
 export interface ServedEvent {
   readonly event: "served";
   readonly bytes: number;
+  readonly shared: number;
 }
 /** How far a pull is. */
 export interface ProgressEvent {
@@ -38,6 +39,7 @@ export interface DoneEvent {
   readonly seconds: number;
   readonly handshakeSeconds: number;
   readonly wireBytes: number;
+  readonly shared: number;
   readonly id: string;
   readonly path: string;
   readonly sha256: string;
@@ -110,6 +112,8 @@ export interface ExposerOptions extends StartOptions {
   readonly host?: string;
   /** The port; any free one when absent. */
   readonly port?: number;
+  /** Whether pullers may get shared memory; not when absent: it is the network that most tests are about. */
+  readonly isShared?: boolean;
   /** More flags. */
   readonly flags?: readonly string[];
 }
@@ -137,6 +141,8 @@ const TAIL_CHARS = 4000;
 export class RgtpProcess implements AsyncDisposable {
   /** Everything that it has said, oldest first. */
   readonly events: RgtpEvent[] = [];
+  /** Its number. */
+  readonly pid: number;
   /** How it ended. */
   readonly status: Promise<Deno.CommandStatus>;
   readonly #child: Deno.ChildProcess;
@@ -169,6 +175,7 @@ export class RgtpProcess implements AsyncDisposable {
       stderr: "piped",
       ...(cwd !== undefined && { cwd }),
     }).spawn();
+    this.pid = this.#child.pid;
     this.#pumps = Promise.all([
       pump(this.#child.stdout, (text) => this.#take(text)),
       pump(this.#child.stderr, (text) => this.#stderr = (this.#stderr + text).slice(-TAIL_CHARS)),
@@ -292,9 +299,10 @@ export async function startExposer(
   path: string,
   options: ExposerOptions,
 ): Promise<{ exposer: RgtpProcess; ready: ReadyEvent }> {
-  const { host, port = 0, stateDir, flags = [] } = options;
+  const { host, port = 0, stateDir, flags = [], isShared = false } = options;
   const where = [...host === undefined ? [] : ["--host", host], "--port", `${port}`, "--state-dir", stateDir];
-  const exposer = new RgtpProcess(["expose", path, ...where, "--json", ...flags], options);
+  const road = isShared ? [] : ["--no-shared"];
+  const exposer = new RgtpProcess(["expose", path, ...where, ...road, "--json", ...flags], options);
   try {
     return { exposer, ready: await exposer.next("ready", READY_MS) };
   } catch (error) {

@@ -265,6 +265,7 @@ Deno.test("cli: expose and pull with --json: each line is JSON with its fields",
       seconds: "number",
       handshakeSeconds: "number",
       wireBytes: "number",
+      shared: "number",
       id: "string",
       path: "string",
       sha256: "string",
@@ -276,7 +277,7 @@ Deno.test("cli: expose and pull with --json: each line is JSON with its fields",
     const end = await exposed.end();
     assertEquals([end.code, end.err], [143, ""]);
     const served = event(end.out, "served");
-    hasTypes(served, { event: "string", bytes: "number", pullers: "number" });
+    hasTypes(served, { event: "string", bytes: "number", pullers: "number", shared: "number" });
     assertGreater(Number(served.bytes), 300_000);
   }));
 

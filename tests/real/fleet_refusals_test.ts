@@ -1,5 +1,5 @@
 /*
- * What controllers and workers refuse, with the document's codes; in one process, over real connections.
+ * What controllers and workers refuse, with the document's codes, and what they make up for; in one process, over real connections.
  */
 import { FLEET } from "../../cluster/io/controllers.ts";
 import type { Executor } from "../../cluster/io/executor.ts";
@@ -39,11 +39,20 @@ function pretender(): Executor {
 /** A controller, two workers, and somebody else of the cluster. */
 class SmallFleet implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
+  readonly #workers = new Map<string, FleetNode>();
+  /** Where workers keep things, each in a folder of its own. */
+  readonly folder: string;
   readonly controller: FleetNode;
   readonly operator: ClusterNode;
 
-  private constructor(stack: AsyncDisposableStack, controller: FleetNode, operator: ClusterNode) {
+  private constructor(
+    stack: AsyncDisposableStack,
+    folder: string,
+    controller: FleetNode,
+    operator: ClusterNode,
+  ) {
     this.#stack = stack;
+    this.folder = folder;
     this.controller = controller;
     this.operator = operator;
   }
@@ -66,16 +75,8 @@ class SmallFleet implements AsyncDisposable {
     const seed = controller.node.address!;
     const operator = stack.use(await startNode({ credentials: await credentialsOf("operator") }));
     operator.know("controller", seed);
-    for (const id of ["node-1", "node-2"]) {
-      const place = `${folder}/${id}`;
-      await Deno.mkdir(place);
-      const credentials = await credentialsOf(id);
-      const worker = stack.use(
-        await startWorker({ credentials, listen, seed, folder: place, executor: pretender(), pace: 10 }),
-      );
-      operator.know(id, worker.node.address!);
-    }
-    const small = new SmallFleet(stack.move(), controller, operator);
+    const small = new SmallFleet(stack.move(), folder, controller, operator);
+    for (const id of ["node-1", "node-2"]) await small.work(id);
     let known = 0;
     void (async () => {
       while (known < 2) {
@@ -86,6 +87,28 @@ class SmallFleet implements AsyncDisposable {
     })();
     await until(() => known === 2, "both workers have told what they have");
     return small;
+  }
+
+  /** Starts a worker. */
+  async work(id: string): Promise<void> {
+    const folder = `${this.folder}/${id}`;
+    await Deno.mkdir(folder, { recursive: true });
+    const worker = await startWorker({
+      credentials: await credentialsOf(id),
+      listen,
+      seed: this.controller.node.address!,
+      folder,
+      executor: pretender(),
+      pace: 10,
+    });
+    this.operator.know(id, worker.node.address!);
+    this.#workers.set(id, worker);
+  }
+
+  /** Ends a worker without a word. */
+  async end(id: string): Promise<void> {
+    await this.#workers.get(id)![Symbol.asyncDispose]();
+    this.#workers.delete(id);
   }
 
   async ask<T extends MessageType>(to: string, type: T, data: MessageData[T]): Promise<unknown> {
@@ -105,6 +128,7 @@ class SmallFleet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const id of this.#workers.keys()) await this.end(id);
     await this.#stack.disposeAsync();
   }
 }
@@ -254,4 +278,50 @@ Deno.test("fleet: room that nobody uses is free again, and what ends gives its r
   const { instances } = await fleet.ask("controller", "instance.list", {}) as MessageData["instance.listing"];
   assertEquals(instances.map(({ instance_id, state }) => [instance_id, state]), [["one", "stopped"]]);
   assert(all > 0);
+});
+
+Deno.test("fleet: a node that comes back without what it had gets it again", async () => {
+  await using fleet = await SmallFleet.start();
+  const lists = async () => {
+    const { instances } = await fleet.ask(
+      "controller",
+      "instance.list",
+      {},
+    ) as MessageData["instance.listing"];
+    const { files } = await fleet.ask("controller", "fs.list", {}) as MessageData["fs.listing"];
+    return { one: instances[0], file: files[0] };
+  };
+  const placement = { strategy: "spread", constraints: ["node=node-1"] } as const;
+  await fleet.ask("controller", "resource.request", { instance_id: "one", ...nothing, placement });
+  const plan = { instance_id: "one", name: "one", script: "anything", resources };
+  await fleet.ask("controller", "instance.create", plan);
+
+  const bytes = new TextEncoder().encode("kept twice");
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  const about = { path: "/a", size: bytes.length, checksum: `sha256:${hash}`, replication_factor: 2 };
+  for (const node of ["node-1", "node-2"]) {
+    await fleet.ask(node, "fs.write", { ...about, chunks: 1 });
+    await fleet.ask(node, "fs.replicate", {
+      file_id: hash,
+      chunk_id: 0,
+      chunk_data: bytes,
+      checksum: about.checksum,
+    });
+  }
+  await fleet.ask("controller", "fs.commit", { ...about, nodes: ["node-1", "node-2"] });
+
+  await fleet.end("node-1");
+  await Deno.remove(`${fleet.folder}/node-1`, { recursive: true });
+  await fleet.work("node-1");
+  let isWhole = false;
+  for (let looks = 0; !isWhole && looks < 400; looks++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const { one, file } = await lists();
+    const content = await Deno.readTextFile(`${fleet.folder}/node-1/files/${hash}`).catch(() => "");
+    isWhole = one.state === "running" && file.nodes.length === 2 && content === "kept twice";
+  }
+  assert(isWhole, JSON.stringify(await lists()));
+  // The node itself says so, and not the controller alone: of what it does not run it says "gone".
+  const ended = await fleet.ask("controller", "instance.stop", { instance_id: "one" });
+  assertEquals((ended as MessageData["instance.stopped"]).reason, "terminated");
 });

@@ -6,7 +6,7 @@ import { expose, formatTicket, parseTicket, pull, RgtpError } from "../../mod.ts
 import type { PullEvent } from "../../mod.ts";
 import { assert, assertEquals, assertGreater, assertLess, assertRejects, assertThrows } from "../_assert.ts";
 
-const here = { host: "127.0.0.1", port: 0 };
+const here = { host: "127.0.0.1", port: 0, shared: "off" } as const;
 const CHUNK = 65_536;
 const MIB = 1_048_576;
 
@@ -222,7 +222,16 @@ Deno.test("events and stats: a grant and an end, with their numbers", async () =
   await using exposure = await expose(noise(1_000_000), here);
   const events: PullEvent[] = [];
   const one = pull(exposure.ticket, { onEvent: (event) => events.push(event) });
-  const nothing = { totalBytes: 0, bytes: 0, reusedBytes: 0, wireBytes: 0, rate: 0, loss: 0, roundTripMs: 0 };
+  const nothing = {
+    totalBytes: 0,
+    bytes: 0,
+    reusedBytes: 0,
+    sharedBytes: 0,
+    wireBytes: 0,
+    rate: 0,
+    loss: 0,
+    roundTripMs: 0,
+  };
   assertEquals(one.stats(), { state: "idle", ...nothing, sources: [] });
   await collect(one.readable);
   const source = { host: "127.0.0.1", port: exposure.address.port };

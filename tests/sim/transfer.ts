@@ -339,7 +339,7 @@ export class SimPuller implements SimHost {
     const bytes = this.#options.disk!.get(chunk)!;
     const ok = bytes.length === this.#opener!.scratch(chunk).length && this.#opener!.isChunk(chunk, bytes);
     if (ok) this.#store(chunk, bytes);
-    this.machine.handleChecked(now, chunk, ok);
+    this.machine.handleChecked(now, chunk, ok ? "on disk" : "nowhere");
   }
 
   /** Nothing is stored twice, and nothing but what was exposed. */

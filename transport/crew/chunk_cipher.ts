@@ -19,6 +19,7 @@ export class ChunkCipher {
   readonly #engine: Engine;
   readonly #aead: Aead;
   readonly #key: ChunkKey;
+  #scratch = new Uint8Array(0);
 
   constructor(engine: Engine, key: ChunkKey) {
     this.#engine = engine;
@@ -39,6 +40,16 @@ export class ChunkCipher {
     const { key, aad } = this.#key;
     return equalBytes(this.leaf(sealed), leaf) &&
       this.#aead.openInto(key, chunkNonce(chunk), aad, sealed, sealed);
+  }
+
+  /** Whether a plaintext, which stays as it is, has this leaf hash when it is sealed. */
+  isChunk(chunk: number, plaintext: Uint8Array, leaf: Uint8Array): boolean {
+    const { key, aad } = this.#key;
+    const length = plaintext.length + AEAD_TAG_BYTES;
+    if (this.#scratch.length < length) this.#scratch = new Uint8Array(length);
+    const sealed = this.#scratch.subarray(0, length);
+    this.#aead.sealInto(key, chunkNonce(chunk), aad, plaintext, sealed);
+    return equalBytes(this.leaf(sealed), leaf);
   }
 
   /** The leaf hash of a sealed chunk. */

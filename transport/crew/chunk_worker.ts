@@ -40,7 +40,9 @@ function workOf({ words, key }: CrewTask): () => void {
       const job = ring.takeJob();
       if (job.kind === JobKind.SEAL) ring.finish(true, cipher.seal(job.chunk, bytesOf(job)));
       else if (job.kind === JobKind.OPEN) ring.finish(cipher.open(job.chunk, bytesOf(job), job.leaf));
-      else if (job.kind === JobKind.MEMORY) return ring.finish(true);
+      else if (job.kind === JobKind.CHECK) {
+        ring.finish(cipher.isChunk(job.chunk, bytesOf(job), job.leaf));
+      } else if (job.kind === JobKind.MEMORY) return ring.finish(true);
       else return scope.close();
     }
   };

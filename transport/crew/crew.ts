@@ -71,6 +71,11 @@ export class Crew {
     return leaf.length === HASH_BYTES && this.#give(JobKind.OPEN, chunk, sealed, leaf, done);
   }
 
+  /** The same for a plaintext: whether it has that leaf hash when it is sealed. It is not changed. */
+  check(chunk: number, plaintext: Uint8Array, leaf: Uint8Array, done: (outcome: Outcome) => void): boolean {
+    return leaf.length === HASH_BYTES && this.#give(JobKind.CHECK, chunk, plaintext, leaf, done);
+  }
+
   /** Jobs that are under way. */
   get busy(): number {
     return this.#hands.reduce((sum, hand) => sum + hand.busy, 0);

@@ -67,6 +67,25 @@ Deno.test("a crew does not open what has another leaf hash, or another chunk's p
   }
 });
 
+Deno.test("a crew says whether a plaintext has a leaf hash, and leaves it as it is", async () => {
+  const crew = new Crew(key, file, 1);
+  try {
+    const bytes = plain(crew, 3);
+    const leaf = cipher.seal(3, bytes.slice());
+    const plaintext = bytes.subarray(0, CHUNK_BYTES);
+    const check = (chunk: number, hash = leaf) =>
+      outcomeOf(crew, (done) => crew.check(chunk, plaintext, hash, done));
+    assertEquals((await check(3))?.ok, true);
+    assertEquals((await check(4))?.ok, false);
+    assertEquals((await check(3, leaf.map((byte) => byte ^ 1)))?.ok, false);
+    assertEquals(plaintext.slice(), new Uint8Array(CHUNK_BYTES).fill(4));
+    assert(cipher.isChunk(3, plaintext, leaf) && !cipher.isChunk(2, plaintext, leaf));
+    assertEquals(crew.check(3, plaintext, new Uint8Array(0), () => {}), false);
+  } finally {
+    crew.close();
+  }
+});
+
 Deno.test("a crew takes so many jobs and no more, in any memory that it gave, and none after its end", async () => {
   const crew = new Crew(key, file, 1);
   const first = plain(crew, 0);

@@ -18,6 +18,8 @@ export const JobKind = {
   MEMORY: 3,
   /** End. */
   END: 4,
+  /** Compare: whether what lies there has the leaf hash when it is sealed. */
+  CHECK: 5,
 } as const;
 
 /** Where a chunk lies, and what is to be done with it. */

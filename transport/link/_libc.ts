@@ -25,6 +25,16 @@ const functions = {
   /** With no bytes to copy it only tells where its first argument lies. */
   address: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
   peek: { name: "memcpy", parameters: ["buffer", "usize", "usize"], result: "usize" },
+  geteuid: { parameters: [], result: "u32" },
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  fchmod: { parameters: ["i32", "u32"], result: "i32" },
+  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
+  /** Over memory that is there. */
+  mapOver: { name: "mmap", parameters: ["buffer", "usize", "i32", "i32", "i32", "i64"], result: "usize" },
   poke: { name: "memcpy", parameters: ["usize", "buffer", "usize"], result: "usize" },
   __errno_location: { parameters: [], result: "usize" },
 } as const;

@@ -6,7 +6,7 @@ import type { Assembly } from "./assembly.ts";
 import { ChunkPlan } from "./chunk_plan.ts";
 import type { ChunkRun, PiecePlan } from "./chunk_plan.ts";
 import { PiecesInHand } from "./pieces_in_hand.ts";
-import type { PullBeginning, PullerOutput } from "./puller_types.ts";
+import type { Found, PullBeginning, PullerOutput } from "./puller_types.ts";
 
 /** A whole piece that waits for its leaf page. */
 interface Waiting {
@@ -20,8 +20,8 @@ export class Delivery {
   total = 0;
   /** Of these, verified and stored. */
   done = 0;
-  /** Of these, found on disk. */
-  reused = 0;
+  /** Bytes of chunks that were checked, by where they were found. */
+  readonly found: Record<Found, number> = { "on disk": 0, shared: 0, nowhere: 0 };
   /** What is missing. */
   readonly plan: PiecePlan;
   /** What is being put together, opened or checked. */
@@ -92,14 +92,14 @@ export class Delivery {
     else this.#settleChunk(piece, ok);
   }
 
-  /** The shell is done with a chunk on disk. */
-  settleCheck(chunk: number, ok: boolean): void {
+  /** The shell is done with a chunk that it was to check. */
+  settleCheck(chunk: number, found: Found): void {
     this.hand.settleCheck();
-    if (ok) this.reused += chunkBytes(this.#manifest, chunk);
-    this.#settleChunk(chunk, ok);
+    this.found[found] += chunkBytes(this.#manifest, chunk);
+    this.#settleChunk(chunk, found !== "nowhere");
   }
 
-  /** Chunks on disk to check now; and whether everything is here, and no more to come. */
+  /** Chunks to check now; and whether everything is here, and no more to come. */
   proceed(): boolean {
     for (let chunk = this.hand.takeCheck(); chunk !== undefined; chunk = this.hand.takeCheck()) {
       this.#emit({ kind: "check", chunk });

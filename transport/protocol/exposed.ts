@@ -35,6 +35,8 @@ export interface Exposed {
   readonly passphrase?: ExposedPassphrase;
   /** Whether this is a list of what else there is, made for those whom it lets pull. */
   readonly isList?: boolean;
+  /** 16 bytes: the door behind which those of this machine can have it as shared memory. Absent: there is none. */
+  readonly share?: Uint8Array;
   /** The multicast group that carries it too. */
   readonly cast?: ExposedCast;
   /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand. Absent: always 0. */

@@ -162,6 +162,15 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     }));
   }
 
+  /** What a token lets pull and the key of its MACs, from wherever it is shown; `undefined` when it is good no longer. */
+  holding(now: number, token: Uint8Array): { exposed: Exposed; pullKey: Uint8Array } | undefined {
+    const body = this.#mint.open(now, token);
+    const pullKey = body && this.#mint.pullKey(token);
+    const exposed = body && this.#exposures.get(body.exposureId.toHex());
+    const isGood = pullKey && exposed && holdsStill(exposed, body.ticketId, body.flags);
+    return isGood ? { exposed, pullKey } : undefined;
+  }
+
   /** A datagram has arrived. */
   handleDatagram(now: number, from: Address, packet: Uint8Array): void {
     this.#now = now;

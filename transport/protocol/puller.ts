@@ -52,6 +52,7 @@ import {
 } from "./pull_failures.ts";
 import type { Silence } from "./pull_failures.ts";
 import type {
+  Found,
   PullBeginning,
   PullerMemory,
   PullerOptions,
@@ -119,12 +120,18 @@ export class PullerMachine implements Machine<PullerOutput> {
     return {
       total: this.#delivery?.total ?? 0,
       done: this.#delivery?.done ?? 0,
-      reused: this.#delivery?.reused ?? 0,
+      reused: this.#delivery?.found["on disk"] ?? 0,
+      shared: this.#delivery?.found.shared ?? 0,
       wireBytes: sum((flow) => flow.bytesReceived) + this.#group.bytesReceived,
       symbolsReceived: sum((flow) => flow.symbolsReceived) + this.#group.received,
       symbolsLost: sum((flow) => flow.symbolsLost) + this.#group.lost,
       roundTrip: Math.min(...flows.map((flow) => flow.roundTrip), flows.length > 0 ? Infinity : 0),
     };
+  }
+
+  /** The newest grant of whoever serves it, once there is one. */
+  get grant(): Grant | undefined {
+    return this.#sources.all.find(({ address }) => address)?.grant;
   }
 
   /** Who serves it, once that is known: the first that did. */
@@ -225,10 +232,10 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#pump(now);
   }
 
-  /** A chunk on disk is the exposure's (`ok`), or must be pulled. */
-  handleChecked(now: number, chunk: number, ok: boolean): void {
+  /** A chunk that could be checked is the exposure's and stored, or must be pulled. */
+  handleChecked(now: number, chunk: number, found: Found): void {
     this.#progressed(now);
-    this.#delivery?.settleCheck(chunk, ok);
+    this.#delivery?.settleCheck(chunk, found);
     this.#pump(now);
   }
 
@@ -578,18 +585,17 @@ export class PullerMachine implements Machine<PullerOutput> {
     const { flow, address, isGone } = source;
     if (!flow || isGone || this.#group.isMember || this.#sources.canSpare(now, source)) return;
     for (let bytes = flow.nextRequest(now); bytes; bytes = flow.nextRequest(now)) {
-      this.times.requestedAt ??= now;
       this.#outputs.push({ kind: "send", to: address!, bytes });
     }
   }
 
   #pump(now: number): void {
     if (this.#phase !== "pulling") return;
+    this.times.requestedAt ??= now;
     for (const source of this.#sources.alive) this.#request(now, source);
     if (!this.#delivery!.proceed()) return;
     this.#phase = "done";
     this.times.finishedAt = now;
-    this.times.requestedAt ??= now;
     // A courtesy that may get lost: an exposer that hears none of them notices the silence later.
     for (const { flow, address } of this.#sources.serving) {
       for (let i = 0; i < 3; i++) {

@@ -22,7 +22,7 @@ export type PullerOutput =
   }
   /** Verify a piece: a leaf page against the root, a chunk against its leaf; open and store it; then call `handleOpened`. The bytes are the machine's again after that. */
   | { readonly kind: "open"; readonly piece: number; readonly sealed: Uint8Array }
-  /** Check a chunk on disk against its leaf; then call `handleChecked`. */
+  /** Check a chunk that may be at hand against its leaf; then call `handleChecked`. */
   | { readonly kind: "check"; readonly chunk: number }
   /** All chunks of a page are here: its leaves are needed no longer. */
   | { readonly kind: "pageDone"; readonly page: number }
@@ -94,6 +94,9 @@ export interface PullBeginning extends Omit<ChunkPlanOptions, "chunks"> {
   readonly allocate?: (bytes: number) => Uint8Array;
 }
 
+/** Where a chunk was found without being pulled, if it was: in what an earlier pull left, or in memory that the exposer shares. */
+export type Found = "on disk" | "shared" | "nowhere";
+
 /** How far a pull is. */
 export interface PullerProgress {
   /** Plaintext bytes wanted. */
@@ -102,6 +105,8 @@ export interface PullerProgress {
   readonly done: number;
   /** Of these, found on disk. */
   readonly reused: number;
+  /** Of these, taken from memory that the exposer shares. */
+  readonly shared: number;
   /** Bytes of CHUNK_DATA received. */
   readonly wireBytes: number;
   /** Symbols received, and asked for again. */
@@ -130,7 +135,7 @@ export interface PullerTimes {
   readonly startedAt: number;
   /** The grant. */
   grantedAt?: number;
-  /** The first PULL_REQUEST. */
+  /** When it first asked for what is missing, and looked at what is at hand. */
   requestedAt?: number;
   /** The last chunk was stored. */
   finishedAt?: number;

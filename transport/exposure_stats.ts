@@ -1,0 +1,37 @@
+import type { Address } from "../codec/address.ts";
+import type { StoreCounters } from "./exposure/store.ts";
+import type { LinkStats } from "./link/link.ts";
+import type { ExposerMemory, PullerStatus } from "./protocol/exposer_types.ts";
+import type { ShareStats } from "./share_door.ts";
+
+/** A puller came or went. */
+export interface ExposureEvent {
+  /** `"granted"`: it may pull. `"completed"`: it says that it has everything. `"left"`: it fell silent. */
+  readonly kind: "granted" | "completed" | "left";
+  /** Where it is. */
+  readonly address: Address;
+  /** Bytes sent to it under its present token. */
+  readonly bytesSent: number;
+}
+
+/** What an exposure has done so far. */
+export interface ExposureStats {
+  /** Bytes of chunks sent, headers included. */
+  readonly bytesSent: number;
+  /** Who pulls now. */
+  readonly pullers: readonly PullerStatus[];
+  /** Pulls that have said that they are complete. */
+  readonly completed: number;
+  /** Packets dropped, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+  /** What is kept for pullers at present. */
+  readonly memory: ExposerMemory;
+  /** What the store of sealed chunks has done. */
+  readonly store: StoreCounters;
+  /** Counters of the socket. */
+  readonly link: LinkStats;
+  /** What was handed out as shared memory; absent where none can be. */
+  readonly shared?: ShareStats;
+  /** Of its multicast group, if it has one: receivers that still want something, and bytes a second at present. */
+  readonly multicast?: { readonly receivers: number; readonly rate: number };
+}
