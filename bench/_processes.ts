@@ -1,3 +1,5 @@
+import { endChildren } from "./_compare/process_tree.ts";
+
 /** A child process of a benchmark whose standard output is read line by line. */
 export class BenchProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -133,13 +135,26 @@ export function spread(figures: readonly number[]): { median: number; min: numbe
 /** A folder for large files: in memory where the system has such a place, so that no disk is measured. */
 export async function fastTempDir(): Promise<string> {
   try {
-    return await Deno.makeTempDir({ dir: "/dev/shm", prefix: "rgtp-bench-" });
+    return await tempDir("/dev/shm");
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
       throw error;
     }
-    return await Deno.makeTempDir({ prefix: "rgtp-bench-" });
+    return await tempDir();
   }
+}
+
+/** A folder of a benchmark's own. The caller removes it. When he is interrupted, it goes with all that he has started. */
+export async function tempDir(dir?: string): Promise<string> {
+  const folder = await Deno.makeTempDir({ ...(dir !== undefined && { dir }), prefix: "rgtp-bench-" });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      if (Deno.build.os === "linux") endChildren();
+      Deno.removeSync(folder, { recursive: true });
+      Deno.exit(130);
+    });
+  }
+  return folder;
 }
 
 /** Writes `bytes` pseudo-random bytes to `path`. */

@@ -6,7 +6,7 @@
  *                           [--install] [--json]
  */
 import { parseArgs } from "node:util";
-import { spread } from "./_processes.ts";
+import { spread, tempDir } from "./_processes.ts";
 import type { Contestant, Place, Service } from "./_compare/contest.ts";
 import { contestants } from "./_compare/contestants.ts";
 import {
@@ -67,7 +67,7 @@ for (const one of asked) {
   else print(`${one.name} is left out: ${why}`);
 }
 
-const folder = await Deno.makeTempDir({ dir: flags.folder, prefix: "rgtp-bench-" });
+const folder = await tempDir(flags.folder);
 try {
   for (const kind of flags.table) {
     if (kind !== "file" && kind !== "files") throw new RangeError(`no table is called ${kind}: file, files`);

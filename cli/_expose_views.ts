@@ -1,4 +1,4 @@
-import { formatAddress } from "../codec/address.ts";
+import { formatAddress, hostKind } from "../codec/address.ts";
 import { parseTicket } from "../codec/ticket.ts";
 import type { Exposure, ExposureEvent } from "../transport/expose.ts";
 import { formatStaticKey } from "../transport/exposure/access.ts";
@@ -71,17 +71,17 @@ export class JsonExposeView implements ExposeView {
 /** For people: ticket and addresses, and a line that says who pulls. */
 export class HumanExposeView implements ExposeView {
   readonly #io: Io;
-  readonly #isQrWanted: boolean;
+  readonly #wanted: { readonly qr: boolean; readonly announce: boolean };
   readonly #status: StatusLine;
   readonly #log: PullerLog;
   readonly #readRate = new RateMeter();
   readonly #sealRate = new RateMeter();
   #exposure: Exposure | undefined;
 
-  /** With the ticket's QR code, or without. */
-  constructor(io: Io, isQrWanted = false) {
+  /** With the ticket's QR code, or without; for what is announced to the network, or not. */
+  constructor(io: Io, wanted = { qr: false, announce: false }) {
     this.#io = io;
-    this.#isQrWanted = isQrWanted;
+    this.#wanted = wanted;
     this.#status = new StatusLine(io);
     this.#log = new PullerLog(this.#status);
   }
@@ -114,18 +114,21 @@ export class HumanExposeView implements ExposeView {
         formatSeconds(sealSeconds),
     );
     note(
-      `answering on UDP ${formatAddress(address)}; the ticket names ${
-        addresses.map(formatAddress).join(", ")
-      }`,
+      `answering on ${hostKind(address.host) === "ethernet" ? "" : "UDP "}${
+        formatAddress(address)
+      }; the ticket names ${addresses.map(formatAddress).join(", ")}`,
     );
     if (addresses.every(({ host }) => isLoopback(host))) note(loopbackHint(address.host));
     note(`the ticket (${whoMayPull(exposure)}):`);
     this.#io.out(ticket);
-    if (this.#isQrWanted) showQr(ticket, this.#io);
+    if (this.#wanted.qr) showQr(ticket, this.#io);
     if (exposure.access !== "tickets") {
       // Who knows the passphrase needs no key to know the exposer by.
       const how = exposure.access === "passphrase" ? "--password-file -" : `--key ${keyOf(ticket)}`;
       note(`or by its name: rgtp pull ${formatAddress(addresses[0])} ${quoted(name)} ${how}`);
+    }
+    if (this.#wanted.announce) {
+      note("announced to the local network: 'rgtp find' there lists its name, size and address");
     }
     note("to pull it: rgtp pull TICKET [OUT]    to stop: Ctrl-C");
   }
@@ -179,7 +182,8 @@ function keyOf(ticket: string): string {
   return formatStaticKey(parseTicket(ticket).exposerKey);
 }
 
-function isLoopback(host: string): boolean {
+/** Whether this machine alone reaches it. */
+export function isLoopback(host: string): boolean {
   return host.startsWith("127.") || host === "::1" || host === "localhost";
 }
 

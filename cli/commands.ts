@@ -3,6 +3,7 @@ import { completionsCommand } from "./completions.ts";
 import { doctorCommand } from "./doctor.ts";
 import { edgeCommand } from "./edge.ts";
 import { exposeCommand } from "./expose.ts";
+import { findCommand } from "./find.ts";
 import { idCommand } from "./id.ts";
 import { infoCommand } from "./info.ts";
 import { lsCommand } from "./ls.ts";
@@ -19,6 +20,7 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ["pull", pullCommand],
   ["edge", edgeCommand],
   ["ls", lsCommand],
+  ["find", findCommand],
   ["verify", verifyCommand],
   ["status", statusCommand],
   ["ticket", ticketCommand],

@@ -9,7 +9,7 @@ import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
 import { exposedBy } from "./_exposed_paths.ts";
-import { HumanExposeView, JsonExposeView } from "./_expose_views.ts";
+import { HumanExposeView, isLoopback, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
@@ -53,6 +53,11 @@ const flags = {
   },
   for: { kind: "duration", help: "how long to serve, counted from the ticket on, such as 30s, 5m, 1h, 1d" },
   once: { kind: "boolean", help: "end after the first complete pull" },
+  announce: {
+    kind: "boolean",
+    help:
+      "tell the local network of it, so that 'rgtp find' lists it there: name, size, ID and whom it lets pull, readable for all",
+  },
   "limit-rate": {
     kind: "rate",
     help: "send at most this to all pullers together, such as 10MB/s, 100Mbit/s",
@@ -119,6 +124,7 @@ export const exposeCommand: Command = defineCommand({
     "report.pdf --password-file secret.txt",
     "report.pdf --password-file -",
     "video.mkv --qr",
+    "photos/ --open --announce",
     "image.iso --multicast 239.1.2.3:9000 --interface eth0 --receivers 30",
   ],
   permissions: [
@@ -134,7 +140,11 @@ export const exposeCommand: Command = defineCommand({
     ],
     [
       "--allow-sys=networkInterfaces",
-      "to put this machine's addresses into the ticket; not with --host ADDRESS",
+      "to put this machine's addresses into the ticket, and for --announce; not with --host ADDRESS",
+    ],
+    [
+      "--allow-sys=hostname",
+      "to say with --announce what this machine is called; it is announced without that, too",
     ],
     [
       "--allow-env=XDG_STATE_HOME,HOME",
@@ -156,7 +166,7 @@ async function runExpose(paths: readonly string[], flags: Flags, io: Io): Promis
   }
   const passphrase = await readPassphrase(flags["password-file"], io, true);
   using interrupt = new Interrupt();
-  const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io, flags.qr);
+  const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io, flags);
   const finished = Promise.withResolvers<void>();
   let exposure: Exposure;
   try {
@@ -223,6 +233,7 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
     ...(multicast && { multicast }),
     ...storeOptions(flags),
     ...accessOptions(flags),
+    announce: flags.announce,
     ...(port !== undefined && { port }),
     ...(host !== undefined && { host }),
     ...(name !== undefined && { name }),
@@ -251,6 +262,12 @@ function checkFlags(flags: Flags): void {
   }
   if (flags.link === "ethernet" && flags.host !== undefined) {
     throw new RgtpError("INVALID_ARG", "--host is for UDP: --interface says where --link ethernet answers");
+  }
+  if (flags.announce && flags.host !== undefined && isLoopback(flags.host)) {
+    throw new RgtpError(
+      "INVALID_ARG",
+      `nobody reaches ${visible(flags.host)} but this machine: leave out --host or --announce`,
+    );
   }
   const size = flags["chunk-size"];
   const { chunkBytesMin, chunkBytesMax, nameBytesMax } = limits;

@@ -121,6 +121,15 @@ export function addressBytes(address: Address): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** The address that 18 bytes name, canonical; whatever they are. See {@linkcode addressBytes}. */
+export function addressOf(bytes: Uint8Array): Address {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, ADDRESS_BYTES);
+  const parts = Array.from({ length: 8 }, (_, i) => view.getUint16(2 * i));
+  const isCard = ETHERNET_PREFIX.every((value, i) => parts[i] === value);
+  const text = parts.map((part) => part.toString(16)).join(":");
+  return { host: isCard ? macHost(bytes.subarray(10, 16)) : canonicalHost(text), port: view.getUint16(16) };
+}
+
 function ethernetGroups(host: string): number[] | undefined {
   const mac = macBytes(host);
   return mac && [...ETHERNET_PREFIX, ...[0, 2, 4].map((at) => (mac[at] << 8) | mac[at + 1])];

@@ -1,76 +1,16 @@
 /*
  * Packets of variable size that no machine serves yet; their bytes are fixed here so that they stay free.
  *
- *   EXPOSE_REQUEST   word; u64 time (Unix s); 32 exposure ID; 32 Ed25519 key; u16 port; u8 name length; name; 64 signature
  *   EXPOSE_MANIFEST  word (flag 1 = a proof follows; field = hashes of the proof); 8 tag; 88 manifest; [u32 chunk; 32n proof]; 8 MAC
  *   HAVE             word (field = runs); 8 tag; 16 label; n × (u32 first chunk, u32 count); 8 MAC
  */
 import { concatBytes } from "../core/bytes.ts";
 import { limits } from "../core/limits.ts";
-import { bytes, layout, u16, u32, u64, u8 } from "./layout.ts";
+import { bytes, layout, u32 } from "./layout.ts";
 import type { Layout } from "./layout.ts";
 import { MANIFEST_BYTES } from "./manifest.ts";
 import { MAC_BYTES, PacketType, TAG_BYTES, WORD_BYTES, wordOf, writeWord } from "./packet.ts";
 import type { PacketMac } from "./packet.ts";
-
-/** EXPOSE_REQUEST: an announcement on a local group. */
-export interface Announcement {
-  /** Seconds since 1970. */
-  readonly time: number;
-  /** 32 bytes. */
-  readonly exposureId: Uint8Array;
-  /** Ed25519, 32 bytes. */
-  readonly signingKey: Uint8Array;
-  /** Where the exposer listens. */
-  readonly port: number;
-  /** At most 255 bytes of UTF-8. */
-  readonly name: string;
-  /** 64 bytes over a domain string and all before it. */
-  readonly signature: Uint8Array;
-}
-
-/** The fixed part of an EXPOSE_REQUEST, after the word. */
-export interface AnnouncementHead extends Pick<Announcement, "time" | "exposureId" | "signingKey" | "port"> {
-  /** Bytes of the name that follows. */
-  readonly nameBytes: number;
-}
-
-/** Wire form of {@linkcode AnnouncementHead}. */
-export const announcementHeadLayout: Layout<AnnouncementHead> = layout<AnnouncementHead>({
-  time: u64,
-  exposureId: bytes(32),
-  signingKey: bytes(32),
-  port: u16,
-  nameBytes: u8,
-});
-
-const SIGNATURE_BYTES = 64;
-
-/** Encodes an announcement. @throws {RangeError} when a part does not fit its field */
-export function encodeAnnouncement(announcement: Announcement): Uint8Array {
-  if (announcement.signature.length !== SIGNATURE_BYTES) {
-    throw new RangeError(`a signature has ${SIGNATURE_BYTES} bytes, not ${announcement.signature.length}`);
-  }
-  const name = new TextEncoder().encode(announcement.name);
-  const head = new Uint8Array(WORD_BYTES + announcementHeadLayout.size);
-  writeWord(head, PacketType.EXPOSE_REQUEST, 0, 0);
-  announcementHeadLayout.write(head, WORD_BYTES, { ...announcement, nameBytes: name.length });
-  return concatBytes(head, name, announcement.signature);
-}
-
-/** The announcement in a packet, or `undefined`. The signature is left to the caller. */
-export function decodeAnnouncement(packet: Uint8Array): Announcement | undefined {
-  const head = wordOf(packet, PacketType.EXPOSE_REQUEST)
-    ? announcementHeadLayout.read(packet, WORD_BYTES)
-    : undefined;
-  const nameAt = WORD_BYTES + announcementHeadLayout.size;
-  if (!head || packet.length !== nameAt + head.nameBytes + SIGNATURE_BYTES) return undefined;
-  // ignoreBOM: the default would drop one at the front, and change the name.
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const name = decoder.decode(packet.subarray(nameAt, nameAt + head.nameBytes));
-  const { time, exposureId, signingKey, port } = head;
-  return { time, exposureId, signingKey, port, name, signature: packet.slice(-SIGNATURE_BYTES) };
-}
 
 /** EXPOSE_MANIFEST. */
 export interface ManifestPacket {

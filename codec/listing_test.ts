@@ -3,7 +3,6 @@ import { limits } from "../core/limits.ts";
 import { assertEquals, assertThrows } from "../tests/_assert.ts";
 import {
   anyBytes,
-  anyName,
   anyUnsigned,
   assertForeignRefused,
   assertTruncationsRefused,
@@ -12,66 +11,15 @@ import {
   ramp,
 } from "./_samples.ts";
 import {
-  decodeAnnouncement,
   decodeHave,
   decodeManifestPacket,
-  encodeAnnouncement,
   encodeHave,
   encodeManifestPacket,
   haveRunsMax,
 } from "./listing.ts";
-import type { Announcement, Have, ManifestPacket, Run } from "./listing.ts";
+import type { Have, ManifestPacket, Run } from "./listing.ts";
 import { MANIFEST_BYTES } from "./manifest.ts";
 import { MAC_BYTES } from "./packet.ts";
-
-const announcement: Announcement = {
-  time: 1_800_000_000,
-  exposureId: ramp(32, 1),
-  signingKey: ramp(32, 40),
-  port: 9000,
-  name: "disk image.iso",
-  signature: ramp(64, 80),
-};
-
-Deno.test("EXPOSE_REQUEST: what is written is read", () => {
-  const anyAnnouncement: fc.Arbitrary<Announcement> = fc.record({
-    time: fc.maxSafeNat(),
-    exposureId: anyBytes(32),
-    signingKey: anyBytes(32),
-    port: anyUnsigned(16),
-    name: anyName(),
-    signature: anyBytes(64),
-  });
-  fc.assert(fc.property(anyAnnouncement, (value) => {
-    assertEquals(decodeAnnouncement(embedded(encodeAnnouncement(value))), value);
-  }));
-});
-
-Deno.test("EXPOSE_REQUEST: refuses one cut off anywhere, foreign packets, and a length that lies", () => {
-  const packet = encodeAnnouncement(announcement);
-  assertEquals(packet.length, 4 + 75 + announcement.name.length + 64);
-  assertTruncationsRefused(decodeAnnouncement, packet);
-  assertForeignRefused(decodeAnnouncement, packet);
-  for (let claimed = 0; claimed < 256; claimed++) {
-    packet[78] = claimed;
-    assertEquals(decodeAnnouncement(packet) !== undefined, claimed === announcement.name.length);
-  }
-});
-
-Deno.test("EXPOSE_REQUEST: a name keeps a byte order mark at its front", () => {
-  const value = { ...announcement, name: "\ufeffx" };
-  assertEquals(decodeAnnouncement(encodeAnnouncement(value)), value);
-});
-
-Deno.test("EXPOSE_REQUEST: its limits, and one more", () => {
-  const longest = { ...announcement, name: "n".repeat(limits.nameBytesMax) };
-  assertEquals(decodeAnnouncement(encodeAnnouncement(longest)), longest);
-  assertThrows(() => encodeAnnouncement({ ...announcement, name: longest.name + "n" }), RangeError);
-  for (const length of [0, 63, 65]) {
-    assertThrows(() => encodeAnnouncement({ ...announcement, signature: ramp(length) }), RangeError);
-  }
-  assertThrows(() => encodeAnnouncement({ ...announcement, port: 65536 }), RangeError);
-});
 
 Deno.test("EXPOSE_MANIFEST: what is written is read, with and without a proof", () => {
   const anyPacket: fc.Arbitrary<ManifestPacket> = fc.record({

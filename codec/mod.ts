@@ -21,6 +21,7 @@
  * @module
  */
 export * from "./address.ts";
+export * from "./announcement.ts";
 export * from "./collection_index.ts";
 export * from "./collection_path.ts";
 export * from "./control.ts";

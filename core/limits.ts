@@ -26,6 +26,8 @@ export const limits = {
   ticketCharsMax: 2048,
   /** Addresses in a ticket. */
   ticketAddressesMax: 8,
+  /** Announced exposures that are listed. */
+  announcedExposuresMax: 1000,
   /** Sources that one pull asks. */
   pullSourcesMax: 8,
   /** What one request may ask for; `requestBytesLanMax` for chunks over 256 KiB. */

@@ -1,3 +1,4 @@
+import { ed25519 } from "@noble/curves/ed25519.js";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { concatBytes, utf8 } from "../core/mod.ts";
 import { expectLength } from "./_checks.ts";
@@ -36,6 +37,15 @@ export function createIdentity(engine: Engine, seed: Uint8Array): Identity {
     staticPrivate,
     staticKey: engine.x25519.publicKey(staticPrivate),
   });
+}
+
+/** The static key of the node that signs with a key; `undefined` when no node has that one. */
+export function staticKeyOf(signingKey: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return Uint8Array.from(ed25519.utils.toMontgomery(signingKey));
+  } catch {
+    return undefined;
+  }
 }
 
 /**

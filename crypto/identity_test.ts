@@ -1,7 +1,7 @@
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { systemRandom, utf8 } from "../core/mod.ts";
 import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from "../tests/_assert.ts";
-import { createIdentity, exposerSecret, fingerprint, sign, verify } from "./identity.ts";
+import { createIdentity, exposerSecret, fingerprint, sign, staticKeyOf, verify } from "./identity.ts";
 import { nativeEngine } from "./native_engine.ts";
 import { portableEngine } from "./portable_engine.ts";
 
@@ -13,6 +13,7 @@ for (const engine of [nativeEngine, portableEngine]) {
       const identity = createIdentity(engine, each);
       assertEquals(identity.seed, each);
       assertEquals(identity.staticKey.toHex(), ed25519.utils.toMontgomery(identity.signingKey).toHex());
+      assertEquals(staticKeyOf(identity.signingKey)?.toHex(), identity.staticKey.toHex());
       assertEquals(identity.staticPrivate.toHex(), clamped(ed25519.utils.toMontgomerySecret(each)).toHex());
     }
   });
@@ -81,4 +82,10 @@ Deno.test("the exposer's secret is its own, and none of the identity's keys", ()
   assertEquals(secret.length, 32);
   for (const key of Object.values(identity)) assertNotEquals(secret, key);
   assertNotEquals(secret, exposerSecret(nativeEngine, createIdentity(nativeEngine, systemRandom(32))));
+});
+
+Deno.test("staticKeyOf: what is no key of anybody has none", () => {
+  for (const bytes of [new Uint8Array(0), new Uint8Array(31), new Uint8Array(32).fill(255)]) {
+    assertEquals(staticKeyOf(bytes), undefined);
+  }
 });

@@ -4,6 +4,7 @@ import { canonicalHost, hostKind, isIpv6 } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
 import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
+import type { LocalAddress } from "./link/local_group.ts";
 import type { LinkKind } from "./link/open_link.ts";
 
 /** How long names may take. */
@@ -116,12 +117,28 @@ export function reachableHosts(host: string): string[] {
 }
 
 function interfaceHosts(): string[] {
+  return [...new Set(interfaceAddresses().map(({ host }) => host))];
+}
+
+/**
+ * The addresses under which neighbours reach what is bound to `host`, each with its interface; none where the permission to list interfaces
+ * is missing. Those that mean something on one interface alone (fe80::) are left out: they mean nothing on another machine.
+ */
+export function neighbourlyAddresses(host: string): LocalAddress[] {
+  return interfaceAddresses().filter((one) => {
+    if (/^fe[89ab]/.test(one.host)) return false;
+    return host === "::" || (host === "0.0.0.0" ? !isIpv6(one.host) : canonicalHost(host) === one.host);
+  });
+}
+
+function interfaceAddresses(): LocalAddress[] {
   if (!maySee()) return [];
-  const hosts: string[] = [];
-  for (const addresses of Object.values(networkInterfaces())) {
-    for (const { address, internal } of addresses ?? []) if (!internal) hosts.push(canonicalHost(address));
-  }
-  return [...new Set(hosts)];
+  return Object.entries(networkInterfaces()).flatMap(([device, addresses]) =>
+    (addresses ?? []).filter(({ internal }) => !internal).map(({ address }) => ({
+      host: canonicalHost(address),
+      device,
+    }))
+  );
 }
 
 function isLinkLocal(host: string): boolean {

@@ -12,6 +12,7 @@ import { exposerSecret } from "../crypto/identity.ts";
 import { SALT_BYTES } from "../crypto/key_schedule.ts";
 import { stretchPassphrase } from "../crypto/passphrase.ts";
 import { reachableHosts } from "./addresses.ts";
+import { announcedFacts, Announcer } from "./announce.ts";
 import { bindExposer } from "./bind.ts";
 import { castLink, exposedCast } from "./group_cast.ts";
 import type { CastOptions } from "./group_cast.ts";
@@ -80,6 +81,11 @@ export interface ExposeOptions extends AccessOptions, LinkChoice {
   readonly limitRate?: number;
   /** Bytes a second for each puller. */
   readonly pullRateMax?: number;
+  /**
+   * Tells the local network of it once a second, for `discover` there: name, size, ID, this machine's name, and whom it lets pull. Whoever is
+   * on that network may know it then; the ticket's secret is in none of it.
+   */
+  readonly announce?: boolean;
   /**
    * Which pullers on this machine get the bytes as shared memory, rather than over the network: those of the same user (`"user"`), of any
    * user (`"all"`; they need a ticket all the same), or none (`"off"`). Absent: `"user"`, but `"off"` where `link`, `multicast`, `limitRate`
@@ -386,14 +392,22 @@ function serve(parts: Parts): Exposure {
         `revocations by others are not noticed: ${error instanceof Error ? error.message : error}`,
       ),
   });
+  const announcer = options.announce && new Announcer({
+    ...{ engine, identity: state.identity, link, onWarning: options.onWarning },
+    facts: announcedFacts({ exposureId: sealed.id, manifest, name, access: policy.kind }),
+  });
+  const stop = () => {
+    stopWatching();
+    if (announcer) announcer[Symbol.dispose]();
+  };
   // Whoever does not look at `closed` shall not be ended by it, and a dead socket keeps no process alive.
   closed.catch(() => {}).finally(() => {
-    stopWatching();
+    stop();
     share?.close();
   });
   let closing: Promise<void> | undefined;
   const close = () => {
-    stopWatching();
+    stop();
     return closing ??= shell.close().finally(() => state.close());
   };
   options.signal?.addEventListener("abort", close, { once: true });

@@ -21,7 +21,16 @@ export function endedCpuSeconds(): number {
 
 /** Ends a process and all that it has started. */
 export function endTree(root: number): void {
-  for (const pid of treeOf(root)) {
+  endAll(treeOf(root));
+}
+
+/** Ends all that this process has started. */
+export function endChildren(): void {
+  endAll(treeOf(Deno.pid).slice(1));
+}
+
+function endAll(pids: readonly number[]): void {
+  for (const pid of pids) {
     try {
       Deno.kill(pid, "SIGKILL");
     } catch (error) {

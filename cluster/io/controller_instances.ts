@@ -160,9 +160,10 @@ async function start(
     [node],
     (record) => record && reserve(record, id, { ...demand, expires_at: 0 }, Date.now()),
   );
-  await fleet.tables.instances.change([id], (record) =>
+  const row = await fleet.tables.instances.change([id], (record) =>
     // It may have ended, and said so, before it was known that it has begun.
     record?.node === node && record.state === "placed" ? started(record, answer) : record);
+  if (row?.node !== node || row.state !== "running") await giveBack(fleet, node, id);
   return answer;
 }
 

@@ -56,6 +56,13 @@ export class Capture implements Disposable {
     throw new Error("no such frame was captured");
   }
 
+  /** All frames that have come since the last look. */
+  take(): Captured[] {
+    const frames: Captured[] = [];
+    for (let frame = this.#take(); frame !== undefined; frame = this.#take()) frames.push(frame);
+    return frames;
+  }
+
   /** See {@linkcode Disposable}. */
   [Symbol.dispose](): void {
     this.#library.symbols.close(this.#socket);

@@ -127,7 +127,7 @@ const PERMISSIONS = [
   "--allow-read",
   "--allow-write",
   "--allow-env",
-  "--allow-sys=networkInterfaces",
+  "--allow-sys=networkInterfaces,hostname",
   "--allow-ffi=/lib,/lib64",
 ];
 

@@ -120,7 +120,13 @@ function text<T>(format: (input: T) => string, parse: (text: string) => unknown)
 type ChunkData = ChunkHeader & { block: number; index: number; symbol: Uint8Array };
 
 const kinds: Readonly<Record<string, Kind>> = {
-  EXPOSE_REQUEST: kind<Announcement>(encodeAnnouncement, decodeAnnouncement),
+  EXPOSE_REQUEST: kind<Announcement & { signature: Uint8Array }>(
+    ({ signature, ...announcement }) => encodeAnnouncement(announcement, () => signature),
+    (packet) => {
+      const { announcement, signature } = decodeAnnouncement(packet) ?? {};
+      return announcement && { ...announcement, signature };
+    },
+  ),
   EXPOSE_MANIFEST: authenticated<ManifestPacket>(encodeManifestPacket, decodeManifestPacket),
   CHUNK_AVAILABLE: control(chunkAvailable),
   PULL_REQUEST: authenticated<PullRequest>(encodePullRequest, decodePullRequest),

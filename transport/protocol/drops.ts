@@ -6,6 +6,8 @@ export type DropReason =
   | "unexpected"
   | "wrong tag"
   | "wrong mac"
+  | "wrong signature"
+  | "address of nobody"
   | "bad token"
   | "unknown exposure"
   | "replayed request"
