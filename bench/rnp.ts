@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import tls from "node:tls";
 import { anyMap, initAuthority, issueNode, readNodeFolder, startNode } from "../cluster/mod.ts";
 import type { ClusterNode, Credentials, Delivery } from "../cluster/mod.ts";
-import { BenchProcess, spread } from "./_processes.ts";
+import { BenchProcess, cpuSeconds, spread } from "./_processes.ts";
 
 const rounds = Number(Deno.args[0] ?? 5);
 const isSigned = Deno.args[1] === "hmac";
@@ -40,23 +40,42 @@ try {
 
   const figures = {
     "heartbeats exactly once, thousands/s": [] as number[],
+    "  their sender's processor, µs each": [] as number[],
+    "  their receiver's": [] as number[],
     "heartbeats at most once, thousands/s": [] as number[],
     "PING p50, ms": [] as number[],
     "PING p99, ms": [] as number[],
     "FS.WRITE 1 MB, ms": [] as number[],
     "bulk, MB/s": [] as number[],
     "bare node:tls, MB/s": [] as number[],
+    "bulk ÷ bare": [] as number[],
+    "bulk ÷ bare, both processors' time": [] as number[],
+  };
+  const used = async () => [await cpuSeconds(Deno.pid), await process.cpuSeconds()];
+  /** The figure of some work, and the seconds of processor that it has taken here and there. */
+  const costing = async (work: () => Promise<number>) => {
+    const before = await used();
+    const figure = await work();
+    const [here, there] = (await used()).map((seconds, i) => seconds - before[i]);
+    return { figure, here, there };
   };
   for (let round = -1; round < rounds; round++) {
     const pings = await pingTimes(node);
+    const beats = await costing(() => messageRate(node, "exactly-once"));
+    const bulk = await costing(() => bulkRate(node));
+    const bare = await costing(() => bareRate(barePort, credentials));
     const found = {
-      "heartbeats exactly once, thousands/s": await messageRate(node, "exactly-once"),
+      "heartbeats exactly once, thousands/s": beats.figure,
+      "  their sender's processor, µs each": beats.here * 1e6 / MESSAGES,
+      "  their receiver's": beats.there * 1e6 / MESSAGES,
       "heartbeats at most once, thousands/s": await messageRate(node, "at-most-once"),
       "PING p50, ms": pings[PINGS * 0.5],
       "PING p99, ms": pings[PINGS * 0.99],
       "FS.WRITE 1 MB, ms": await writeTime(node),
-      "bulk, MB/s": await bulkRate(node),
-      "bare node:tls, MB/s": await bareRate(barePort, credentials),
+      "bulk, MB/s": bulk.figure,
+      "bare node:tls, MB/s": bare.figure,
+      "bulk ÷ bare": bulk.figure / bare.figure,
+      "bulk ÷ bare, both processors' time": (bulk.here + bulk.there) / (bare.here + bare.there),
     };
     // The first round is for the compilers.
     if (round < 0) continue;
@@ -66,10 +85,6 @@ try {
     `one link, two processes, ${isSigned ? "with" : "without"} hmac, ${rounds} rounds: median (range)`,
   );
   for (const [name, all] of Object.entries(figures)) print(name, all);
-  print(
-    "bulk ÷ bare, round by round",
-    figures["bulk, MB/s"].map((rate, i) => rate / figures["bare node:tls, MB/s"][i]),
-  );
 } finally {
   await Deno.remove(folder, { recursive: true });
 }

@@ -1,6 +1,7 @@
 /*
  * How many idle connections one node holds, and what each takes: nodes with certificates of their own dial it over mutual TLS on loopback,
- * from several processes, say one PING, and keep still. After a while in which every connection has to be kept alive, all must be there.
+ * from several processes, and send a heartbeat every two minutes, because RNP closes a link that is of no use. After a while all must be
+ * there.
  *
  *   deno task bench:rnp_idle [CONNECTIONS] [SECONDS]
  */
@@ -38,8 +39,6 @@ try {
   const linking = (performance.now() - started) / 1000;
   console.log(`${connections} nodes have linked in ${linking.toFixed(0)} s, certificates and all`);
 
-  // A link is closed when it was of no use for 300 s: on a slow machine the first ones are by now.
-  await Promise.all(diallers.map((dialler) => dialler.ask("touch")));
   const cpu = await hub.cpuSeconds();
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   const idleCpu = (await hub.cpuSeconds() - cpu) / seconds;
@@ -53,6 +52,9 @@ try {
   console.log(`  the node in all        ${kib(Number(full.rss))}, ${kib(Number(empty.rss))} without a link`);
   console.log(`  processor while idle   ${(100 * idleCpu).toFixed(1)} % of one`);
   console.log(`  PING over them, ms     median ${median.toFixed(2)}, most ${max.toFixed(2)}`);
+  const troubles = [full, ...states].flatMap(({ troubles }) => troubles as string[]);
+  const counts = Map.groupBy(troubles, (text) => text.replace(/^node-\d+/, "node-…"));
+  for (const [text, all] of counts) console.log(`  ${all.length} times: ${text}`);
   if (full.links !== connections || open !== connections) throw new Error("links were lost");
 } finally {
   await Deno.remove(folder, { recursive: true });

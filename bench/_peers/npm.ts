@@ -1,5 +1,4 @@
-import { createRequire } from "node:module";
-import { projectRoot } from "../../tools/project_files.ts";
+import { install, load } from "./install.ts";
 import { type Absent, type Contestant, prove, type Shape, timed } from "./contestant.ts";
 
 /** What its documentation says of it, as far as it is used here. */
@@ -13,11 +12,12 @@ const VERSION = "0.2.5";
 
 /** The Rust crate `reed-solomon-erasure`, compiled to WebAssembly: installed for the benchmark alone, no dependency of the project. */
 export async function subspace(shape: Shape, symbols: readonly Uint8Array[]): Promise<Contestant | Absent> {
-  const folder = `${projectRoot}.scratch/bench-peers/`;
-  const trouble = await install(folder);
+  const trouble = await install(`${NAME}@${VERSION}`);
   if (trouble !== "") return { name: NAME, why: trouble };
-  const coder: ReedSolomonErasure = await createRequire(folder)(NAME).ReedSolomonErasure
-    .fromCurrentDirectory();
+  const { ReedSolomonErasure } = load(NAME) as {
+    ReedSolomonErasure: { fromCurrentDirectory(): Promise<ReedSolomonErasure> };
+  };
+  const coder = await ReedSolomonErasure.fromCurrentDirectory();
 
   const { data, parity, symbolSize, lost } = shape;
   const shards = new Uint8Array((data + parity) * symbolSize);
@@ -32,28 +32,6 @@ export async function subspace(shape: Shape, symbols: readonly Uint8Array[]): Pr
     prove(NAME, shards.subarray(index * symbolSize, (index + 1) * symbolSize), symbols[index]);
   }
   return { name: "reed-solomon-erasure, wasm", encode: timed(encode), decode: timed(decode) };
-}
-
-async function install(folder: string): Promise<string> {
-  await Deno.mkdir(folder, { recursive: true });
-  try {
-    const { success, stderr } = await new Deno.Command("npm", {
-      args: [
-        "install",
-        "--prefix",
-        folder,
-        "--no-audit",
-        "--no-fund",
-        "--ignore-scripts",
-        `${NAME}@${VERSION}`,
-      ],
-      stdout: "null",
-    }).output();
-    return success ? "" : `npm install: ${new TextDecoder().decode(stderr).trim().split("\n").at(-1)}`;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "there is no npm to install it with";
-    throw error;
-  }
 }
 
 function ok(result: number): void {

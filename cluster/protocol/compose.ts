@@ -29,14 +29,16 @@ export interface Draft {
 export function compose(now: number, node: LocalNode, draft: Draft): Outgoing {
   const { type, data, delivery, channel, seq, replyTo, compress } = draft;
   checkSending(node, type, data);
+  // Of one shape, whatever is missing: nothing that is undefined is written.
   const message: Message = {
     type,
     id: node.newId(),
     timestamp: Math.floor(node.epochMs + now),
     sender: node.nodeId,
     data,
-    ...(seq !== undefined && { channel, seq }),
-    ...(replyTo !== undefined && { reply_to: replyTo }),
+    channel: seq === undefined ? undefined : channel,
+    seq,
+    reply_to: replyTo,
   };
   return { message, delivery, compress, frame: frameOf(node, message, delivery, compress) };
 }

@@ -412,8 +412,10 @@ export class PeerMachine implements Machine<PeerOutput> {
     }
   }
 
-  #settle({ message: { id } }: Outgoing, fault = this.#refused.get(id)): void {
-    this.#refused.delete(id);
+  #settle({ message: { id } }: Outgoing, why?: RnpFault): void {
+    // Mostly nobody refuses anything.
+    const fault = why ?? (this.#refused.size > 0 ? this.#refused.get(id) : undefined);
+    if (fault) this.#refused.delete(id);
     if (fault && this.#requests.take(id)) this.#outputs.push({ kind: "answered", id, fault });
     this.#outputs.push({ kind: "settled", id, ...(fault && { fault }) });
   }
