@@ -1,6 +1,8 @@
 import { formatAddress, parseAddress } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
+import { parseTicket } from "../codec/ticket.ts";
 import type { Ticket } from "../codec/ticket.ts";
+import { edge } from "../transport/edge.ts";
 import type { PullEvent } from "../transport/pull.ts";
 import type { PullFrom } from "../transport/pull_sources.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
@@ -25,6 +27,10 @@ export const sourceFlags = {
       "pull from this edge, by the ticket that 'rgtp edge' printed, or @FILE: exposers then give the key, and data only " +
       "while no edge does; may be given several times",
   },
+  "serve-while-pulling": {
+    kind: "boolean",
+    help: "be an edge for others meanwhile, until this pull ends: prints the ticket that they give to --edge",
+  },
 } as const satisfies FlagTable;
 
 /** What the flags say. */
@@ -35,7 +41,7 @@ export interface OtherSources extends PullFrom {
 
 /** Reads tickets that are in files. @throws {RgtpError} what `readTicket` throws */
 export async function readSources(
-  { from = [], edge = [] }: Parsed<typeof sourceFlags>["flags"],
+  { from = [], edge = [] }: Pick<Parsed<typeof sourceFlags>["flags"], "from" | "edge">,
   io: Io,
 ): Promise<OtherSources> {
   const read = async (source: string): Promise<string | Ticket> =>
@@ -49,6 +55,35 @@ export async function readSources(
 
 function isAddress(source: string): boolean {
   return !/^@|^rgtp:/i.test(source) && source !== "-" && parseAddress(source) !== undefined;
+}
+
+/** An edge for others that this pull itself takes everything from. */
+export interface OwnEdge extends AsyncDisposable {
+  /** Where the pull is to take from now. */
+  readonly sources: OtherSources;
+}
+
+/**
+ * Serves others while a pull runs: an edge in this process, which pulls from all who are named, without the key, and feeds the pull over
+ * loopback. So what others get is verified, and no other than what an edge gives: sealed.
+ *
+ * @throws {RgtpError} what `edge` throws
+ */
+export async function serveMeanwhile(
+  ticket: Ticket,
+  { from = [], edges = [] }: OtherSources,
+  signal: AbortSignal,
+  tell: (ticket: string) => void,
+): Promise<OwnEdge> {
+  const own = await edge(ticket, { from, edges, signal });
+  tell(own.ticket);
+  const { host, port } = own.address;
+  // Bound to all addresses, or to one.
+  const here = { host: host === "::" || host === "0.0.0.0" ? "127.0.0.1" : host, port };
+  return {
+    sources: { from: [], edges: [{ ...parseTicket(own.ticket), addresses: [here] }], addresses: [here] },
+    [Symbol.asyncDispose]: () => own.close(),
+  };
 }
 
 /** Tells of sources that come and go. */

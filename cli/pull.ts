@@ -13,11 +13,11 @@ import { linkFlags, linkOptions, linkPermission, sharedFlags } from "./_link_fla
 import { showEntries } from "./_list_view.ts";
 import { identityFolder } from "./_node_identity.ts";
 import { OutputPlace } from "./_output_place.ts";
-import { demand, netNeeds } from "./_permissions.ts";
+import { demand, netNeeds, toNet } from "./_permissions.ts";
 import { pullToStdout, StdoutView } from "./_pull_to_stdout.ts";
 import { HumanPullView, JsonPullView } from "./_pull_views.ts";
 import { emit } from "./_report.ts";
-import { readSources, sourceFlags, sourceTeller } from "./_source_flags.ts";
+import { readSources, serveMeanwhile, sourceFlags, sourceTeller } from "./_source_flags.ts";
 import type { OtherSources } from "./_source_flags.ts";
 import { stallTeller } from "./_stall.ts";
 import { formatBytes, visible } from "./_text.ts";
@@ -89,6 +89,8 @@ export const pullCommand: Command = defineCommand({
     "written is whole only if the exit status is 0; nothing is kept, so a later pull begins anew. A file of that name is ./-.",
     "With --from and --edge every source is asked for what it brings soonest. What comes is verified as ever: a source that " +
     "sends something else is named and left, one that falls silent is done without.",
+    "With --serve-while-pulling this pull is an edge for others (see 'rgtp edge') until it ends: what it takes goes through a cache of at " +
+    "most 1 GiB, in a file without a name in the system's folder for temporary files, and is given to others sealed.",
     "Exit status: 0, 130 after Ctrl-C, 143 after SIGTERM (what has arrived is kept; a second signal ends it at once), or the " +
     "error's code without its sign: 2 wrong arguments, 7 another exposer than the ticket's, 10 the ticket is cut off, 12 no answer " +
     "in time, 17 the ticket is not valid any more, 19 OUT holds something else, 21 the disk is full, 24 the exposer stopped.",
@@ -116,6 +118,10 @@ export const pullCommand: Command = defineCommand({
     ],
     ["--allow-write=FOLDER", "the folder that OUT is in"],
     [
+      "--allow-net --allow-read=TEMP --allow-write=TEMP --allow-sys=networkInterfaces",
+      "with --serve-while-pulling: to answer others, for the system's folder for temporary files, and for this machine's addresses",
+    ],
+    [
       "--allow-read=STATE --allow-env=XDG_STATE_HOME,HOME",
       "for a ticket without a secret: this machine's identity, when it is to be shown (with --state-dir, --allow-write=STATE and no --allow-env)",
     ],
@@ -136,6 +142,9 @@ export const pullCommand: Command = defineCommand({
 async function runPull(operands: readonly string[], flags: Flags, io: Io): Promise<number> {
   let wanted = await readWanted(operands, flags, io);
   const sources = await readSources(flags, io);
+  if (flags["serve-while-pulling"] && (flags.list || wanted.out === "-")) {
+    throw new RgtpError("INVALID_ARG", "--serve-while-pulling is for pulls to a file or a folder");
+  }
   const run = flags.list ? runList : wanted.out === "-" ? runToStdout : runToFile;
   for (let unlocks = 0;; unlocks++) {
     try {
@@ -157,12 +166,25 @@ interface Run {
   readonly out: string | undefined;
 }
 
-async function runToFile({ ticket, sources, flags, io, out }: Run): Promise<number> {
+async function runToFile({ ticket, sources: named, flags, io, out }: Run): Promise<number> {
   const output = new OutputPlace(out, ticket);
-  demand(netNeeds({ addresses: [...ticket.addresses, ...sources.addresses] }));
+  const isServing = flags["serve-while-pulling"];
+  demand(isServing ? [toNet()] : netNeeds({ addresses: [...ticket.addresses, ...named.addresses] }));
   output.demandFile();
   using interrupt = new Interrupt();
   const view = flags.json ? new JsonPullView(io) : new HumanPullView(io, ticket, out ?? ticket.name);
+  const tell = (own: string) => {
+    if (flags.json) emit(io, "serving", { ticket: own });
+    else view.note(`others may take from here meanwhile: rgtp pull TICKET --edge ${own}`);
+  };
+  await using own = isServing
+    ? await serveMeanwhile(ticket, named, interrupt.signal, tell).catch((error) => {
+      // The pull below says that it was stopped.
+      if (interrupt.status === undefined) throw error;
+      return undefined;
+    })
+    : undefined;
+  const { sources } = own ?? { sources: named };
   const task = pull(ticket, {
     ...pullOptions(flags, ticket, sources),
     signal: interrupt.signal,

@@ -7,7 +7,7 @@
  *   104    4  segment                              4  1  0: here it is; else why not
  *   108    8  MAC                                  5  8  MAC
  *
- * Each MAC is the first 8 bytes of HMAC(pull key, a domain string || all bytes before it).
+ * Each MAC is the first 8 bytes of HMAC(pull key, a domain string || all bytes before it || exposure key).
  */
 import { concatBytes, utf8 } from "../core/bytes.ts";
 import { bytes, layout, u32, u8 } from "./layout.ts";
@@ -43,7 +43,7 @@ export const shareAskLayout: Layout<ShareAsk> = layout<ShareAsk>({ token: bytes(
 /** Wire form of {@linkcode ShareAnswer}, without the MAC. */
 export const shareAnswerLayout: Layout<ShareAnswer> = layout<ShareAnswer>({ segment: u32, status: u8 });
 
-/** Makes the 8 bytes of MAC of what it is given, under the pull key. */
+/** Makes a MAC, at least 8 bytes, of what it is given, under the keys of a grant. */
 export type ShareMac = (authenticated: Uint8Array) => Uint8Array;
 
 /** A message and its MAC. */

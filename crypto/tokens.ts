@@ -153,3 +153,12 @@ export function packetMacIsRight(engine: Engine, pullKey: Uint8Array, packet: Ui
   const end = packet.length - MAC_BYTES;
   return end >= 0 && equalBytes(packetMac(engine, pullKey, packet.subarray(0, end)), packet.subarray(end));
 }
+
+/** Makes the MACs of questions and answers about shared memory. They need the exposure's key too: a grant without it opens no door to plaintext. */
+export function shareMac(
+  engine: Engine,
+  pullKey: Uint8Array,
+  exposureKey: Uint8Array,
+): (covered: Uint8Array) => Uint8Array {
+  return (covered) => packetMac(engine, pullKey, concatBytes(covered, exposureKey));
+}

@@ -4,7 +4,7 @@ import { equalBytes } from "../core/bytes.ts";
 import { limits } from "../core/limits.ts";
 import type { Random } from "../core/machine.ts";
 import type { Engine } from "../crypto/engine.ts";
-import { packetMac } from "../crypto/tokens.ts";
+import { shareMac } from "../crypto/tokens.ts";
 import type { ExposeOptions } from "./expose.ts";
 import type { ByteSource } from "./exposure/source.ts";
 import { ShareSocket } from "./link/share_socket.ts";
@@ -124,7 +124,7 @@ export class ShareDoor {
     if (!ask) return this.#drops.count("malformed");
     const held = holding(ask.token);
     if (!held) return this.#drops.count("bad token");
-    const mac = (covered: Uint8Array) => packetMac(engine, held.pullKey, covered);
+    const mac = shareMac(engine, held.pullKey, held.exposed.exposureKey);
     const [covered, itsMac] = shareAsk.authenticated(bytes);
     if (!equalBytes(mac(covered), itsMac)) return this.#drops.count("wrong mac");
     const { segment } = ask;

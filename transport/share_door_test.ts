@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { SEGMENT_BYTES, shareAnswer, shareAsk, ShareStatus } from "../codec/share.ts";
 import { systemRandom } from "../core/machine.ts";
 import { nativeEngine } from "../crypto/native_engine.ts";
-import { packetMac } from "../crypto/tokens.ts";
+import { shareMac } from "../crypto/tokens.ts";
 import { assert, assertEquals } from "../tests/_assert.ts";
 import { bytesSource } from "./exposure/source.ts";
 import { shareAddress, ShareSocket } from "./link/share_socket.ts";
@@ -21,10 +21,10 @@ probe?.close();
 const noFfi = probe ? "" : "needs Linux and --allow-ffi";
 const noNobody = noFfi || await whyNoNobody();
 
-const [token, pullKey] = [systemRandom(104), systemRandom(32)];
-const exposed = { id: new Uint8Array(32) } as unknown as Exposed;
+const [token, pullKey, exposureKey] = [systemRandom(104), systemRandom(32), systemRandom(32)];
+const exposed = { id: new Uint8Array(32), exposureKey } as unknown as Exposed;
 const other = { id: new Uint8Array(32).fill(1) } as unknown as Exposed;
-const mac = (key: Uint8Array) => (covered: Uint8Array) => packetMac(nativeEngine, key, covered);
+const mac = (key: Uint8Array, sealing = exposureKey) => shareMac(nativeEngine, key, sealing);
 const ask = (segment: number, key = pullKey) => shareAsk.encode({ token, segment }, mac(key));
 
 function test(
@@ -67,7 +67,11 @@ test("gives what a token lets pull, and nothing that is not there", noFfi, "user
   }
   assertEquals(door.stats.bytesRead, SEGMENT_BYTES + 1);
   assertEquals(door.stats.bytesGiven, 2 * SEGMENT_BYTES + 1);
-  for (const bytes of [ask(0, systemRandom(32)), new Uint8Array(ask(0).length), ask(0).subarray(1)]) {
+  // Whoever was granted the pull without the exposure's key, to pass on what he cannot read, reads nothing here either.
+  const keyless = shareAsk.encode({ token, segment: 0 }, mac(pullKey, new Uint8Array(32)));
+  for (
+    const bytes of [keyless, ask(0, systemRandom(32)), new Uint8Array(ask(0).length), ask(0).subarray(1)]
+  ) {
     assert(socket.send(address, bytes));
   }
   // What is answered comes in order: when this one is here, the others had none.
@@ -76,7 +80,7 @@ test("gives what a token lets pull, and nothing that is not there", noFfi, "user
   assertEquals(shareAnswer.decode(heard.bytes)?.segment, 3);
   socket.closeDescriptor(heard.descriptor!);
   socket.close();
-  assertEquals(door.stats.drops, { "wrong mac": 1, "bad token": 1, malformed: 1 });
+  assertEquals(door.stats.drops, { "wrong mac": 2, "bad token": 1, malformed: 1 });
 });
 
 test("descriptors that a stranger sends are closed", noFfi, "user", async (door) => {

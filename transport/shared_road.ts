@@ -10,7 +10,7 @@ import { systemRandom } from "../core/machine.ts";
 import type { Random } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import type { Engine } from "../crypto/engine.ts";
-import { packetMac } from "../crypto/tokens.ts";
+import { shareMac } from "../crypto/tokens.ts";
 import { chunkOffset } from "./exposure/pieces.ts";
 import { openCommonWindow } from "./link/sealed_memory.ts";
 import { shareAddress, ShareSocket } from "./link/share_socket.ts";
@@ -188,8 +188,8 @@ export class SharedRoad implements SharedBytes {
     const room = known || this.#closed ? undefined : this.#roomFor(number);
     if (!room) return known;
     const { engine } = this.#options;
-    const { token, pullKey } = this.#options.grant();
-    const mac: ShareMac = (covered) => packetMac(engine, pullKey, covered);
+    const { token, pullKey, exposureKey } = this.#options.grant();
+    const mac = shareMac(engine, pullKey, exposureKey);
     if (!this.#socket.send(this.#door, shareAsk.encode({ token, segment: number }, mac))) {
       this.close();
       return undefined;

@@ -4,7 +4,7 @@ import type { Manifest } from "../codec/manifest.ts";
 import { SEGMENT_BYTES, shareAnswer, shareAsk, ShareStatus } from "../codec/share.ts";
 import { systemRandom } from "../core/machine.ts";
 import { nativeEngine } from "../crypto/native_engine.ts";
-import { packetMac } from "../crypto/tokens.ts";
+import { shareMac } from "../crypto/tokens.ts";
 import { assert, assertEquals } from "../tests/_assert.ts";
 import { doorsOf } from "../tests/_doors.ts";
 import { openWindow } from "./link/sealed_memory.ts";
@@ -29,7 +29,7 @@ const manifest: Manifest = {
   keyCheck: new Uint8Array(32),
   root: new Uint8Array(32),
 };
-const pullKey = systemRandom(32);
+const [pullKey, exposureKey] = [systemRandom(32), systemRandom(32)];
 const CHUNKS_PER_SEGMENT = SEGMENT_BYTES / CHUNK;
 
 /** What a door answers: a status, bytes of memory filled with the segment's number, a key; or nothing at all. */
@@ -59,7 +59,7 @@ async function road(
       const ask = shareAsk.decode(heard.bytes);
       if (!ask) continue;
       const [covered, mac] = shareAsk.authenticated(heard.bytes);
-      assertEquals(packetMac(nativeEngine, pullKey, covered).subarray(0, 8), mac);
+      assertEquals(shareMac(nativeEngine, pullKey, exposureKey)(covered).subarray(0, 8), mac);
       asked.push(ask.segment);
       const said = answer(ask.segment);
       if (!said) continue;
@@ -67,12 +67,12 @@ async function road(
       const memory = bytes === undefined
         ? undefined
         : door.makeMemory(bytes, (_at, into) => into.fill(ask.segment));
-      const reply = shareAnswer.encode({ segment, status }, (own) => packetMac(nativeEngine, key, own));
+      const reply = shareAnswer.encode({ segment, status }, shareMac(nativeEngine, key, exposureKey));
       door.send(heard.from, reply, memory);
       if (memory !== undefined) door.closeDescriptor(memory);
     }
   })();
-  const grant = { share, token: systemRandom(104), pullKey, manifest: encodeManifest(manifest) };
+  const grant = { share, token: systemRandom(104), pullKey, exposureKey, manifest: encodeManifest(manifest) };
   const opened = await SharedRoad.open({
     engine: nativeEngine,
     random: systemRandom,
@@ -170,7 +170,12 @@ test("a door that closes half-way: the rest goes the other road, and what was ta
   }));
 
 test("a door that is not on this machine is known at once", async () => {
-  const grant = { share: systemRandom(16), token: systemRandom(104), pullKey } as unknown as Grant;
+  const grant = {
+    share: systemRandom(16),
+    token: systemRandom(104),
+    pullKey,
+    exposureKey,
+  } as unknown as Grant;
   const started = performance.now();
   const options = { engine: nativeEngine, random: systemRandom, manifest, first: 0 };
   assertEquals(await SharedRoad.open({ ...options, grant: () => grant }), undefined);

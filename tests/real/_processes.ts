@@ -14,6 +14,11 @@ export interface ReadyEvent {
   readonly sealSeconds: number;
   readonly access: string;
 }
+/** A pull serves others meanwhile. */
+export interface ServingEvent {
+  readonly event: "serving";
+  readonly ticket: string;
+}
 /** What an exposer has sent so far. */
 export interface ServedEvent {
   readonly event: "served";
@@ -77,6 +82,7 @@ export interface CheckEvent {
 }
 /** A line that `rgtp` printed. */
 export type RgtpEvent =
+  | ServingEvent
   | ReadyEvent
   | ServedEvent
   | ProgressEvent

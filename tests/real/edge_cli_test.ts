@@ -51,6 +51,25 @@ Deno.test("an edge in its own process: its ticket feeds pullers, and it is told 
   assertEquals(error.name, "WITHDRAWN");
 });
 
+Deno.test("two pulls, one of which serves the other meanwhile: the exposer sends the file about once", async () => {
+  await using folder = await TestFolder.make();
+  const made = await makeFile(folder.file("source"), 48_000_000, 34);
+  const flags = ["--limit-rate", "12MB/s"];
+  const { exposer, ready } = await startExposer(made.path, {
+    host: HOST,
+    stateDir: folder.file("state"),
+    flags,
+  });
+  await using _exposer = exposer;
+  await using first = startPuller(ready.ticket, folder.file("first"), ["--serve-while-pulling"]);
+  const { ticket } = await first.next("serving", READY_MS);
+  await using second = startPuller(ready.ticket, folder.file("second"), ["--edge", ticket]);
+  assertEquals((await first.done()).sha256, made.sha256);
+  assertEquals((await second.done()).sha256, made.sha256);
+  // What the second one lacked when the first had ended it took from the exposer.
+  assertLess(await stopExposer(exposer), 1.5 * made.bytes);
+});
+
 Deno.test("what cannot be is refused: two audiences, no upstream, a ticket of something else", async () => {
   await using folder = await TestFolder.make();
   const stateDir = folder.file("state");

@@ -312,7 +312,7 @@ export class Responder {
         pullRateMax: Number.isFinite(pullRateMax) ? Math.floor(pullRateMax) : 0,
         name: exposed.name,
         leaves,
-        ...(exposed.share && { share: exposed.share }),
+        ...(exposed.share && !isSealed && { share: exposed.share }),
         ...(secret && { secret }),
         ...(exposed.cast && { group: exposed.cast.group }),
         instance: this.#instance,
