@@ -210,7 +210,7 @@ export class PullerShell {
       // What is on the other road is checked as what is on the disk is.
       return shared ? ALL_OF_A_PAGE : flags;
     };
-    const crew = this.#crew = hireCrew(opener.key, manifest.totalSize, limits.openThreadsMax);
+    const crew = this.#crew = hireCrew(opener.key, bytesWanted(sink, manifest), limits.openThreadsMax);
     if (shared?.memory) crew?.share(shared.memory);
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
@@ -308,6 +308,12 @@ export class PullerShell {
 const JOBS_AHEAD = 2;
 const ALL_OF_A_PAGE = new Uint8Array(PAGE_LEAVES).fill(1);
 const NONE = new Uint8Array(0);
+
+/** At most: what will be wanted later is not known yet. */
+function bytesWanted({ wanted, wantMore }: ChunkSink, { totalSize, chunkSize }: Manifest): number {
+  if (!wanted || wantMore) return totalSize;
+  return Math.min(totalSize, wanted.reduce((sum, { first, end }) => sum + (end - first) * chunkSize, 0));
+}
 
 /** What stands where a sealed chunk was opened (`ok`). */
 function plaintextOf(sealed: Uint8Array, ok: boolean): Uint8Array | undefined {
