@@ -2,7 +2,7 @@
  * A thread that hashes a file while it is written from front to end, behind the writer. It reads what the file holds, mostly from the
  * system's cache.
  */
-import { defaultEngine } from "../../crypto/default_engine.ts";
+import { createHash } from "node:crypto";
 import type { DigestTask } from "./file_digest.ts";
 import { waitForBytes } from "./file_digest.ts";
 
@@ -27,7 +27,8 @@ scope.onmessage = ({ data }) => {
 
 /** The digest of the whole file; `undefined` when it is wanted no more, or the file is shorter than it should be. */
 function digestOf({ words, path, bytes }: DigestTask): Uint8Array | undefined {
-  const hasher = defaultEngine().sha256.create();
+  // Alone: an engine would bring all else that it is made of, which each thread loads anew.
+  const hasher = createHash("sha256");
   const slice = new Uint8Array(Math.min(bytes, SLICE_BYTES));
   using file = Deno.openSync(path);
   for (let at = 0; at < bytes;) {
@@ -41,5 +42,5 @@ function digestOf({ words, path, bytes }: DigestTask): Uint8Array | undefined {
       at += count;
     }
   }
-  return hasher.digest();
+  return Uint8Array.from(hasher.digest());
 }
