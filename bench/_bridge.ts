@@ -80,6 +80,11 @@ export class Bridge implements AsyncDisposable {
     );
   }
 
+  /** Takes a host's interface away. */
+  async unplug({ namespace }: BridgeHost): Promise<void> {
+    await run("ip", "-n", namespace, "link", "delete", INTERFACE);
+  }
+
   /** Has a host lose so many per cent of the datagrams that reach it, each for itself. */
   async lose({ via }: BridgeHost, percent: number): Promise<void> {
     await run(...words([...via, "nft", "flush", "ruleset"]));
@@ -121,6 +126,8 @@ export class Bridge implements AsyncDisposable {
       await run(...inside, "address", "add", `${address}/24`, "dev", INTERFACE);
       await run(...inside, "link", "set", INTERFACE, "mtu", String(MTU), "up");
       await run(...inside, "link", "set", "lo", "up");
+      // Some programs send multicast by the routes, whatever interface they are told.
+      await run(...inside, "route", "add", "default", "dev", INTERFACE);
     }
   }
 

@@ -22,8 +22,11 @@ export interface Caster {
   readonly protects: string;
   /** Programs that it needs, and the packages of Debian that have them. */
   readonly programs: Readonly<Record<string, string>>;
-  /** Starts whatever is there before anybody asks for the file. What it answers with moves the file to all, once; then it is disposed of. */
-  prepare(job: CastJob): Promise<{ run(): Promise<void> } & AsyncDisposable>;
+  /**
+   * Starts whatever is there before anybody asks for the file. What it answers with moves the file to all, once, and says after how many
+   * seconds each of its programs had ended; then it is disposed of.
+   */
+  prepare(job: CastJob): Promise<{ run(): Promise<readonly number[]> } & AsyncDisposable>;
 }
 
 /** RGTP, by multicast. */
@@ -41,14 +44,21 @@ export const rgtp: Caster = {
     ]);
     const ticket = String((await exposer.event("ready")).ticket);
     return {
-      run: async () => {
-        await together(
+      run: () =>
+        together(
           receivers.map(({ via }, i) => [
             ...via,
-            ...denoWords("cli/main.ts", ["pull", ticket, outs[i], "--interface", INTERFACE, "--json"]),
+            ...denoWords("cli/main.ts", [
+              "pull",
+              ticket,
+              outs[i],
+              "--interface",
+              INTERFACE,
+              "--no-shared",
+              "--json",
+            ]),
           ]),
-        );
-      },
+        ),
       [Symbol.asyncDispose]: () => exposer.end(),
     };
   },
@@ -73,8 +83,9 @@ export function uftp(isSealed: boolean): Caster {
         run: async () => {
           const everybody = receivers.map((_, i) => id(i)).join(",");
           const words = ["uftp", "-I", INTERFACE, "-R", rate, "-B", "4194304", "-H", everybody, ...key, file];
-          await together([[...source.via, ...words]]);
+          const seconds = await together([[...source.via, ...words]]);
           for (const out of outs) await Deno.rename(`${dirname(out)}/${basename(file)}`, out);
+          return seconds;
         },
         [Symbol.asyncDispose]: async () => {
           for (const daemon of daemons) await daemon.end();
@@ -90,7 +101,14 @@ export const udpcast: Caster = {
   protects: "nothing",
   programs: { "udp-sender": "udpcast", "udp-receiver": "udpcast" },
   prepare: ({ file, hosts: [source, ...receivers], outs, mbits }) => {
-    const common = ["--interface", INTERFACE, "--nokbd", "--no-progress"];
+    const common = [
+      "--interface",
+      INTERFACE,
+      "--mcast-rdv-address",
+      "239.77.0.9",
+      "--nokbd",
+      "--no-progress",
+    ];
     const rate = mbits === undefined ? [] : ["--max-bitrate", `${Math.round(mbits * 0.97)}m`];
     return Promise.resolve({
       run: () =>
@@ -153,9 +171,13 @@ function id(receiver: number): string {
   return `0x${(receiver + 1).toString(16).padStart(8, "0")}`;
 }
 
-/** Runs commands at the same time, each to its end. @throws {Error} with what it says, when one fails */
-async function together(all: readonly (readonly string[])[]): Promise<void> {
-  await Promise.all(all.map(([command, ...args]) => run(command, ...args)));
+/** Runs commands at the same time, each to its end, and says how long each took. @throws {Error} with what it says, when one fails */
+function together(all: readonly (readonly string[])[]): Promise<readonly number[]> {
+  const started = performance.now();
+  return Promise.all(all.map(async ([command, ...args]) => {
+    await run(command, ...args);
+    return (performance.now() - started) / 1000;
+  }));
 }
 
 /** A program that runs until it is ended. */

@@ -3,7 +3,7 @@
  * namespaces on a bridge, the sender's line shaped or not. Prints the time from the start of the receivers' programs until all have
  * the file, and the bytes that the sender's interface has counted, by those of the file. What arrives is compared. Needs root.
  *
- *   deno task bench:multicast [MEGABYTES] [ROUNDS] [RECEIVERS]
+ *   deno task bench:multicast [MEGABYTES] [ROUNDS] [RECEIVERS] [unshaped,1000,200,loss,slow]
  */
 import { Bridge } from "./_bridge.ts";
 import type { Caster } from "./_casters.ts";
@@ -35,6 +35,8 @@ const losses = [0, 2];
 
 interface Figures {
   readonly seconds: number;
+  /** Without the last program that ended. */
+  readonly others: number;
   readonly share: number;
 }
 
@@ -64,8 +66,30 @@ try {
       undefined,
     );
   }
+  if (!chosen || chosen.includes("slow")) await besideSlowOne(bridge, file, expected);
 } finally {
   await Deno.remove(folder, { recursive: true });
+}
+
+/** Round by round: how long the others take when one of them has a tenth of the line, by how long they take when it has not. */
+async function besideSlowOne(bridge: Bridge, file: string, expected: string): Promise<void> {
+  const mbits = 200;
+  await bridge.shape(bridge.hosts[0], mbits);
+  for (const host of bridge.hosts.slice(1)) await bridge.lose(host, 0);
+  const ratios: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const alike = await measure(bridge, rgtp, file, expected, mbits);
+    await bridge.shapeTowards(bridge.hosts[1], mbits / 10);
+    const mixed = await measure(bridge, rgtp, file, expected, mbits);
+    await bridge.shapeTowards(bridge.hosts[1], undefined);
+    ratios.push(mixed.others / alike.seconds);
+  }
+  const { median, min, max } = spread(ratios);
+  console.log(
+    `one of them at a tenth of ${mbits} Mbit/s: the others take ${median.toFixed(2)} x as long (${
+      min.toFixed(2)
+    }-${max.toFixed(2)})`,
+  );
 }
 
 async function contest(
@@ -108,14 +132,13 @@ async function measure(
     for (let i = 0; i < outs.length; i++) await Deno.mkdir(`${place}/${i}/part`, { recursive: true });
     await using service = await caster.prepare({ file, hosts: bridge.hosts, outs, folder: place, mbits });
     const sent = await bridge.sentBytes(bridge.hosts[0]);
-    const started = performance.now();
-    await service.run();
-    const seconds = (performance.now() - started) / 1000;
+    const ends = (await service.run()).toSorted((a, b) => a - b);
+    const [seconds, others] = [ends.at(-1)!, ends.at(-2) ?? ends.at(-1)!];
     const share = (await bridge.sentBytes(bridge.hosts[0]) - sent) / (megabytes * 1e6);
     for (const out of outs) {
       if (await digestOf(out) !== expected) throw new Error(`${caster.name}: what arrived is something else`);
     }
-    return { seconds, share };
+    return { seconds, others, share };
   } finally {
     await Deno.remove(place, { recursive: true });
   }

@@ -46,7 +46,7 @@ const WAIT_MS = 3000;
  * What is announced on the networks of this machine: it listens for a while, and sends nothing but what joins a group. Over `ethernet` it
  * hears what is announced on that interface, without IP.
  *
- * @throws {RgtpError} SOCKET when it can listen nowhere; as links do
+ * @throws {RgtpError} SOCKET when it can listen nowhere; INVALID_ARG for `ethernet` without an interface; as links do
  */
 export async function discover(options: DiscoverOptions = {}): Promise<FoundExposure[]> {
   const { waitMs = WAIT_MS, signal } = options;
@@ -61,8 +61,11 @@ async function listen(
   hear: (packet: Uint8Array) => void,
 ): Promise<Disposable> {
   if (link === "ethernet") {
+    if (name === undefined) {
+      throw new RgtpError("INVALID_ARG", "the link kind ethernet needs an interface: say on which to listen");
+    }
     const { host, port } = localGroup.ethernet;
-    const ear = await openEthernet({ interface: name ?? "", port, vlan, groups: [host] });
+    const ear = await openEthernet({ interface: name, port, vlan, groups: [host] });
     const hearAll = async () => {
       for (let batch = await ear.receive(); batch.length > 0; batch = await ear.receive()) {
         for (const { bytes } of batch) hear(bytes);

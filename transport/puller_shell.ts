@@ -90,6 +90,7 @@ export class PullerShell {
   readonly #drive: Drive<PullerOutput>;
   readonly #engine: Engine;
   readonly #events: PullerEvents;
+  readonly #joinsGroups: boolean;
   readonly #result = Promise.withResolvers<void>();
   readonly #sends = new Set<Promise<void>>();
   #opener: ChunkOpener | undefined;
@@ -107,6 +108,7 @@ export class PullerShell {
     this.#link = link;
     this.#engine = options.engine;
     this.#events = events;
+    this.#joinsGroups = options.joinsGroups === true;
     this.machine = new PullerMachine(clock(), options);
     this.#drive = new Drive(
       link,
@@ -210,7 +212,9 @@ export class PullerShell {
       // What is on the other road is checked as what is on the disk is.
       return shared ? ALL_OF_A_PAGE : flags;
     };
-    const crew = this.#crew = hireCrew(opener.key, bytesWanted(sink, manifest), limits.openThreadsMax);
+    // What a group sends, as fast as most receivers can take it, one thread opens: others would not pay for their start.
+    const threads = this.#joinsGroups && grant.group ? 0 : limits.openThreadsMax;
+    const crew = this.#crew = hireCrew(opener.key, bytesWanted(sink, manifest), threads);
     if (shared?.memory) crew?.share(shared.memory);
     this.#drive.mutate((now) =>
       this.machine.begin(now, {

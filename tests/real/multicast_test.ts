@@ -25,6 +25,8 @@ function randomBytes(length: number): Uint8Array<ArrayBuffer> {
 async function pulled(ticket: string, options: PullOptions = {}) {
   const events: PullEvent[] = [];
   const task = pull(ticket, {
+    // Else there would be nothing to send.
+    shared: false,
     ...(loopback !== undefined && { interface: loopback }),
     ...options,
     onEvent: (event) => events.push(event),
@@ -118,7 +120,15 @@ Deno.test({
         `--allow-read=${folder}`,
         `--allow-write=${folder}`,
       ];
-      const end = await rgtp(["pull", exposure.ticket, out, "--interface", loopback!, "--json"], permissions);
+      const end = await rgtp([
+        "pull",
+        exposure.ticket,
+        out,
+        "--interface",
+        loopback!,
+        "--no-shared",
+        "--json",
+      ], permissions);
       assertEquals(end.code, 0, end.err);
       assertEquals(await Deno.readFile(out), bytes);
       const event = end.events().find((one) => one.event === "unicast");

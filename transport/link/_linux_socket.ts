@@ -18,6 +18,8 @@ const buffers = {
 
 /** Asked for; the kernel doubles it for its own bookkeeping. Without privileges `net.core.rmem_max` and `wmem_max` bound it. */
 const bufferBytes = 4 * 1024 * 1024;
+/** A member of a group is not waited for while it has no processor: what comes meanwhile has to lie somewhere. */
+const groupBufferBytes = 32 * 1024 * 1024;
 
 /** A bound UDP socket of the system. */
 export interface LinuxSocket {
@@ -39,9 +41,10 @@ export function openSocket(libc: Libc, at: LinkOptions): LinuxSocket {
   try {
     // A system may have this on by default; on an IPv4 socket it does not exist.
     setOption(libc, descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    const bytes = at.multicast?.join === undefined ? bufferBytes : groupBufferBytes;
     for (const { option, force } of Object.values(buffers)) {
-      if (!setOption(libc, descriptor, SOL_SOCKET, force, bufferBytes)) {
-        setOption(libc, descriptor, SOL_SOCKET, option, bufferBytes);
+      if (!setOption(libc, descriptor, SOL_SOCKET, force, bytes)) {
+        setOption(libc, descriptor, SOL_SOCKET, option, bytes);
       }
     }
     // Datagrams that follow each other may come as one message. Kernels before 5.0 have no such thing.
