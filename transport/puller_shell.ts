@@ -214,7 +214,7 @@ export class PullerShell {
     };
     // What a group sends, as fast as most receivers can take it, one thread opens: others would not pay for their start.
     const threads = this.#joinsGroups && grant.group ? 0 : limits.openThreadsMax;
-    const crew = this.#crew = hireCrew(opener.key, manifest.totalSize, threads);
+    const crew = this.#crew = hireCrew(opener.key, bytesWanted(sink, manifest), threads);
     if (shared?.memory) crew?.share(shared.memory);
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
@@ -312,6 +312,12 @@ export class PullerShell {
 const JOBS_AHEAD = 2;
 const ALL_OF_A_PAGE = new Uint8Array(PAGE_LEAVES).fill(1);
 const NONE = new Uint8Array(0);
+
+/** At most: what will be wanted later is not known yet. */
+function bytesWanted({ wanted, wantMore }: ChunkSink, { totalSize, chunkSize }: Manifest): number {
+  if (!wanted || wantMore) return totalSize;
+  return Math.min(totalSize, wanted.reduce((sum, { first, end }) => sum + (end - first) * chunkSize, 0));
+}
 
 /** What stands where a sealed chunk was opened (`ok`). */
 function plaintextOf(sealed: Uint8Array, ok: boolean): Uint8Array | undefined {
