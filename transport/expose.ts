@@ -7,7 +7,7 @@ import type { ProfileName } from "./exposure/profiles.ts";
 import type { ExposureEvent, ExposureStats } from "./exposure_stats.ts";
 import type { CastOptions } from "./group_cast.ts";
 import type { LinkChoice } from "./link/open_link.ts";
-export type { ExposureEvent, ExposureStats } from "./exposure_stats.ts";
+export type { ExposureEvent, ExposureStats, ServingStats } from "./exposure_stats.ts";
 export type { ShareStats } from "./share_door.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */

@@ -73,7 +73,7 @@ export function serveExposure(parts: Parts): Exposure {
   };
   const listed: Exposed | undefined = listing &&
     { ...exposedOf(listing, "", { policy, book, makeDoor }, epoch), isList: true };
-  const counts = { completed: 0 };
+  const counts = { completed: 0, left: 0 };
   parts.listen(exposed, (event) => tell(event, options, counts));
   shell.add(exposed, sealed.store, cast?.link);
   share?.add(exposed, parts.source);
@@ -115,7 +115,7 @@ export function serveExposure(parts: Parts): Exposure {
     sealSeconds,
     address: shell.link.local,
     closed: end.promise,
-    stats: () => statsOf(parts, exposed, share, counts.completed),
+    stats: () => statsOf(parts, exposed, share, counts),
     newTicket,
     revokeTicket: (text) => {
       const { secret } = parseTicket(text);
@@ -129,10 +129,13 @@ export function serveExposure(parts: Parts): Exposure {
   };
 }
 
-function tell(event: ExposerEvent, { onEvent }: ExposeOptions, counts: { completed: number }): void {
+/** Pulls that have ended. */
+type Counts = Record<"completed" | "left", number>;
+
+function tell(event: ExposerEvent, { onEvent }: ExposeOptions, counts: Counts): void {
   if (event.kind === "granted") return onEvent?.({ kind: "granted", address: event.to, bytesSent: 0 });
-  if (event.done) counts.completed++;
   const kind = event.done ? "completed" : "left";
+  counts[kind]++;
   onEvent?.({ kind, address: event.from, bytesSent: event.bytesSent });
 }
 
@@ -155,16 +158,15 @@ function statsOf(
   { shell, sealed, cast }: Parts,
   exposed: Exposed,
   share: ShareDoor | undefined,
-  completed: number,
+  counts: Counts,
 ): ReturnType<Exposure["stats"]> {
   return {
+    ...shell.stats(),
+    ...counts,
     bytesSent: shell.bytesSent(exposed),
     pullers: shell.machine.pullers(shell.now()).filter(({ exposureId }) => equalBytes(exposureId, sealed.id)),
-    completed,
-    drops: shell.machine.drops.all(),
-    memory: shell.machine.memory,
     store: sealed.store.counters,
-    link: shell.link.stats,
+    storeBytes: sealed.store.memoryBytes,
     ...(share && { shared: share.stats }),
     ...(cast && { multicast: shell.machine.groups.status(exposed) }),
   };
