@@ -14,6 +14,7 @@ import { EdgeView } from "./_edge_view.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { linkFlags, linkOptions, linkPermission } from "./_link_flag.ts";
+import { giveMetrics, metricsFlags } from "./_metrics.ts";
 import { demand, toNet, toRead, toWrite } from "./_permissions.ts";
 import { readTicket } from "./_ticket_input.ts";
 
@@ -55,6 +56,7 @@ const flags = {
     default: "$XDG_STATE_HOME/red-giant or its like",
   },
   ...linkFlags,
+  ...metricsFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -114,7 +116,8 @@ async function runEdge(source: string, flags: Flags, io: Io): Promise<number> {
   demand([toNet(), toRead(stateDir), toWrite(stateDir), ...folderNeeds]);
   using interrupt = new Interrupt();
   const view = new EdgeView(io, flags.json);
-  let running: Edge;
+  let running: Edge | undefined;
+  using _metrics = await giveMetrics(flags, io, () => running ? [running.stats()] : []);
   try {
     running = await edge(upstream, {
       ...edgeOptions(flags),

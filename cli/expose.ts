@@ -18,6 +18,7 @@ import { castFlags, castOptions } from "./_cast_flags.ts";
 import { accessFlags, accessOptions, checkAccessFlags } from "./_access_flags.ts";
 import { readPassphrase } from "./_passphrase.ts";
 import { checkStoreFlags, spillNeeds, storeFlags, storeOptions } from "./_store_flags.ts";
+import { giveMetrics, metricsFlags } from "./_metrics.ts";
 import { visible } from "./_text.ts";
 import { demand, toNet, toRead, toWrite } from "./_permissions.ts";
 import { emit } from "./_report.ts";
@@ -77,6 +78,7 @@ const flags = {
     help: "share memory with pullers of other users of this machine too; they need the ticket all the same",
   },
   ...castFlags,
+  ...metricsFlags,
   qr: { kind: "boolean", help: "show the ticket as a QR code too, on standard error" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
@@ -107,6 +109,7 @@ export const exposeCommand: Command = defineCommand({
     "With --multicast everything goes to a multicast group once, for all who pull at the same time, with as much parity as the worst of " +
     "them lacks; what it holds is sealed, as always. Late comers get what they have missed. Whoever cannot keep up, or gets nothing of " +
     "the group, pulls for itself, and says so.",
+    "--metrics gives figures, without names, keys and addresses, to whoever reaches that port: of this machine alone, unless HOST is given.",
     "Exit status: 0 after --once or --for, 130 after Ctrl-C, 143 after SIGTERM (pullers are told both times; a second signal ends " +
     "it at once), or the error's code without its sign: 2 wrong arguments, 14 something that cannot be carried, 16 no such file, " +
     "18 a file changed while it was read, 20 it cannot be read, 21 the disk is full, 23 the port is taken.",
@@ -125,6 +128,7 @@ export const exposeCommand: Command = defineCommand({
     "report.pdf --password-file -",
     "video.mkv --qr",
     "photos/ --open --announce",
+    "video.mkv --metrics 9100",
     "image.iso --multicast 239.1.2.3:9000 --interface eth0 --receivers 30",
   ],
   permissions: [
@@ -168,7 +172,9 @@ async function runExpose(paths: readonly string[], flags: Flags, io: Io): Promis
   using interrupt = new Interrupt();
   const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io, flags);
   const finished = Promise.withResolvers<void>();
-  let exposure: Exposure;
+  let exposure: Exposure | undefined;
+  // Before anything is sealed: a taken port shall not show only after that.
+  using _metrics = await giveMetrics(flags, io, () => exposure ? [exposure.stats()] : []);
   try {
     exposure = await expose(exposed.source, {
       ...(exposed.name !== undefined && { name: exposed.name }),

@@ -11,7 +11,7 @@ import { bindHostFor, reachableHosts, resolveAddresses } from "./addresses.ts";
 import { bindExposer } from "./bind.ts";
 import type { BindOptions } from "./bind.ts";
 import { EdgeUpstream, mayComeBack } from "./edge_upstream.ts";
-import type { ExposureEvent } from "./expose.ts";
+import type { ExposureEvent, ServingStats } from "./expose.ts";
 import { ExposerShell } from "./exposer_shell.ts";
 import type { ExposerEvent } from "./exposer_shell.ts";
 import { accessPolicy } from "./exposure/access.ts";
@@ -22,7 +22,6 @@ import { TicketBook } from "./exposure/ticket_book.ts";
 import { chosen, openLink } from "./link/open_link.ts";
 import { NO_KEY } from "./protocol/exposed.ts";
 import type { Exposed } from "./protocol/exposed.ts";
-import type { PullerStatus } from "./protocol/exposer_types.ts";
 import type { PullerOptions } from "./protocol/puller_types.ts";
 import { factsOf, otherFacts, otherSources } from "./pull_sources.ts";
 import type { PullFrom } from "./pull_sources.ts";
@@ -50,17 +49,9 @@ export interface EdgeOptions extends BindOptions, PullFrom, Pick<AccessOptions, 
 }
 
 /** What an edge has done so far. */
-export interface EdgeStats {
-  /** Bytes of chunks sent to pullers, headers included. */
-  readonly bytesSent: number;
+export interface EdgeStats extends ServingStats {
   /** Bytes of chunks that came from the upstream, headers included. */
   readonly bytesPulled: number;
-  /** Who pulls now. */
-  readonly pullers: readonly PullerStatus[];
-  /** Pulls that have said that they are complete. */
-  readonly completed: number;
-  /** Packets dropped, by reason. */
-  readonly drops: Readonly<Record<string, number>>;
 }
 
 /** A cache of an exposure that it cannot read. */
@@ -135,7 +126,7 @@ class RunningEdge implements Edge {
   #cache: SealedCache | undefined;
   #exposed: Exposed | undefined;
   #pulledBefore = 0;
-  #completed = 0;
+  readonly #pulls = { completed: 0, left: 0 };
   #isServing = false;
   #isLost = false;
   #closing: Promise<void> | undefined;
@@ -206,11 +197,10 @@ class RunningEdge implements Edge {
   stats(): EdgeStats {
     const shell = this.#shell!;
     return {
-      bytesSent: shell.machine.bytesSent,
+      ...shell.stats(),
+      ...this.#pulls,
       bytesPulled: this.#pulledBefore + (this.#upstream?.machine.progress.wireBytes ?? 0),
       pullers: shell.machine.pullers(shell.now()),
-      completed: this.#completed,
-      drops: shell.machine.drops.all(),
     };
   }
 
@@ -348,8 +338,8 @@ class RunningEdge implements Edge {
     if (event.kind === "granted") {
       return this.#options.onEvent?.({ kind: "granted", address: event.to, bytesSent: 0 });
     }
-    if (event.done) this.#completed++;
     const kind = event.done ? "completed" : "left";
+    this.#pulls[kind]++;
     this.#options.onEvent?.({ kind, address: event.from, bytesSent: event.bytesSent });
   }
 }

@@ -40,7 +40,7 @@ import type { Link } from "./link/link.ts";
 import type { LinkChoice } from "./link/open_link.ts";
 import type { Exposed, ExposedCast } from "./protocol/exposed.ts";
 import { openShareDoor } from "./share_door.ts";
-export type { ExposureEvent, ExposureStats } from "./exposure_stats.ts";
+export type { ExposureEvent, ExposureStats, ServingStats } from "./exposure_stats.ts";
 export type { ShareStats } from "./share_door.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
@@ -346,15 +346,15 @@ function serve(parts: Parts): Exposure {
     ...(share && { share: share.name }),
   };
   const { manifest } = exposed;
-  let completed = 0;
+  const pulls = { completed: 0, left: 0 };
   const handleEvent = (event: ExposerEvent) => {
     // Who looks at the list has not pulled.
     if (event.exposed !== exposed) return;
     if (event.kind === "granted") {
       return options.onEvent?.({ kind: "granted", address: event.to, bytesSent: 0 });
     }
-    if (event.done) completed++;
     const kind = event.done ? "completed" : "left";
+    pulls[kind]++;
     options.onEvent?.({ kind, address: event.from, bytesSent: event.bytesSent });
   };
   const { limitRate, pullRateMax } = options;
@@ -421,15 +421,13 @@ function serve(parts: Parts): Exposure {
     address: link.local,
     closed,
     stats: () => ({
-      bytesSent: shell.machine.bytesSent,
+      ...shell.stats(),
+      ...pulls,
       pullers: shell.machine.pullers(shell.now()).filter(({ exposureId }) =>
         equalBytes(exposureId, sealed.id)
       ),
-      completed,
-      drops: shell.machine.drops.all(),
-      memory: shell.machine.memory,
       store: sealed.store.counters,
-      link: link.stats,
+      storeBytes: sealed.store.memoryBytes,
       ...(share && { shared: share.stats }),
       ...(cast && { multicast: shell.machine.groups.status(exposed) }),
     }),

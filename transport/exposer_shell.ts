@@ -4,6 +4,7 @@ import type { Address } from "../codec/address.ts";
 import type { Clock } from "../core/machine.ts";
 import { Drive, processClock } from "./drive.ts";
 import type { ChunkStore } from "./exposure/store.ts";
+import type { ServingStats } from "./exposure_stats.ts";
 import type { Link } from "./link/link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import { ExposerMachine } from "./protocol/exposer.ts";
@@ -54,6 +55,12 @@ export class ExposerShell {
   /** Monotonic ms, as the machine sees it. */
   now(): number {
     return this.#clock();
+  }
+
+  /** What machine and socket have counted. */
+  stats(): Pick<ServingStats, "bytesSent" | "handshakes" | "drops" | "memory" | "link"> {
+    const { bytesSent, handshakes, drops, memory } = this.machine;
+    return { bytesSent, handshakes: { ...handshakes }, drops: drops.all(), memory, link: this.link.stats };
   }
 
   /** Starts to serve an exposure; one with a group sends to that over a link of its own, which is the shell's from now on. */

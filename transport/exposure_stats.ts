@@ -1,7 +1,7 @@
 import type { Address } from "../codec/address.ts";
 import type { StoreCounters } from "./exposure/store.ts";
 import type { LinkStats } from "./link/link.ts";
-import type { ExposerMemory, PullerStatus } from "./protocol/exposer_types.ts";
+import type { ExposerMemory, HandshakeOutcome, PullerStatus } from "./protocol/exposer_types.ts";
 import type { ShareStats } from "./share_door.ts";
 
 /** A puller came or went. */
@@ -14,22 +14,32 @@ export interface ExposureEvent {
   readonly bytesSent: number;
 }
 
-/** What an exposure has done so far. */
-export interface ExposureStats {
+/** What whoever serves, an exposure or an edge, has done so far. */
+export interface ServingStats {
   /** Bytes of chunks sent, headers included. */
   readonly bytesSent: number;
   /** Who pulls now. */
   readonly pullers: readonly PullerStatus[];
   /** Pulls that have said that they are complete. */
   readonly completed: number;
+  /** Pulls that fell silent before that. They may go on at any time. */
+  readonly left: number;
+  /** Handshake packets, by what came of them. */
+  readonly handshakes: Readonly<Record<HandshakeOutcome, number>>;
   /** Packets dropped, by reason. */
   readonly drops: Readonly<Record<string, number>>;
   /** What is kept for pullers at present. */
   readonly memory: ExposerMemory;
-  /** What the store of sealed chunks has done. */
-  readonly store: StoreCounters;
   /** Counters of the socket. */
   readonly link: LinkStats;
+}
+
+/** What an exposure has done so far. */
+export interface ExposureStats extends ServingStats {
+  /** What the store of sealed chunks has done. */
+  readonly store: StoreCounters;
+  /** Bytes of packets that the store holds in memory. */
+  readonly storeBytes: number;
   /** What was handed out as shared memory; absent where none can be. */
   readonly shared?: ShareStats;
   /** Of its multicast group, if it has one: receivers that still want something, and bytes a second at present. */

@@ -44,6 +44,6 @@ export { memoryNetwork } from "./link/memory.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./link/memory.ts";
 export { trafficClassNames } from "./protocol/traffic_class.ts";
 export type { TrafficClassName } from "./protocol/traffic_class.ts";
-export type { ExposerMemory, PullerStatus } from "./protocol/exposer_types.ts";
+export type { ExposerMemory, HandshakeOutcome, PullerStatus } from "./protocol/exposer_types.ts";
 export type { AeadName } from "../crypto/engine.ts";
 export type { PullerProgress } from "./protocol/puller_types.ts";

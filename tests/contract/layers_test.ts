@@ -71,6 +71,7 @@ const packages: readonly { readonly name: RegExp; readonly where: RegExp }[] = [
   { name: /^@std\/cli\//, where: /^cli\/_args\.ts$/ },
   { name: /^@std\/msgpack\//, where: /^codec\/msgpack\.ts$/ },
   { name: /^fast-check$/, where: /(^tests\/|_test\.ts$|^codec\/_samples\.ts$)/ },
+  { name: /^prom-client$/, where: /^cli\/_metrics\.ts$/ },
   { name: /^qr$/, where: /^cli\/_qr\.ts$/ },
   { name: /^jsqr$/, where: /_test\.ts$/ },
   { name: /^(lz4js|msgpack-test-suite)$/, where: /^codec\/.*_test\.ts$/ },

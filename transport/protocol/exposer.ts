@@ -27,11 +27,17 @@ import { answersOf, coldPieces, newSections, requestCeiling } from "./answers.ts
 import { DropCounter } from "./drops.ts";
 import { holdsStill, meantBy } from "./exposed.ts";
 import type { Exposed } from "./exposed.ts";
-import type { ExposerMemory, ExposerOptions, ExposerOutput, PullerStatus } from "./exposer_types.ts";
+import type {
+  ExposerMemory,
+  ExposerOptions,
+  ExposerOutput,
+  HandshakeOutcome,
+  PullerStatus,
+} from "./exposer_types.ts";
 import { GroupCasts } from "./group_casts.ts";
 import { HaveTeller } from "./have_teller.ts";
 import { LiveToken } from "./live_token.ts";
-import { Responder } from "./responder.ts";
+import { outcomeOf, Responder } from "./responder.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { WorkMeter } from "./work_meter.ts";
 
@@ -53,6 +59,8 @@ const RECEIPT_EVERY_MS = 500;
 export class ExposerMachine implements Machine<ExposerOutput> {
   /** Packets dropped, by reason. */
   readonly drops: DropCounter = new DropCounter();
+  /** Handshake packets, by what came of them. */
+  readonly handshakes: Record<HandshakeOutcome, number> = { granted: 0, answered: 0, denied: 0, dropped: 0 };
   /** Its multicast groups, to look at. */
   readonly groups: GroupCasts;
   readonly #engine: Engine;
@@ -420,7 +428,10 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   }
 
   #queueHandshake(from: Address, packet: Uint8Array): void {
-    if (this.#handshakes.length >= limits.handshakeQueueMax) return this.drops.count("handshake queue full");
+    if (this.#handshakes.length >= limits.handshakeQueueMax) {
+      this.handshakes.dropped++;
+      return this.drops.count("handshake queue full");
+    }
     this.#handshakes.push({ from, packet: packet.slice() });
   }
 
@@ -428,6 +439,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#secretsUntil = this.#now + limits.tokenLifeMsMax;
     this.#sweepAt = Math.min(this.#sweepAt, this.#now + SWEEP_MS);
     const reply = this.#responder.answer(this.#now, from, packet);
+    this.handshakes[outcomeOf(reply)]++;
     if (reply.drop) this.drops.count(reply.drop);
     if (reply.refuse) this.#refuse(from, reply.refuse.reason, reply.refuse.echo);
     if (reply.bytes) this.#outputs.push({ kind: "send", to: from, bytes: reply.bytes });

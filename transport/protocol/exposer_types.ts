@@ -43,6 +43,12 @@ export interface ExposerOptions {
   readonly pullRateMax?: number;
 }
 
+/**
+ * What came of a handshake packet. `granted`: somebody may pull. `answered`: something short of that, such as a cookie to be shown, the
+ * first half of a longer handshake, or a question. `denied`: no such exposure, or not for this puller. `dropped`: nothing.
+ */
+export type HandshakeOutcome = "granted" | "answered" | "denied" | "dropped";
+
 /** A puller that is pulling now, for status lines. */
 export interface PullerStatus {
   /** Where it is. */

@@ -32,6 +32,7 @@ import { requestCeiling } from "./answers.ts";
 import type { DropReason } from "./drops.ts";
 import { NO_KEY } from "./exposed.ts";
 import type { Exposed } from "./exposed.ts";
+import type { HandshakeOutcome } from "./exposer_types.ts";
 import { PassphraseGate } from "./passphrase_gate.ts";
 
 /** First messages are padded to this, less room for a RETRY cookie: an answer is never larger than what it answers. */
@@ -51,6 +52,15 @@ export interface HandshakeReply {
   readonly drop?: DropReason;
   /** Who got what. */
   readonly granted?: { readonly exposed: Exposed; readonly ticketId: Uint8Array };
+  /** `bytes` say no. */
+  readonly denied?: boolean;
+}
+
+/** What came of a handshake packet, in a word. */
+export function outcomeOf({ granted, denied, drop }: HandshakeReply): HandshakeOutcome {
+  if (granted) return "granted";
+  if (denied) return "denied";
+  return drop === undefined ? "answered" : "dropped";
 }
 
 /** What a responder is made of. */
@@ -275,7 +285,8 @@ export class Responder {
     const plaintext = encodeAnswer(this.#answer(now, from, decision));
     const bytes = this.#sealed(to, answer, { plaintext, key, head });
     const { exposed, ticketId, isQuestion } = decision;
-    return exposed && ticketId && !isQuestion ? { bytes, granted: { exposed, ticketId } } : { bytes };
+    if (!exposed || !ticketId) return { bytes, denied: true };
+    return isQuestion ? { bytes } : { bytes, granted: { exposed, ticketId } };
   }
 
   /** `head` is what stands before the sealed part: a Noise message, or nothing. */

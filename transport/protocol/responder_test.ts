@@ -11,7 +11,7 @@ import { TokenMint } from "../../crypto/tokens.ts";
 import type { Exposed } from "./exposed.ts";
 import { Initiator } from "./initiator.ts";
 import type { InitiatorOptions } from "./initiator.ts";
-import { FIRST_MESSAGE_BYTES, Responder } from "./responder.ts";
+import { FIRST_MESSAGE_BYTES, outcomeOf, Responder } from "./responder.ts";
 
 const { bytes: random } = seededRandom(1, "responder");
 const exposure = await simExposure(1, 5000);
@@ -238,4 +238,18 @@ Deno.test("under load: a cookie of another address, a stale or an invented one i
   const invented = initiator(ticketed);
   invented.handleRetry(random(16));
   refused(2 * limits.retryEpochMs, from, invented.packet);
+});
+
+Deno.test("what came of a handshake packet is one word", () => {
+  const exposer = responder();
+  const outcome = (packet: Uint8Array, now = 0) => outcomeOf(exposer.answer(now, from, packet));
+  const { packet } = initiator(ticketed);
+  assertEquals(outcome(packet), "granted");
+  assertEquals(
+    outcome(initiator({ ...ticketed, ask: ask(new Uint8Array(32), knownTicket) }).packet),
+    "denied",
+  );
+  assertEquals(outcome(packet.subarray(0, 100)), "dropped");
+  load(exposer, 2000);
+  assertEquals(outcome(packet, 2000), "answered");
 });
