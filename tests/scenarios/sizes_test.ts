@@ -1,6 +1,8 @@
 // Exposures of every awkward size: nothing at all, one byte, leaves that just fit the grant, many leaf pages.
-import { assertEquals, assertLess } from "../_assert.ts";
-import { expectWhole, leastWireBytes, simExposure, simTransfer } from "../sim/transfer.ts";
+import { assertEquals, assertGreater, assertLess } from "../_assert.ts";
+import { limits } from "../../core/limits.ts";
+import { DEFAULT_RATE_POLICY } from "../../transport/protocol/group_rate.ts";
+import { expectWhole, exposedOf, leastWireBytes, simExposure, simTransfer } from "../sim/transfer.ts";
 import { simSeeds } from "../sim/world.ts";
 
 const CHUNK = 4096;
@@ -53,4 +55,24 @@ Deno.test("nothing is wanted: done at once, without a byte", async () => {
   const { world, exposer, puller } = simTransfer(1, exposure, { puller: { wanted: [] } });
   world.run(() => puller.ended, 10_000);
   assertEquals([puller.outcome, exposer.machine.bytesSent, puller.stored.size], ["done", 0, 0]);
+});
+
+Deno.test("leaves that find no room in the grant come on a page", async () => {
+  const exposure = await simExposure(1, 16 * 4096, { chunkSize: 4096 });
+  const { world, exposer, puller } = simTransfer(1, exposure, { path: { delayMs: 20 } });
+  const group = {
+    address: { host: "239.1.2.3", port: 9000 },
+    tag: new Uint8Array(8),
+    key: new Uint8Array(32),
+    symbolSize: 1428,
+  };
+  exposer.machine.add({
+    ...exposedOf(exposure, () => exposure.psk),
+    name: "n".repeat(limits.nameBytesMax),
+    share: new Uint8Array(16),
+    cast: { group, policy: DEFAULT_RATE_POLICY },
+  });
+  world.run(() => puller.ended, 10_000);
+  expectWhole(puller, exposure);
+  assertGreater(exposer.machine.bytesSent, leastWireBytes(exposure));
 });

@@ -1,10 +1,11 @@
 // Somebody else, nobody, or another version answers at the ticket's address: the puller says which, in time.
-import { assertGreater, assertLess, assertStringIncludes } from "../_assert.ts";
+import { assertEquals, assertGreater, assertLess, assertStringIncludes } from "../_assert.ts";
 import { PROTOCOL_VERSION } from "../../codec/packet.ts";
 import { refusal, RefusalReason } from "../../codec/control.ts";
 import {
   expectFailure,
   expectWhole,
+  exposedOf,
   exposerAddress,
   pullerAddress,
   SimExposer,
@@ -90,5 +91,21 @@ Deno.test("forged hints outrun the exposer's answer on a slow path: they are not
     };
     world.run(() => puller.ended, 60_000);
     expectWhole(puller, exposure);
+  }
+});
+
+Deno.test("a grant with another key, or of another exposure, than the ID says: refused before a byte is asked for", async () => {
+  const [meant, other] = [await simExposure(1, 1000), await simExposure(2, 1000)];
+  const honest = exposedOf(meant, () => meant.psk);
+  const lies = [
+    { exposureKey: other.sealed.exposureKey },
+    { manifestBytes: other.sealed.manifest, manifest: other.manifest, exposureKey: other.sealed.exposureKey },
+  ];
+  for (const lie of lies) {
+    const { world, exposer, puller } = simTransfer(1, meant, { path: { delayMs: 20 } });
+    exposer.machine.add({ ...honest, ...lie });
+    world.run(() => puller.ended, 10_000);
+    expectFailure(puller, "AUTH_FAIL");
+    assertEquals([exposer.machine.bytesSent, puller.stored.size], [0, 0]);
   }
 });

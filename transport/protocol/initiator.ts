@@ -22,7 +22,7 @@ import { AEAD_TAG_BYTES } from "../../crypto/engine.ts";
 import { openGrant, sealGrant } from "../../crypto/grant_seal.ts";
 import { Handshake } from "../../crypto/noise.ts";
 import { passphraseExchange, passphraseKeys } from "../../crypto/passphrase.ts";
-import { FIRST_MESSAGE_BYTES, GRANT_AAD_BYTES, NO_PSK } from "./responder.ts";
+import { FIRST_MESSAGE_BYTES, GRANT_AAD_BYTES, IK2_NOISE_BYTES, NO_PSK } from "./responder.ts";
 
 /** What a puller brings to a handshake. */
 export interface InitiatorOptions {
@@ -65,8 +65,6 @@ const MESSAGES: Readonly<Record<"XX" | "IK" | "IKpsk2", readonly [number, number
   IK: [HandshakeMessage.IK1, HandshakeMessage.IK2],
   IKpsk2: [HandshakeMessage.IK_PSK1, HandshakeMessage.IK_PSK2],
 };
-/** e, and its payload's choice with a tag: what comes before the sealed grant in IK2. */
-const IK2_NOISE_BYTES = 32 + 1 + AEAD_TAG_BYTES;
 const NONE = new Uint8Array(0);
 
 /** The puller's side of one handshake with one address. Packets are made once and may be sent again as they are. */

@@ -11,6 +11,7 @@ import type { Answer, Ask } from "../../codec/grant.ts";
 import {
   decodeHandshake,
   encodeHandshake,
+  HANDSHAKE_HEAD_BYTES,
   HandshakeMessage,
   handshakePrologue,
   Offer,
@@ -22,8 +23,9 @@ import { decodePassphraseAsk } from "../../codec/passphrase.ts";
 import { concatBytes } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
 import type { Random } from "../../core/machine.ts";
+import { AEAD_TAG_BYTES } from "../../crypto/engine.ts";
 import type { Engine } from "../../crypto/engine.ts";
-import { sealGrant } from "../../crypto/grant_seal.ts";
+import { GRANT_SEAL_BYTES, sealGrant } from "../../crypto/grant_seal.ts";
 import { Handshake } from "../../crypto/noise.ts";
 import type { NoisePattern } from "../../crypto/noise.ts";
 import { CookieJar, RetryCookies } from "../../crypto/sealed_box.ts";
@@ -39,6 +41,8 @@ import { PassphraseGate } from "./passphrase_gate.ts";
 export const FIRST_MESSAGE_BYTES = limits.controlPacketBytesMax;
 /** Bytes of a packet that are bound to the grant as associated data: word and exchange. */
 export const GRANT_AAD_BYTES = 12;
+/** e, and its payload's choice with a tag: what comes before the sealed grant in IK2. */
+export const IK2_NOISE_BYTES: number = 32 + 1 + AEAD_TAG_BYTES;
 /** The psk of a denial: it says who denies, and needs no ticket. */
 export const NO_PSK: Uint8Array = new Uint8Array(32);
 
@@ -282,7 +286,7 @@ export class Responder {
     answer: number,
     { decision, key, head }: { decision: Decision; key: Uint8Array; head: Uint8Array },
   ): HandshakeReply {
-    const plaintext = encodeAnswer(this.#answer(now, from, decision));
+    const plaintext = encodeFitting(this.#answer(now, from, decision));
     const bytes = this.#sealed(to, answer, { plaintext, key, head });
     const { exposed, ticketId, isQuestion } = decision;
     if (!exposed || !ticketId) return { bytes, denied: true };
@@ -351,6 +355,17 @@ interface Concluded {
   readonly payload: Uint8Array;
   readonly decision: Decision;
   readonly head: Uint8Array;
+}
+
+/** What a grant may be long, so that its packet is no longer than the shortest first message that it answers. */
+const ANSWER_BYTES_MAX = FIRST_MESSAGE_BYTES - RETRY_COOKIE_BYTES - HANDSHAKE_HEAD_BYTES - IK2_NOISE_BYTES -
+  GRANT_SEAL_BYTES;
+
+/** An answer as bytes. A long name, a group and a door leave no room for leaves: then those are on a leaf page. */
+function encodeFitting(answer: Answer): Uint8Array {
+  const whole = encodeAnswer(answer);
+  if (!answer.granted || whole.length <= ANSWER_BYTES_MAX) return whole;
+  return encodeAnswer({ granted: true, grant: { ...answer.grant, leaves: NONE } });
 }
 
 const NO_TICKET = new Uint8Array(8);
