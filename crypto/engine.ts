@@ -195,3 +195,6 @@ export interface Engine {
    */
   hkdfExpand(pseudorandomKey: Uint8Array, info: Uint8Array, length: number): Uint8Array<ArrayBuffer>;
 }
+
+/** What sealing, opening and hashing chunks needs of an engine. */
+export type ChunkEngine = Pick<Engine, "sha256" | "aead">;

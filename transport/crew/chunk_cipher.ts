@@ -1,5 +1,5 @@
 import { equalBytes } from "../../core/bytes.ts";
-import type { Aead, AeadName, Engine } from "../../crypto/engine.ts";
+import type { Aead, AeadName, ChunkEngine } from "../../crypto/engine.ts";
 import { AEAD_TAG_BYTES } from "../../crypto/engine.ts";
 import { chunkNonce } from "../../crypto/key_schedule.ts";
 import { leafHash } from "../../crypto/merkle.ts";
@@ -16,12 +16,12 @@ export interface ChunkKey {
 
 /** Seals and opens the chunks of one exposure in the memory that they lie in. The same in each thread. */
 export class ChunkCipher {
-  readonly #engine: Engine;
+  readonly #engine: ChunkEngine;
   readonly #aead: Aead;
   readonly #key: ChunkKey;
   #scratch = new Uint8Array(0);
 
-  constructor(engine: Engine, key: ChunkKey) {
+  constructor(engine: ChunkEngine, key: ChunkKey) {
     this.#engine = engine;
     this.#aead = engine.aead(key.aead);
     this.#key = key;

@@ -1,7 +1,8 @@
 /*
  * A thread of a crew: seals and opens chunks where they lie, one after the other, until it is ended.
  */
-import { defaultEngine } from "../../crypto/default_engine.ts";
+import { chunkEngine } from "../../crypto/chunk_engine.ts";
+import type { ChunkEngine } from "../../crypto/engine.ts";
 import { ChunkCipher } from "./chunk_cipher.ts";
 import type { ChunkKey } from "./chunk_cipher.ts";
 import type { Job } from "./job_ring.ts";
@@ -23,17 +24,18 @@ const scope = self as unknown as {
 const memories: SharedArrayBuffer[] = [];
 let work: (() => void) | undefined;
 
-scope.onmessage = ({ data }) => {
+scope.onmessage = async ({ data }) => {
   if (data instanceof SharedArrayBuffer) memories.push(data);
-  else work = workOf(data);
+  else work = workOf(data, await chunkEngine());
   // Blocks until a job says that a message comes, or that this is the end.
   work?.();
 };
 
-function workOf({ words, key }: CrewTask): () => void {
-  const cipher = new ChunkCipher(defaultEngine(), key);
+function workOf({ words, key }: CrewTask, engine: ChunkEngine): () => void {
+  const cipher = new ChunkCipher(engine, key);
   const ring = new JobRing(words);
   const bytesOf = ({ memory, at, bytes }: Job) => new Uint8Array(memories[memory], at, bytes);
+  let memoriesTold = 0;
   ring.handleReady();
   return () => {
     while (true) {
@@ -42,8 +44,11 @@ function workOf({ words, key }: CrewTask): () => void {
       else if (job.kind === JobKind.OPEN) ring.finish(cipher.open(job.chunk, bytesOf(job), job.leaf));
       else if (job.kind === JobKind.CHECK) {
         ring.finish(cipher.isChunk(job.chunk, bytesOf(job), job.leaf));
-      } else if (job.kind === JobKind.MEMORY) return ring.finish(true);
-      else return scope.close();
+      } else if (job.kind === JobKind.MEMORY) {
+        ring.finish(true);
+        // What came before the engine was there is here already.
+        if (++memoriesTold > memories.length) return;
+      } else return scope.close();
     }
   };
 }

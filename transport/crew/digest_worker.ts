@@ -2,7 +2,8 @@
  * A thread that hashes a file while it is written from front to end, behind the writer. It reads what the file holds, mostly from the
  * system's cache.
  */
-import { createHash } from "node:crypto";
+import { chunkEngine } from "../../crypto/chunk_engine.ts";
+import type { Hash } from "../../crypto/engine.ts";
 import type { DigestTask } from "./file_digest.ts";
 import { waitForBytes } from "./file_digest.ts";
 
@@ -14,10 +15,10 @@ const scope = self as unknown as {
   close(): void;
 };
 
-scope.onmessage = ({ data }) => {
+scope.onmessage = async ({ data }) => {
   let digest: Uint8Array | undefined;
   try {
-    digest = digestOf(data);
+    digest = digestOf(data, (await chunkEngine()).sha256);
   } catch {
     // Whoever wants the digest reads the file himself, and sees what is the matter.
   }
@@ -26,9 +27,8 @@ scope.onmessage = ({ data }) => {
 };
 
 /** The digest of the whole file; `undefined` when it is wanted no more, or the file is shorter than it should be. */
-function digestOf({ words, path, bytes }: DigestTask): Uint8Array | undefined {
-  // Alone: an engine would bring all else that it is made of, which each thread loads anew.
-  const hasher = createHash("sha256");
+function digestOf({ words, path, bytes }: DigestTask, sha256: Hash): Uint8Array | undefined {
+  const hasher = sha256.create();
   const slice = new Uint8Array(Math.min(bytes, SLICE_BYTES));
   using file = Deno.openSync(path);
   for (let at = 0; at < bytes;) {
@@ -42,5 +42,5 @@ function digestOf({ words, path, bytes }: DigestTask): Uint8Array | undefined {
       at += count;
     }
   }
-  return Uint8Array.from(hasher.digest());
+  return hasher.digest();
 }
