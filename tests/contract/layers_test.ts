@@ -59,6 +59,7 @@ const NO_USE_SANS_IO =
 
 /** Packages, and where alone they may be imported. */
 const packages: readonly { readonly name: RegExp; readonly where: RegExp }[] = [
+  { name: /^@logtape\//, where: /^cli\/_log\.ts$/ },
   { name: /^@msgpack\/msgpack$/, where: /^codec\/msgpack_map\.ts$/ },
   { name: /^@nats-io\//, where: /^cluster\/io\/nats_store\.ts$/ },
   { name: /^@noble\//, where: /^crypto\// },
