@@ -144,7 +144,8 @@ function logTo(sink: Sink, least: LogLevel, io: Io): Log {
       sink({ ...text, level, timestamp: Date.now(), properties: { ...fields } });
       isBroken = false;
     } catch (error) {
-      if (!isBroken) io.err(`warning: the log cannot be written: ${visible(asRgtpError(error).message)}\n`);
+      const why = error instanceof Error ? error.message : String(error);
+      if (!isBroken) io.err(`warning: the log cannot be written: ${visible(why)}\n`);
       isBroken = true;
     }
   };
