@@ -62,7 +62,7 @@ function openFilesIn(folder: string): string[] {
 }
 
 Deno.test("edges chain, and the ticket of one opens nothing", async () => {
-  const data = noise(6 * MIB);
+  const data = noise(24 * MIB);
   await using exposure = await expose(data, here);
   await using first = await edge(exposure.ticket, here);
   await using second = await edge(first.ticket, here);
