@@ -10,28 +10,30 @@ import { cpuSeconds, lines } from "./_processes.ts";
 
 /** What an exposer has, and has done. */
 export interface Counts
-  extends Pick<ExposureStats, "memory" | "store" | "completed" | "bytesSent" | "drops"> {
+  extends Pick<ExposureStats, "memory" | "store" | "completed" | "bytesSent" | "drops" | "link"> {
   /** Resident bytes. */
   readonly rss: number;
   /** Seconds of processor time. */
   readonly cpu: number;
 }
 
-async function serve(path: string, link: LinkKind | undefined): Promise<void> {
+async function serve(path: string, kind: LinkKind | undefined): Promise<void> {
   const { gc } = globalThis as unknown as { gc(how: Readonly<Record<string, string>>): void };
   // It gives the collector's spare room back, too: that is as large as the busiest moment was, and says nothing of what is kept.
   const all = { type: "major", flavor: "last-resort" };
   await using exposure = await expose(path, {
     ...{ host: "127.0.0.1", port: 0, memoryBytesMax: 8 * 2 ** 30, shared: "off" as const },
-    ...(link && { link }),
+    ...(kind && { link: kind }),
   });
   console.log(JSON.stringify({ ticket: exposure.ticket }));
   for await (const line of lines(Deno.stdin.readable)) {
     // The first may leave what only the second can take.
     if (line === "collect") { for (let i = 0; i < 2; i++) gc(all); }
-    const { memory, store, completed, bytesSent, drops } = exposure.stats();
+    const { memory, store, completed, bytesSent, drops, link } = exposure.stats();
     const [{ rss }, cpu] = [Deno.memoryUsage(), await cpuSeconds(Deno.pid)];
-    console.log(JSON.stringify({ memory, store, completed, bytesSent, drops, rss, cpu } satisfies Counts));
+    console.log(
+      JSON.stringify({ memory, store, completed, bytesSent, drops, link, rss, cpu } satisfies Counts),
+    );
   }
 }
 

@@ -27,7 +27,8 @@ export function wantsJson(argv: readonly string[]): boolean {
   return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
 }
 
-function asRgtpError(error: unknown): RgtpError {
+/** Any error as one of ours; what is none is a fault of this program. */
+export function asRgtpError(error: unknown): RgtpError {
   if (error instanceof RgtpError) return error;
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const hint = debugging() ? "" : "; RGTP_DEBUG=1 with --allow-env=RGTP_DEBUG shows where";

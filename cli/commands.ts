@@ -10,6 +10,7 @@ import { lsCommand } from "./ls.ts";
 import { nodeCommand } from "./node.ts";
 import { pullCommand } from "./pull.ts";
 import { revokeCommand } from "./revoke.ts";
+import { serveCommand } from "./serve.ts";
 import { statusCommand } from "./status.ts";
 import { ticketCommand } from "./ticket.ts";
 import { verifyCommand } from "./verify.ts";
@@ -19,6 +20,7 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ["expose", exposeCommand],
   ["pull", pullCommand],
   ["edge", edgeCommand],
+  ["serve", serveCommand],
   ["ls", lsCommand],
   ["find", findCommand],
   ["verify", verifyCommand],

@@ -14,8 +14,11 @@ import { EdgeView } from "./_edge_view.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { linkFlags, linkOptions, linkPermission } from "./_link_flag.ts";
+import { logFlags, withLog } from "./_log.ts";
+import type { Log } from "./_log.ts";
 import { giveMetrics, metricsFlags } from "./_metrics.ts";
 import { demand, toNet, toRead, toWrite } from "./_permissions.ts";
+import { ServingLog } from "./_serving_log.ts";
 import { readTicket } from "./_ticket_input.ts";
 
 const flags = {
@@ -57,6 +60,7 @@ const flags = {
   },
   ...linkFlags,
   ...metricsFlags,
+  ...logFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -94,6 +98,7 @@ export const edgeCommand: Command = defineCommand({
       "--allow-read=FOLDER --allow-write=FOLDER",
       "the folder of the cache; without --folder that for temporary files",
     ],
+    ["--allow-read=FOLDER --allow-write=FOLDER", "with --log: the folder of its FILE"],
     [
       "--allow-sys=networkInterfaces",
       "to put this machine's addresses into the ticket; not with --host ADDRESS",
@@ -104,10 +109,10 @@ export const edgeCommand: Command = defineCommand({
     ],
     linkPermission,
   ],
-  run: ({ flags, rest }, io) => runEdge(rest[0], flags, io),
+  run: ({ flags, rest }, io) => withLog(flags, io, (log) => runEdge(rest[0], flags, io, log)),
 });
 
-async function runEdge(source: string, flags: Flags, io: Io): Promise<number> {
+async function runEdge(source: string, flags: Flags, io: Io, log: Log): Promise<number> {
   checkFlags(flags);
   const upstream = await readTicket(source, io);
   const stateDir = flags["state-dir"] ?? defaultStateDir();
@@ -116,6 +121,7 @@ async function runEdge(source: string, flags: Flags, io: Io): Promise<number> {
   demand([toNet(), toRead(stateDir), toWrite(stateDir), ...folderNeeds]);
   using interrupt = new Interrupt();
   const view = new EdgeView(io, flags.json);
+  using story = new ServingLog(log);
   let running: Edge | undefined;
   using _metrics = await giveMetrics(flags, io, () => running ? [running.stats()] : []);
   try {
@@ -123,13 +129,20 @@ async function runEdge(source: string, flags: Flags, io: Io): Promise<number> {
       ...edgeOptions(flags),
       stateDir,
       signal: interrupt.signal,
-      onEvent: (event) => view.event(event),
-      onUpstream: (reason) => view.upstream(reason),
+      onEvent: (event) => {
+        view.event(event);
+        story.event(event);
+      },
+      onUpstream: (reason) => {
+        view.upstream(reason);
+        story.upstream(reason);
+      },
     });
   } catch (error) {
     if (interrupt.status === undefined) throw error;
     return interrupt.status;
   }
+  story.ready(running);
   return await serve(running, view, upstream, interrupt, flags.for ?? Infinity);
 }
 

@@ -18,10 +18,13 @@ import { castFlags, castOptions } from "./_cast_flags.ts";
 import { accessFlags, accessOptions, checkAccessFlags } from "./_access_flags.ts";
 import { readPassphrase } from "./_passphrase.ts";
 import { checkStoreFlags, spillNeeds, storeFlags, storeOptions } from "./_store_flags.ts";
+import { logFlags, withLog } from "./_log.ts";
+import type { Log } from "./_log.ts";
 import { giveMetrics, metricsFlags } from "./_metrics.ts";
 import { visible } from "./_text.ts";
 import { demand, toNet, toRead, toWrite } from "./_permissions.ts";
 import { emit } from "./_report.ts";
+import { ServingLog } from "./_serving_log.ts";
 
 const flags = {
   port: {
@@ -79,6 +82,7 @@ const flags = {
   },
   ...castFlags,
   ...metricsFlags,
+  ...logFlags,
   qr: { kind: "boolean", help: "show the ticket as a QR code too, on standard error" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
@@ -128,7 +132,7 @@ export const exposeCommand: Command = defineCommand({
     "report.pdf --password-file -",
     "video.mkv --qr",
     "photos/ --open --announce",
-    "video.mkv --metrics 9100",
+    "video.mkv --metrics 9100 --log rgtp.log",
     "image.iso --multicast 239.1.2.3:9000 --interface eth0 --receivers 30",
   ],
   permissions: [
@@ -142,6 +146,7 @@ export const exposeCommand: Command = defineCommand({
       "--allow-read=SPILL --allow-write=SPILL",
       "with --spill, and with --spool in the same way: its folder; --allow-sys=statfs to see its free space",
     ],
+    ["--allow-read=FOLDER --allow-write=FOLDER", "with --log: the folder of its FILE"],
     [
       "--allow-sys=networkInterfaces",
       "to put this machine's addresses into the ticket, and for --announce; not with --host ADDRESS",
@@ -156,10 +161,10 @@ export const exposeCommand: Command = defineCommand({
     ],
     linkPermission,
   ],
-  run: ({ flags, rest }, io) => runExpose(rest, flags, io),
+  run: ({ flags, rest }, io) => withLog(flags, io, (log) => runExpose(rest, flags, io, log)),
 });
 
-async function runExpose(paths: readonly string[], flags: Flags, io: Io): Promise<number> {
+async function runExpose(paths: readonly string[], flags: Flags, io: Io, log: Log): Promise<number> {
   checkFlags(flags);
   const stateDir = flags["state-dir"] ?? defaultStateDir();
   const exposed = exposedBy(paths);
@@ -171,6 +176,7 @@ async function runExpose(paths: readonly string[], flags: Flags, io: Io): Promis
   const passphrase = await readPassphrase(flags["password-file"], io, true);
   using interrupt = new Interrupt();
   const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io, flags);
+  using story = new ServingLog(log);
   const finished = Promise.withResolvers<void>();
   let exposure: Exposure | undefined;
   // Before anything is sealed: a taken port shall not show only after that.
@@ -184,9 +190,13 @@ async function runExpose(paths: readonly string[], flags: Flags, io: Io): Promis
       signal: interrupt.signal,
       onRead: (bytes) => view.reading(bytes),
       onSeal: (bytes, total) => view.sealing(bytes, total),
-      onWarning: (text) => io.err(`warning: ${visible(text)}\n`),
+      onWarning: (text) => {
+        io.err(`warning: ${visible(text)}\n`);
+        story.warning(text);
+      },
       onEvent: (event) => {
         view.event(event);
+        story.event(event);
         if (event.kind === "completed" && flags.once) finished.resolve();
       },
     });
@@ -196,6 +206,7 @@ async function runExpose(paths: readonly string[], flags: Flags, io: Io): Promis
     tellInterrupted(io, flags.json);
     return interrupt.status;
   }
+  story.ready(exposure, { access: exposure.access, sealSeconds: exposure.sealSeconds });
   return await serve(exposure, view, { interrupt, finished: finished.promise, forMs: flags.for ?? Infinity });
 }
 

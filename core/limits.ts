@@ -84,6 +84,10 @@ export const limits = {
   retryEpochMs: 10_000,
   /** An idle puller keeps its NAT binding. */
   keepaliveIntervalMs: 25_000,
+  /** The configuration of a service; its ports, and exposures on each. */
+  serviceConfigBytesMax: 1_048_576,
+  servicePortsMax: 64,
+  serviceExposuresMax: 1000,
   /** Blocks of which a group is to get more symbols, and those of which its sender knows what it has sent. */
   groupRepairsMax: 16_384,
   groupBlocksMax: 65_536,

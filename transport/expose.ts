@@ -1,45 +1,12 @@
-import { formatAddress } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
-import { fittingSymbolSize } from "../codec/geometry.ts";
-import { decodeManifest, ManifestKind } from "../codec/manifest.ts";
-import { formatTicket, parseTicket } from "../codec/ticket.ts";
-import { equalBytes, utf8 } from "../core/bytes.ts";
-import { limits } from "../core/limits.ts";
-import { systemRandom } from "../core/machine.ts";
-import { defaultEngine } from "../crypto/default_engine.ts";
-import type { AeadName, Engine } from "../crypto/engine.ts";
-import { exposerSecret } from "../crypto/identity.ts";
-import { SALT_BYTES } from "../crypto/key_schedule.ts";
-import { stretchPassphrase } from "../crypto/passphrase.ts";
-import { reachableHosts } from "./addresses.ts";
-import { announcedFacts, Announcer } from "./announce.ts";
-import { bindExposer } from "./bind.ts";
-import { castLink, exposedCast } from "./group_cast.ts";
-import type { CastOptions } from "./group_cast.ts";
-import { ExposerShell } from "./exposer_shell.ts";
-import type { ExposureEvent, ExposureStats } from "./exposure_stats.ts";
-import type { ExposerEvent } from "./exposer_shell.ts";
-import { LIST_CHUNK_BYTES, listingSource } from "./exposure/listing.ts";
-import { accessPolicy } from "./exposure/access.ts";
-import type { AccessOptions, AccessPolicy } from "./exposure/access.ts";
-import { passphraseDoor } from "./exposure/passphrase_door.ts";
-import type { PassphraseDoor } from "./exposure/passphrase_door.ts";
-import { DEFAULT_PROFILE, profiles } from "./exposure/profiles.ts";
-import type { ProfileName } from "./exposure/profiles.ts";
-import { sealSource } from "./exposure/seal.ts";
-import type { SealedExposure } from "./exposure/seal.ts";
-import { openSource, sourceName } from "./exposure/open_source.ts";
+import type { AeadName } from "../crypto/engine.ts";
+import { checkedPlan, openExposer } from "./exposer.ts";
+import type { AccessOptions } from "./exposure/access.ts";
 import type { ExposeSource } from "./exposure/open_source.ts";
-import type { ByteSource } from "./exposure/source.ts";
-import type { SpoolOptions } from "./exposure/spooled_source.ts";
-import { openState } from "./exposure/state.ts";
-import type { ExposerState } from "./exposure/state.ts";
-import { TicketBook } from "./exposure/ticket_book.ts";
-import { watchTickets } from "./exposure/ticket_watch.ts";
-import type { Link } from "./link/link.ts";
+import type { ProfileName } from "./exposure/profiles.ts";
+import type { ExposureEvent, ExposureStats } from "./exposure_stats.ts";
+import type { CastOptions } from "./group_cast.ts";
 import type { LinkChoice } from "./link/open_link.ts";
-import type { Exposed, ExposedCast } from "./protocol/exposed.ts";
-import { openShareDoor } from "./share_door.ts";
 export type { ExposureEvent, ExposureStats, ServingStats } from "./exposure_stats.ts";
 export type { ShareStats } from "./share_door.ts";
 
@@ -143,8 +110,6 @@ export interface Exposure extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const MEMORY_BYTES = 256 * 1_048_576;
-
 /**
  * Seals something once and serves it to whoever has the ticket, until it is closed: a file or bytes as they are; the contents of a folder,
  * or several files and folders, as a collection. A stream is read to its end into a file that nobody else sees, then sealed.
@@ -164,297 +129,16 @@ const MEMORY_BYTES = 256 * 1_048_576;
  * ```
  */
 export async function expose(source: ExposeSource, options: ExposeOptions = {}): Promise<Exposure> {
-  checkStoreOptions(options);
-  const policy = accessPolicy(options);
-  const name = checkedName(options.name ?? sourceName(source));
-  const engine = defaultEngine();
-  const chunkSize = options.chunkSize ?? profiles[options.profile ?? DEFAULT_PROFILE];
-  const { signal } = options;
-  let bytes: ByteSource | undefined;
-  let state: ExposerState | undefined;
-  let link: Link | undefined;
-  let groupLink: Link | undefined;
-  let sealed: SealedExposure | undefined;
+  // What is wrong with the options shows before a port is taken.
+  checkedPlan(source, options);
+  const exposer = await openExposer(options);
   try {
-    // A taken port shall not show only after a large file was sealed. Who asks meanwhile asks again.
-    link = await bindExposer(options);
-    const cast = options.multicast && exposedCast(options.multicast, systemRandom);
-    groupLink = options.multicast && await castLink(options.multicast, options.link);
-    state = openState(engine, systemRandom, options.stateDir);
-    for (const warning of state.warnings) options.onWarning?.(warning);
-    const { size } = bytes = await openSource(source, {
-      ...intakeOf(options),
-      chunkSize,
-      hash: engine.sha256,
-    });
-    const started = performance.now();
-    sealed = await state.seal(bytes, {
-      aead: options.aead ?? "chacha20-poly1305",
-      chunkSize,
-      ...packedAhead(link),
-      memoryBytesMax: options.memoryBytesMax ?? MEMORY_BYTES,
-      ...(options.spill !== undefined && { spillFolder: options.spill }),
-      rekey: options.rekey ?? false,
-      reproducible: options.reproducible ?? false,
-      audience: policy.name,
-      onProgress: (done) => options.onSeal?.(done, size),
-      onLost: (reason) => options.onWarning?.(reason.message),
-      ...(signal && { signal }),
-    });
-    const sealSeconds = (performance.now() - started) / 1000;
-    const book = new TicketBook(engine, systemRandom, Date.now, state.shelf(sealed.id));
-    // What only tickets open is on no list.
-    const listing = policy.kind === "tickets" ? undefined : await sealList(engine, state, sealed, name);
-    const makeDoor = doors(engine, state, options.passphrase);
-    return serve({
-      options,
-      source: bytes,
-      policy,
-      name,
-      engine,
-      state,
-      sealed,
-      listing,
-      sealSeconds,
-      book,
-      makeDoor,
-      link,
-      ...(cast && groupLink && { cast: { exposed: cast, link: groupLink } }),
-    });
+    const exposure = await exposer.expose(source, options);
+    const close = () => exposer.close();
+    options.signal?.addEventListener("abort", close, { once: true });
+    return { ...exposure, close, [Symbol.asyncDispose]: close };
   } catch (error) {
-    sealed?.store.close();
-    bytes?.close();
-    state?.close();
-    link?.close();
-    groupLink?.close();
+    await exposer.close();
     throw error;
   }
-}
-
-/** The size of symbols that pullers on this link will ask for, where it knows what all of them can take. */
-function packedAhead({ pathBytesMax }: Link): { symbolSize?: number } {
-  const symbolSize = pathBytesMax === undefined ? undefined : fittingSymbolSize(pathBytesMax);
-  return symbolSize === undefined ? {} : { symbolSize };
-}
-
-/** How a source is read. */
-function intakeOf({ spool, spill, stateDir, onRead, signal }: ExposeOptions): SpoolOptions {
-  const folder = spool ?? spill ?? stateDir;
-  return { ...(folder !== undefined && { folder }), ...(onRead && { onRead }), ...(signal && { signal }) };
-}
-
-interface Parts {
-  readonly options: ExposeOptions;
-  readonly source: ByteSource;
-  readonly policy: AccessPolicy;
-  readonly name: string;
-  readonly engine: Engine;
-  readonly state: ExposerState;
-  readonly sealed: SealedExposure;
-  readonly listing: SealedExposure | undefined;
-  readonly sealSeconds: number;
-  readonly book: TicketBook;
-  /** Makes what lets in those who know the passphrase, for each exposure; absent: there is none. */
-  readonly makeDoor: (() => PassphraseDoor) | undefined;
-  readonly link: Link;
-  /** Its multicast group; absent: there is none. */
-  readonly cast?: { readonly exposed: ExposedCast; readonly link: Link };
-}
-
-/** The slow hash runs here, once. */
-function doors(
-  engine: Engine,
-  { identity }: ExposerState,
-  passphrase: string | undefined,
-): Parts["makeDoor"] {
-  if (passphrase === undefined) return undefined;
-  const stretched = stretchPassphrase(passphrase, identity.staticKey);
-  return () => passphraseDoor(engine, systemRandom, stretched);
-}
-
-/** The list of what is here without a ticket, for those who may pull it; as long as this process lives. */
-function sealList(
-  engine: Engine,
-  { identity }: ExposerState,
-  { id, manifest }: SealedExposure,
-  name: string,
-): Promise<SealedExposure> {
-  const { totalSize, kind } = decodeManifest(manifest);
-  const listed = {
-    name,
-    id: id.toBase64({ alphabet: "base64url", omitPadding: true }),
-    bytes: totalSize,
-    isCollection: kind === ManifestKind.COLLECTION,
-  };
-  return sealSource(listingSource(engine, [listed]), {
-    engine,
-    chunkSize: LIST_CHUNK_BYTES,
-    secret: exposerSecret(engine, identity),
-    salt: systemRandom(SALT_BYTES),
-  });
-}
-
-/** Which state of the policy is in force; it has room for 256, and a token of the state that long ago has ended long since. */
-class PolicyEpoch {
-  #number = 0;
-
-  get now(): number {
-    return this.#number;
-  }
-
-  next(): void {
-    this.#number = (this.#number + 1) % 256;
-  }
-}
-
-function exposedOf(
-  sealed: SealedExposure,
-  name: string,
-  { policy, makeDoor, ...parts }: Pick<Parts, "policy" | "book" | "makeDoor">,
-  epoch: PolicyEpoch,
-): Exposed {
-  const door = makeDoor?.();
-  const book = door?.book ?? parts.book;
-  return {
-    ...(door && { passphrase: door.passphrase }),
-    id: sealed.id,
-    manifestBytes: sealed.manifest,
-    manifest: decodeManifest(sealed.manifest),
-    exposureKey: sealed.exposureKey,
-    leaves: sealed.leaves,
-    name,
-    access: (ticketId, pullerKey) => policy.decide(book, ticketId, pullerKey),
-    isAccessPure: policy.kind !== "callback",
-    stillGood: (ticketId) => policy.stillGood(book, ticketId),
-    epoch: () => epoch.now,
-    coldBytes: (piece, symbolSize) => sealed.store.coldBytes(piece, symbolSize),
-  };
-}
-
-function serve(parts: Parts): Exposure {
-  const { options, policy, name, engine, state, sealed, listing, sealSeconds, book, link } = parts;
-  const epoch = new PolicyEpoch();
-  const { cast } = parts;
-  const share = openShareDoor({ memoryBytesMax: MEMORY_BYTES, ...options }, {
-    engine,
-    random: systemRandom,
-    holding: (token) => shell.machine.holding(shell.now(), token),
-  });
-  const exposed: Exposed = {
-    ...exposedOf(sealed, name, parts, epoch),
-    ...(cast && { cast: cast.exposed }),
-    ...(share && { share: share.name }),
-  };
-  const { manifest } = exposed;
-  const pulls = { completed: 0, left: 0 };
-  const handleEvent = (event: ExposerEvent) => {
-    // Who looks at the list has not pulled.
-    if (event.exposed !== exposed) return;
-    if (event.kind === "granted") {
-      return options.onEvent?.({ kind: "granted", address: event.to, bytesSent: 0 });
-    }
-    const kind = event.done ? "completed" : "left";
-    pulls[kind]++;
-    options.onEvent?.({ kind, address: event.from, bytesSent: event.bytesSent });
-  };
-  const { limitRate, pullRateMax } = options;
-  const shell = new ExposerShell(link, {
-    engine,
-    staticPrivate: state.identity.staticPrivate,
-    random: systemRandom,
-    ...(limitRate !== undefined && { limitRate }),
-    ...(pullRateMax !== undefined && { pullRateMax }),
-  }, handleEvent);
-  shell.add(exposed, sealed.store, cast?.link);
-  share?.add(exposed, parts.source);
-  if (!share && !sealed.store.holdsSource) parts.source.close();
-  if (listing) shell.add({ ...exposedOf(listing, "", parts, epoch), isList: true }, listing.store);
-  const hosts = options.advertise ?? reachableHosts(link.local.host);
-  const addresses = hosts.map((host) => ({ host, port: link.local.port }));
-  state.noteServed(sealed.id, { name, addresses: addresses.map(formatAddress), sinceMs: Date.now() });
-  const newTicket: Exposure["newTicket"] = (ticketOptions = {}) => {
-    if (policy.kind !== "tickets" && (ticketOptions.label ?? ticketOptions.expiresMs) !== undefined) {
-      throw new RangeError("a ticket without a secret has no label and no expiry: all of them are the same");
-    }
-    return formatTicket({
-      addresses,
-      exposureId: sealed.id,
-      exposerKey: state.identity.staticKey,
-      ...(policy.kind === "tickets" && { secret: book.issue(ticketOptions) }),
-      name,
-    });
-  };
-  const closed = shell.run();
-  const stopWatching = watchTickets(state, book, {
-    ended: (id) => shell.revoke(id),
-    blind: (error) =>
-      options.onWarning?.(
-        `revocations by others are not noticed: ${error instanceof Error ? error.message : error}`,
-      ),
-  });
-  const announcer = options.announce && new Announcer({
-    ...{ engine, identity: state.identity, link, onWarning: options.onWarning },
-    facts: announcedFacts({ exposureId: sealed.id, manifest, name, access: policy.kind }),
-  });
-  const stop = () => {
-    stopWatching();
-    if (announcer) announcer[Symbol.dispose]();
-  };
-  // Whoever does not look at `closed` shall not be ended by it, and a dead socket keeps no process alive.
-  closed.catch(() => {}).finally(() => {
-    stop();
-    share?.close();
-  });
-  let closing: Promise<void> | undefined;
-  const close = () => {
-    stop();
-    return closing ??= shell.close().finally(() => state.close());
-  };
-  options.signal?.addEventListener("abort", close, { once: true });
-  return {
-    ticket: newTicket(),
-    id: sealed.id.toBase64({ alphabet: "base64url", omitPadding: true }),
-    access: policy.kind,
-    bytes: manifest.totalSize,
-    chunks: sealed.chunkCount,
-    sealSeconds,
-    address: link.local,
-    closed,
-    stats: () => ({
-      ...shell.stats(),
-      ...pulls,
-      pullers: shell.machine.pullers(shell.now()).filter(({ exposureId }) =>
-        equalBytes(exposureId, sealed.id)
-      ),
-      store: sealed.store.counters,
-      storeBytes: sealed.store.memoryBytes,
-      ...(share && { shared: share.stats }),
-      ...(cast && { multicast: shell.machine.groups.status(exposed) }),
-    }),
-    newTicket,
-    revokeTicket: (text) => {
-      const { secret } = parseTicket(text);
-      const id = secret && book.revoke(secret);
-      if (id) shell.revoke(id);
-      return id !== undefined;
-    },
-    recheck: () => epoch.next(),
-    close,
-    [Symbol.asyncDispose]: close,
-  };
-}
-
-function checkStoreOptions({ memoryBytesMax = MEMORY_BYTES, rekey, reproducible }: ExposeOptions): void {
-  if (!(memoryBytesMax >= limits.memoryBytesMin)) {
-    throw new RangeError(`memoryBytesMax is ${memoryBytesMax}, at least ${limits.memoryBytesMin} are needed`);
-  }
-  if (rekey && reproducible) {
-    throw new RangeError("a key cannot be new and follow from the content: drop one");
-  }
-}
-
-function checkedName(name: string): string {
-  const bytes = utf8(name).length;
-  if (bytes <= limits.nameBytesMax) return name;
-  throw new RangeError(`the name has ${bytes} bytes, at most ${limits.nameBytesMax} fit: give a shorter one`);
 }

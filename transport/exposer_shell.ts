@@ -13,6 +13,11 @@ import type { Answer } from "./protocol/live_token.ts";
 
 /** What is sent one after the other: packets of pieces, and what says which of them have gone out. */
 type Serve = Extract<ExposerOutput, { kind: "serve" | "cast" | "status" }>;
+/** Marks how far sends have come. */
+interface Mark {
+  readonly kind: "mark";
+  reached(): void;
+}
 /** What happens at an exposer that its owner may want to know. */
 export type ExposerEvent = Extract<ExposerOutput, { kind: "granted" | "left" }>;
 
@@ -28,7 +33,9 @@ export class ExposerShell {
   readonly #stores = new Map<Exposed, ChunkStore>();
   /** Those that send to the multicast groups of exposures. */
   readonly #groupLinks = new Map<Exposed, Link>();
-  readonly #serves: Serve[] = [];
+  /** Bytes of chunks handed out of each. */
+  readonly #sent = new Map<Exposed, number>();
+  readonly #serves: (Serve | Mark)[] = [];
   readonly #controls = new Set<Promise<void>>();
   #sending = false;
   #casts: Promise<void> = Promise.resolve();
@@ -70,6 +77,31 @@ export class ExposerShell {
     this.#drive.mutate(() => this.machine.add(exposed));
   }
 
+  /** Withdraws an exposure, tells those who are pulling it, and closes its store; the others go on. Twice is fine. */
+  async remove(exposed: Exposed): Promise<void> {
+    if (!this.#stores.has(exposed)) return;
+    this.#drive.mutate((now) => this.machine.withdraw(now, exposed.id));
+    await Promise.all(this.#controls);
+    // What is on its way of it lies in its store.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#enqueue({ kind: "mark", reached: resolve });
+    await promise;
+    this.#groupLinks.get(exposed)?.close();
+    this.#groupLinks.delete(exposed);
+    this.#stores.get(exposed)?.close();
+    this.#stores.delete(exposed);
+  }
+
+  /** Bytes of chunks of an exposure that were handed out so far, headers included. */
+  bytesSent(exposed: Exposed): number {
+    return this.#sent.get(exposed) ?? 0;
+  }
+
+  /** Lets no newcomer in any more. */
+  drain(): void {
+    this.#drive.mutate(() => this.machine.drain());
+  }
+
   /** What is here of an exposure has changed. */
   noteHoldings(): void {
     this.#drive.mutate((now) => this.machine.handleHoldings(now));
@@ -98,9 +130,22 @@ export class ExposerShell {
     if (output.kind === "send") this.#sendControl(output.to, output.bytes);
     else if (output.kind === "granted" || output.kind === "left") this.#onEvent(output);
     else {
-      this.#serves.push(output);
-      if (!this.#sending) this.#casts = this.#sendServes();
+      this.#count(output);
+      this.#enqueue(output);
     }
+  }
+
+  #count(output: Serve): void {
+    if (output.kind === "status") return;
+    const [exposed, bytes] = output.kind === "serve"
+      ? [output.puller.exposed, output.bytes]
+      : [output.exposed, output.cast.bytes];
+    this.#sent.set(exposed, this.bytesSent(exposed) + bytes);
+  }
+
+  #enqueue(next: Serve | Mark): void {
+    this.#serves.push(next);
+    if (!this.#sending) this.#casts = this.#sendServes();
   }
 
   #sendControl(peer: Address, bytes: Uint8Array): void {
@@ -115,6 +160,10 @@ export class ExposerShell {
     this.#sending = true;
     try {
       for (let serve = this.#serves.shift(); serve; serve = this.#serves.shift()) {
+        if (serve.kind === "mark") {
+          serve.reached();
+          continue;
+        }
         const ok = await this.#send(serve);
         this.#drive.mutate((now) => {
           if (serve.kind === "serve") this.machine.handleServed(now, serve.puller, ok);
@@ -123,7 +172,7 @@ export class ExposerShell {
       }
     } catch {
       // The socket is dead or closed: `run` ends with the reason.
-      this.#serves.length = 0;
+      for (const serve of this.#serves.splice(0)) if (serve.kind === "mark") serve.reached();
     } finally {
       this.#sending = false;
     }

@@ -19,6 +19,8 @@
 export type { BindOptions } from "./bind.ts";
 export * from "./edge.ts";
 export * from "./expose.ts";
+export { openExposer } from "./exposer.ts";
+export type { Exposer, ExposerOptions, HostedOptions } from "./exposer.ts";
 export * from "./find.ts";
 export * from "./pull.ts";
 export type { PulledRange } from "./pull_slices.ts";

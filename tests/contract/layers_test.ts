@@ -39,7 +39,10 @@ const rooms: readonly { readonly path: string; readonly knows: readonly string[]
   { path: "cluster/io/exposures.ts", knows: [...base, "mod.ts"] },
   { path: "cluster/", knows: [...base, ...cluster, "cluster/io/exposures.ts"] },
   { path: "mod.ts", knows: [...base, "transport/"] },
-  { path: "cli/", knows: [...base, ...transport, ...cluster, "mod.ts", "deno.json"] },
+  {
+    path: "cli/",
+    knows: [...base, ...transport, ...cluster, "mod.ts", "deno.json", "schemas/serve.schema.json"],
+  },
   { path: "bench/", knows: [...base, ...transport, ...cluster, "mod.ts", "tools/"] },
   { path: "examples/", knows: [] },
   { path: "tools/", knows: [] },
@@ -59,9 +62,11 @@ const NO_USE_SANS_IO =
 
 /** Packages, and where alone they may be imported. */
 const packages: readonly { readonly name: RegExp; readonly where: RegExp }[] = [
+  { name: /^@logtape\//, where: /^cli\/_log\.ts$/ },
   { name: /^@msgpack\/msgpack$/, where: /^codec\/msgpack_map\.ts$/ },
   { name: /^@nats-io\//, where: /^cluster\/io\/nats_store\.ts$/ },
   { name: /^@noble\//, where: /^crypto\// },
+  { name: /^(ajv|jsonc-parser)(\/|$)/, where: /^cli\/_service_config\.ts$/ },
   { name: /^assemblyscript\//, where: /^tools\/build_kernel\.ts$/ },
   {
     name: /^(@peculiar\/x509|reflect-metadata)$/,

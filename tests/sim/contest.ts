@@ -16,8 +16,8 @@ export interface Contestant {
 export interface Contest {
   /** IPv4 bytes that each contestant had of the line, by second, in the order in which they were given. */
   readonly bytes: readonly (readonly number[])[];
-  /** Packets that the queue had no room for, of all together. */
-  readonly drops: number;
+  /** Packets that the queue had no room for, of all together, by second. */
+  readonly drops: readonly number[];
 }
 
 /** 50 Mbit/s, 40 ms there and back, and a queue of 60 ms; half a ms of jitter, so that seeds differ. */
@@ -46,11 +46,11 @@ export function contest(
   const hosts = contestants.map((_, i) => `198.51.100.${10 + i}`);
   const bytes = hosts.map(() => new Array<number>(seconds + 1).fill(0));
   const pullers: SimPuller[] = [];
-  let drops = 0;
+  const drops = new Array<number>(seconds + 1).fill(0);
   world.network.observe = ({ now, toHost, wireBytes, drop }) => {
     const i = hosts.indexOf(toHost);
     if (i < 0) return;
-    if (drop) drops++;
+    if (drop) drops[Math.floor(now / 1000)]++;
     else bytes[i][Math.floor(now / 1000)] += wireBytes;
   };
   const start = ({ kind }: Contestant, i: number) => {
@@ -79,6 +79,11 @@ export function sharesOf({ bytes }: Contest, from: number, to: number): number[]
   const sums = bytes.map((one) => one.slice(from, to).reduce((sum, some) => sum + some, 0));
   const all = sums.reduce((sum, one) => sum + one, 0);
   return sums.map((one) => one / all);
+}
+
+/** Packets that the queue had no room for, from one second to another. */
+export function dropsOf({ drops }: Contest, from: number, to: number): number {
+  return drops.slice(from, to).reduce((all, some) => all + some, 0);
 }
 
 /** Jain's index: 1 when all have the same, 1/n when one of n has it all. */

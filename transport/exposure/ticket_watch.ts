@@ -12,12 +12,18 @@ export interface TicketWatchEvents {
   blind(error: unknown): void;
 }
 
-/** Keeps the tickets of a running exposure in step with what other processes do to the catalog. Answers with what ends that. */
-export function watchTickets(state: ExposerState, book: TicketBook, events: TicketWatchEvents): () => void {
+/** Keeps the tickets of running exposures in step with what other processes do to the catalog. Answers with what ends that. */
+export function watchTickets(
+  state: ExposerState,
+  books: Iterable<TicketBook>,
+  events: TicketWatchEvents,
+): () => void {
   let isBlind = false;
   const look = () => {
     try {
-      if (state.changedByOthers() || isBlind) { for (const id of book.refresh()) events.ended(id); }
+      if (state.changedByOthers() || isBlind) {
+        for (const book of books) for (const id of book.refresh()) events.ended(id);
+      }
       isBlind = false;
     } catch (error) {
       if (!isBlind) events.blind(error);

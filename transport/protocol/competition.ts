@@ -5,10 +5,13 @@ const CUBIC_BETA = 0.7;
 const SEARCH_SHARE = 0.125;
 const PLATEAU_GROWTH = 1.03;
 const PLATEAU_ROUNDS = 3;
-/** How often it steps back to see whether it is alone, to which share of what the path holds, and for how many rounds. */
-const LOOK_EVERY_MS = 12_000;
+/** When it steps back to see whether it is alone: twice as late each time in vain; to which share of what the path holds, for how many rounds. */
+const LOOK_MS_MIN = 12_000;
+const LOOK_MS_MAX = 48_000;
 const LOOK_SHARE = 0.5;
 const LOOK_ROUNDS = 2;
+/** Who sees the path this much shorter than ever when it looks has never seen it empty, and may not now. */
+const SHORTER_SHARE = 0.95;
 /** After a loss the next round still shows what was before. */
 const CUT_ROUNDS = 1;
 
@@ -28,8 +31,9 @@ export interface CompetingRound {
   readonly isQueueShort: boolean;
   /** Whether the window held us back. */
   readonly isLimited: boolean;
-  /** Smoothed round trip, ms. */
+  /** Smoothed round trip, and the shortest, ms. */
   readonly roundTrip: number;
+  readonly leastTrip: number;
 }
 
 /** The next window, and for how many rounds it is to be left alone; or that nobody else is there. */
@@ -44,32 +48,35 @@ export class Competition {
   #since: number;
   #bestRate = 0;
   #plateau = 0;
-  /** While it has stepped back: its window before. */
-  #before: number | undefined;
+  /** While it has stepped back: its window before, and the shortest round trip then. */
+  #before: { readonly window: number; readonly leastTrip: number } | undefined;
+  #lookMs = LOOK_MS_MIN;
   #nextLook: number;
 
   /** `peak`: the window at which the path was full, if that is known. */
   constructor(now: number, peak: number | undefined) {
     this.#peak = peak ?? 0;
     this.#since = now;
-    this.#nextLook = now + LOOK_EVERY_MS;
+    this.#nextLook = now + LOOK_MS_MIN;
   }
 
   /** What to do after a round. */
   move(round: CompetingRound): CompetingMove {
-    const { now, window, isLossy, isQueueShort, isLimited } = round;
+    const { now, window, leastTrip, isLossy, isQueueShort, isLimited } = round;
     if (this.#before !== undefined) {
       const before = this.#before;
       this.#before = undefined;
-      this.#nextLook = now + LOOK_EVERY_MS;
-      return isQueueShort ? "alone" : { window: before, hold: 0 };
+      this.#lookMs = Math.min(2 * this.#lookMs, LOOK_MS_MAX);
+      this.#nextLook = now + this.#lookMs;
+      const isEmpty = isQueueShort && leastTrip > before.leastTrip * SHORTER_SHARE;
+      return isEmpty ? "alone" : { window: before.window, hold: 0 };
     }
     if (isLossy) {
       this.#fall(now, window);
       return { window: window * CUBIC_BETA, hold: CUT_ROUNDS };
     }
     if (now >= this.#nextLook) {
-      this.#before = window;
+      this.#before = { window, leastTrip };
       return { window: round.pipe * LOOK_SHARE, hold: LOOK_ROUNDS };
     }
     if (!isLimited) return { window, hold: 0 };

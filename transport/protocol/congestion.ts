@@ -12,6 +12,7 @@
  * Each constant has its reason in docs/decisions/0007.
  */
 import { Competition } from "./competition.ts";
+import { Growth } from "./growth.ts";
 import { LossModel } from "./loss_model.ts";
 import { isEnough, verdictOf } from "./loss_trial.ts";
 import type { LossTrial } from "./loss_trial.ts";
@@ -46,6 +47,9 @@ const BURST_MS = 2;
 const BURST_MS_MAX = 6;
 const BURST_MIN = 4;
 const BURST_USUAL = 8;
+/** A queue that others keep full drops half of a burst; slow lines have to carry the requests as well. */
+const BURST_CROWDED = 2;
+const BURST_CROWDED_MS = 1;
 /** After a loss of our own making bursts grow again by this factor each round. */
 const BURST_REGROWTH = 1.1;
 /** A window is at least so many bursts. */
@@ -54,15 +58,6 @@ const BURST_MAX = 176;
 /** The standing queue of `normal`: never less than this, and on slow paths as long as some packets take. */
 const QUEUE_MS_MIN = 3;
 const QUEUE_ROOT = 9.7;
-/** What a round adds at first, in symbols and as a share of the window; and the share that it adds at most. */
-const STEP = 2;
-const STEP_SHARE = 1 / 64;
-const STEP_SHARE_CAUTIOUS = 1 / 128;
-const STEP_SHARE_MAX = 0.25;
-/** Rounds of small steps after a loss of our own making; twice as many each time, so often. */
-const CAUTIOUS_ROUNDS = 16;
-const CAUTION_DOUBLINGS_MAX = 4;
-const CEILING_SHARE = 1.25;
 /** Less than this share of the best rate of late is a dip. */
 const DIP_SHARE = 0.93;
 /** To see what the path loses by itself, somewhat less is asked for than it bears. */
@@ -82,6 +77,8 @@ const OVERRUN_SHARE = 0.2;
 const DRAIN_SHARE = 0.95;
 /** A cut to more than this share says nothing of who makes the queue. */
 const CUT_SHARE_SHOWN = 0.9;
+/** Nor does one so old: the line itself may have changed. */
+const CUT_AGE_MS = 2000;
 const FOREIGN_QUEUE_SHARE = 0.65;
 const FOREIGN_HINTS = 2;
 const CAPACITY_ROUNDS = 6;
@@ -100,13 +97,12 @@ export class Congestion {
   #startUp: StartUp;
   /** Whether more than the path bears was asked for before: then there is no need to find out again. */
   #isKnown = false;
-  #velocity = 1;
-  #cautious = 0;
   /** Rounds that pass before a change shows. */
   #hold = 0;
-  /** The latest of several cuts in a row: the window, the rate and the queue then, the window before the first, and signs of others. */
+  /** The latest of several cuts in a row: when, the window, the rate and the queue then, the window before the first, and signs of others. */
   #cut:
     | {
+      readonly at: number;
       readonly window: number;
       readonly rate: number;
       readonly queue: number;
@@ -118,10 +114,7 @@ export class Congestion {
   #trial: LossTrial | undefined;
   /** Trials in a row that could be read either way. */
   #doubts = 0;
-  /** Trials in a row that found a loss of our own making. */
-  #ownLosses = 0;
-  /** The window that the last of them left. */
-  #ceiling = Infinity;
+  readonly #growth: Growth;
   /** Symbols of a burst that the queues on the way have been seen not to hold. */
   #burstCap = Infinity;
   /** Requests from this one on were sent under the present window. */
@@ -132,6 +125,7 @@ export class Congestion {
   /** `now` is the time of the grant. */
   constructor(now: number, { roundTrip, burstPacketsMax, traffic }: CongestionOptions) {
     this.#traffic = traffic;
+    this.#growth = new Growth(traffic);
     this.#burstMax = burstPacketsMax;
     this.#trips = new RoundTrips(now, roundTrip);
     this.#startUp = new StartUp(this.#trips);
@@ -154,8 +148,11 @@ export class Congestion {
       const { rate, trainMin } = this.#startUp;
       return clamp(Math.min(this.#window / BURSTS_MIN, rate * BURST_MS), trainMin, most);
     }
+    if (this.#mode === "competing") {
+      return clamp(this.#rate * BURST_CROWDED_MS, this.#rate < 1 ? BURST_MIN : BURST_CROWDED, most);
+    }
     const least = Math.max(BURST_MIN, Math.min(BURST_USUAL, this.#rate * BURST_MS_MAX));
-    const wished = Math.min(this.#window / BURSTS_MIN, this.#rate * BURST_MS, this.#burstCap);
+    const wished = Math.min(this.#window / BURSTS_MIN, this.#capacity * BURST_MS, this.#burstCap);
     return clamp(this.#trial ? 0 : wished, least, most);
   }
 
@@ -216,13 +213,7 @@ export class Congestion {
    * The first symbol of request `number` arrived, which was sent when `underWay` symbols were under way. `next` is the number of the next
    * request.
    */
-  handleAnswer(
-    now: number,
-    number: number,
-    trip: Trip,
-    underWay: number,
-    next: number,
-  ): void {
+  handleAnswer(now: number, number: number, trip: Trip, underWay: number, next: number): void {
     const sample = this.#trips.note(now, trip);
     const round = this.#round;
     round.trips.least = Math.min(round.trips.least, sample);
@@ -317,7 +308,7 @@ export class Congestion {
     const own = this.#capacity > 0 ? this.burst / this.#capacity : 0;
     const queue = this.#trips.queueOf(now, round.trips, own);
     if (this.#mode === "start") this.#start(round, rate, queue);
-    else if (this.#hold > 0) this.#hold--;
+    else if (this.#hold > 0) this.#wait(round);
     else if (this.#mode === "steady") this.#steady(now, round, queue);
     else this.#compete(now, round, queue);
   }
@@ -327,7 +318,8 @@ export class Congestion {
     this.#startUp = new StartUp(this.#trips);
     this.#rates.length = 0;
     this.#cut = this.#trial = this.#competition = undefined;
-    this.#hold = this.#cautious = 0;
+    this.#hold = 0;
+    this.#growth.forgetOverruns();
   }
 
   #start(round: EndedRound, rate: number, queue: number): void {
@@ -354,35 +346,32 @@ export class Congestion {
 
   #enterSteady(next: number): void {
     this.#mode = "steady";
-    this.#velocity = 1;
+    this.#growth.rest();
     this.#restart(next);
+  }
+
+  /** What is lost while a queue drains was lost because it was full: it was approached too fast. */
+  #wait(round: EndedRound): void {
+    this.#hold--;
+    const isDraining = this.#mode === "steady" && !this.#trial && this.#growth.isAtRest;
+    if (isDraining && round.lost > round.settled * (this.#loss.baseline + SMALL_LOSS)) {
+      this.#growth.handleOverrun(this.#window);
+    }
   }
 
   #steady(now: number, round: EndedRound, queue: number): void {
     if (this.#judgeLoss(round, queue)) return;
     if (queue > this.#queueTarget) return this.#drain(now, round, queue);
     if (!round.limited) return;
-    const share = this.#cautious > 0 ? STEP_SHARE_CAUTIOUS : STEP_SHARE;
-    const step = Math.max(STEP, this.#window * share) * this.#traffic.growth;
-    this.#setWindow(
-      this.#window +
-        Math.min(
-          step * this.#velocity,
-          Math.max(step, this.#window * STEP_SHARE_MAX * this.#traffic.queueShare ** 2),
-        ),
-    );
+    this.#setWindow(this.#growth.next(this.#window, queue / this.#queueTarget));
     if (this.#cut && this.#window >= this.#cut.first) this.#cut = undefined;
-    // What was taken for the most has been left behind: it was not.
-    if (this.#window > this.#ceiling * CEILING_SHARE) this.#cautious = this.#ownLosses = 0;
     this.#burstCap *= BURST_REGROWTH;
-    if (this.#cautious > 0) this.#cautious--;
-    else this.#velocity *= 2;
   }
 
   /** The queue is too long: only what the path holds without it stays under way. While it stands, what comes is what the path carries. */
   #drain(now: number, round: EndedRound, queue: number): void {
     const rate = round.arrived / round.duration;
-    const cut = this.#cut;
+    const cut = this.#cut && now - this.#cut.at < CUT_AGE_MS ? this.#cut : undefined;
     // A queue of ours gets shorter when we ask for less, and as much comes as before. Of one that others keep full we only lose our share.
     const isCut = cut !== undefined && this.#window < cut.window * CUT_SHARE_SHOWN;
     const isForeign = isCut && queue > cut.queue * FOREIGN_QUEUE_SHARE &&
@@ -390,12 +379,12 @@ export class Congestion {
     const first = cut?.first ?? this.#window;
     const hints = isForeign ? cut.hints + 1 : isCut ? 0 : cut?.hints ?? 0;
     if (this.#traffic.competes && hints >= FOREIGN_HINTS) return this.#enterCompeting(now, first);
-    if (isCut || !cut) this.#cut = { window: this.#window, rate, queue, first, hints };
+    if (isCut || !cut) this.#cut = { at: now, window: this.#window, rate, queue, first, hints };
     // One round may have been slow because this machine was.
     const lately = Math.max(...this.#rates.slice(-2), rate) / (1 - this.#loss.baseline);
     const pipe = Math.min(this.#pipe, lately * this.#trips.empty + this.burst);
     this.#setWindow(Math.max(this.#window / 2, Math.min(pipe, this.#window * DRAIN_SHARE)));
-    this.#velocity = 1;
+    this.#growth.rest();
     this.#hold = 1;
   }
 
@@ -425,22 +414,14 @@ export class Congestion {
     const usual = Math.min(excess, Math.max(0, this.#loss.usual - this.#loss.baseline));
     this.#setWindow(TRIAL_SHARE * Math.max(window * CUT_MOST, Math.min(window * (1 - usual), this.#pipe)));
     this.#restart(round.next);
-    this.#velocity = 1;
+    this.#growth.rest();
     return true;
   }
 
   #state(window: number, rate: number, isOfStart: boolean): LossTrial {
     const { last: loss, usual, perEvent } = this.#loss;
-    return {
-      window,
-      rate,
-      loss,
-      usual: Math.min(loss, usual),
-      perEvent,
-      burst: this.burst,
-      isOfStart,
-      rounds: 0,
-    };
+    const common = Math.min(loss, usual);
+    return { window, rate, loss, usual: common, perEvent, burst: this.burst, isOfStart, rounds: 0 };
   }
 
   #conclude(trial: LossTrial, rate: number, queue: number): void {
@@ -455,12 +436,11 @@ export class Congestion {
       this.#loss.lower();
       this.#burstCap = Math.max(BURST_USUAL, trial.burst / 2);
       this.#setWindow(trial.window * (1 - trial.loss + this.#loss.baseline));
-      this.#cautious = CAUTIOUS_ROUNDS * 2 ** Math.min(this.#ownLosses++, CAUTION_DOUBLINGS_MAX);
-      this.#ceiling = this.#window;
-      return;
+      return this.#growth.handleOverrun(this.#window);
     }
     if (verdict === "unclear" && ++this.#doubts < DOUBTS_MAX) return;
-    this.#doubts = this.#ownLosses = 0;
+    this.#doubts = 0;
+    this.#growth.forgetOverruns();
     this.#loss.accept(loss);
     this.#setWindow(trial.window);
     if (trial.isOfStart) this.#mode = "start";
@@ -481,10 +461,11 @@ export class Congestion {
   }
 
   #compete(now: number, round: EndedRound, queue: number): void {
-    const isLossy = this.#loss.takeExcess() > 0;
+    const isLossy = this.#loss.takeExcess() > 0 || this.#loss.isUnlikely(round.settled, round.lost);
     if (isLossy) {
       this.#isKnown = true;
       this.#loss.restart();
+      this.#countFrom = round.next;
     }
     const move = this.#competition!.move({
       now,
@@ -495,13 +476,14 @@ export class Congestion {
       isQueueShort: queue <= this.#queueTarget,
       isLimited: round.limited,
       roundTrip: this.#trips.smoothed,
+      leastTrip: this.#trips.least,
     });
     if (move !== "alone") {
       this.#hold = move.hold;
       return this.#setWindow(move.window);
     }
     this.#mode = "steady";
-    this.#velocity = 1;
+    this.#growth.rest();
     this.#setWindow(this.#pipe);
   }
 }

@@ -20,6 +20,7 @@ export type DropReason =
   | "bad cookie"
   | "no proof of a passphrase"
   | "handshake queue full"
+  | "draining"
   | "duplicate symbol"
   | "late symbol"
   | "wrong chunk";

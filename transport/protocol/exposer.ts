@@ -82,6 +82,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   );
   #serving = 0;
   #answersSinceHandshake = 0;
+  #isDraining = false;
   #bytesSent = 0;
   #sweepAt = Infinity;
   /** When the secrets are dead that the last handshake used: they are overwritten, though nobody comes any more. */
@@ -146,6 +147,11 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       this.#outputs.push({ kind: "send", to: live.address, bytes });
       this.#forget(key, live);
     }
+  }
+
+  /** Serves who pulls, and lets nobody in any more: a newcomer gets no answer, and asks again. */
+  drain(): void {
+    this.#isDraining = true;
   }
 
   /** Ends the pulls of a ticket that is valid no longer. */
@@ -428,9 +434,10 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   }
 
   #queueHandshake(from: Address, packet: Uint8Array): void {
-    if (this.#handshakes.length >= limits.handshakeQueueMax) {
+    const isFull = this.#handshakes.length >= limits.handshakeQueueMax;
+    if (this.#isDraining || isFull) {
       this.handshakes.dropped++;
-      return this.drops.count("handshake queue full");
+      return this.drops.count(this.#isDraining ? "draining" : "handshake queue full");
     }
     this.#handshakes.push({ from, packet: packet.slice() });
   }

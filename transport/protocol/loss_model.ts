@@ -8,6 +8,7 @@ const SIGMA_MIN = 0.0025;
 /** In standard deviations: what a sample may be too high, and by how much several must be in sum. */
 const SLACK = 1;
 const EVIDENCE = 4;
+const SIGMAS_UNLIKELY = 3;
 /** How slowly the baseline follows what is lower, and what is higher. */
 const FALL = 8;
 const RISE = 64;
@@ -94,6 +95,12 @@ export class LossModel {
     const excess = this.#excess;
     this.#excess = 0;
     return excess;
+  }
+
+  /** Whether chance makes so many losses of the baseline once in hundreds of times: without waiting for more evidence. */
+  isUnlikely(symbols: number, lost: number): boolean {
+    const usual = this.baseline * symbols;
+    return lost > usual + SIGMAS_UNLIKELY * Math.sqrt(usual * this.#perEvent);
   }
 
   /** So much is the path's own. */
