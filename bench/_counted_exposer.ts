@@ -2,7 +2,7 @@
  * Exposes a file from memory and counts what that costs. Prints `{ticket}`; then, for each line that it reads, a line of {@linkcode Counts}:
  * `collect` has it collect its garbage before.
  *
- *   deno run --v8-flags=--expose-gc _counted_exposer.ts FILE [LINK]
+ *   deno run --v8-flags=--expose-gc _counted_exposer.ts FILE [LINK [HOST]]
  */
 import type { ExposureStats, LinkKind } from "../transport/mod.ts";
 import { expose } from "../transport/mod.ts";
@@ -17,12 +17,12 @@ export interface Counts
   readonly cpu: number;
 }
 
-async function serve(path: string, kind: LinkKind | undefined): Promise<void> {
+async function serve(path: string, kind?: LinkKind, host = "127.0.0.1"): Promise<void> {
   const { gc } = globalThis as unknown as { gc(how: Readonly<Record<string, string>>): void };
   // It gives the collector's spare room back, too: that is as large as the busiest moment was, and says nothing of what is kept.
   const all = { type: "major", flavor: "last-resort" };
   await using exposure = await expose(path, {
-    ...{ host: "127.0.0.1", port: 0, memoryBytesMax: 8 * 2 ** 30, shared: "off" as const },
+    ...{ host, port: 0, memoryBytesMax: 8 * 2 ** 30, shared: "off" as const },
     ...(kind && { link: kind }),
   });
   console.log(JSON.stringify({ ticket: exposure.ticket }));
@@ -37,4 +37,4 @@ async function serve(path: string, kind: LinkKind | undefined): Promise<void> {
   }
 }
 
-if (import.meta.main) await serve(Deno.args[0], Deno.args[1] as LinkKind | undefined);
+if (import.meta.main) await serve(Deno.args[0], Deno.args[1] as LinkKind | undefined, Deno.args[2]);

@@ -88,3 +88,17 @@ Deno.test("a log that there cannot be is refused; flags of none are too", async 
     assertThrows(() => logOptions({ ...NONE, log: "x", ...flags }), RgtpError, "--log-");
   }
 });
+
+Deno.test({
+  name: "a disk that is full is told once, and ends nothing (Linux: it takes /dev/full)",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const io = quietIo();
+    const answer = await withLog({ ...NONE, log: "/dev/full" }, io, (log) => {
+      for (let i = 0; i < 3; i++) log("info", "turn", { i });
+      return Promise.resolve(7);
+    });
+    assertEquals([answer, io.said.length], [7, 1]);
+    assertStringIncludes(io.said[0], "No space left");
+  },
+});

@@ -17,7 +17,7 @@
  *    -   8  MAC under the group's key
  */
 import { limits } from "../core/limits.ts";
-import { ADDRESS_BYTES, addressBytes, canonicalHost } from "./address.ts";
+import { ADDRESS_BYTES, addressBytes, addressOf, canonicalHost } from "./address.ts";
 import type { Address } from "./address.ts";
 import { symbolSizes } from "./geometry.ts";
 import { bytes, layout, u16, u32, u64, u8 } from "./layout.ts";
@@ -79,12 +79,6 @@ export function decodeGroup(value: Uint8Array): Group | undefined {
     return undefined;
   }
   return { ...group, address: where };
-}
-
-function addressOf(value: Uint8Array): Address {
-  const view = new DataView(value.buffer, value.byteOffset, ADDRESS_BYTES);
-  const parts = Array.from({ length: 8 }, (_, i) => view.getUint16(2 * i).toString(16));
-  return { host: canonicalHost(parts.join(":")), port: view.getUint16(16) };
 }
 
 /** The fixed part of a GROUP_STATUS, after the word. */

@@ -56,13 +56,6 @@ export const total: readonly Decoder[] = [
 /** Those of the room. */
 export const decoders: readonly Decoder[] = decodersOf(codec);
 
-const group: codec.Group = {
-  address: { host: "239.1.2.3", port: 9000 },
-  tag: new Uint8Array(8).fill(1),
-  key: new Uint8Array(32).fill(2),
-  symbolSize: 1428,
-};
-
 /** What the room writes: packets, tickets and all else that has a vector, and what has none. */
 export const valid: readonly Uint8Array[] = [
   ...own<{ cases: { hex?: string; text?: string }[] }>("packets.json").cases.map(({ hex, text }) =>
@@ -70,20 +63,6 @@ export const valid: readonly Uint8Array[] = [
   ),
   // A frame of Ethernet.
   Uint8Array.fromHex("02005e10000102005e10000288b552472328c0000003010203"),
-  codec.encodeGroup(group),
-  codec.encodeGroupStatus({
-    tag: group.tag,
-    number: 1,
-    sequence: 2,
-    receivers: 3,
-    rate: 1e6,
-    reportMs: 250,
-    spreadMs: 40,
-    isGathering: false,
-    isOver: false,
-    runs: [{ first: 5, count: 7 }],
-    repairs: [{ piece: 3, block: 0, symbols: 2 }],
-  }, () => new Uint8Array(8)),
   codec.shareAsk.encode({ token: new Uint8Array(codec.TOKEN_BYTES), segment: 1 }, () => new Uint8Array(32)),
 ];
 

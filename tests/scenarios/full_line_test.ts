@@ -12,8 +12,8 @@ const cases = [
   { lossRate: 0.01, shareMin: 0.87, requestsMax: 0.007 },
   { lossRate: 0.05, shareMin: 0.82, requestsMax: 0.007 },
   { lossRate: 0.1, shareMin: 0.79, requestsMax: 0.008 },
-  { lossRate: 0.3, shareMin: 0.75, requestsMax: 0.015 },
-  { lossRate: 0.5, shareMin: 0.72, requestsMax: 0.02 },
+  { lossRate: 0.3, shareMin: 0.75, requestsMax: 0.012 },
+  { lossRate: 0.5, shareMin: 0.72, requestsMax: 0.012 },
 ];
 
 for (const { lossRate, shareMin, requestsMax } of cases) {
