@@ -25,6 +25,8 @@ export interface Datagrams {
   readonly bytes: Uint8Array;
   /** Bytes of every datagram but perhaps the last; positive unless `bytes` is empty. */
   readonly segmentSize: number;
+  /** Views of the first datagrams of full size, where a link that uses its memory again has them already. */
+  readonly views?: readonly Uint8Array[];
 }
 
 /** What a link has done and seen since it was opened. The object lives: read it again for newer figures. */
@@ -119,10 +121,13 @@ export function segmentCount(datagrams: Datagrams): number {
   return Math.ceil(length / size);
 }
 
-/** The datagram at `index`, a view. A loop over `index` makes no garbage but the views, and none for a lone datagram. */
+/** The datagram at `index`, a view. A loop over `index` makes no garbage but the views that the link had not made before. */
 export function segmentAt(datagrams: Datagrams, index: number): Uint8Array {
-  const { bytes, segmentSize } = datagrams;
+  const { bytes, segmentSize, views } = datagrams;
   if (index === 0 && bytes.length <= segmentSize) return bytes;
+  if (views !== undefined && index < views.length && (index + 1) * segmentSize <= bytes.length) {
+    return views[index];
+  }
   return bytes.subarray(index * segmentSize, (index + 1) * segmentSize);
 }
 

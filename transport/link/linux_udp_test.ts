@@ -106,6 +106,24 @@ test("all sizes and counts of segments around the borders of a message arrive", 
   assertEquals(from.stats.sendErrors, 0);
 });
 
+test("each datagram of a train is what was sent, whatever came into its place before", async () => {
+  using from = await openLinuxUdp(loopback);
+  using to = await openLinuxUdp(loopback);
+  // One at a time, so all come into the first buffer: longer, shorter, of another size, back again.
+  for (
+    const [count, size, cut] of [[3, 1452, 9], [40, 1452, 0], [2, 1452, 700], [5, 1000, 1], [9, 1452, 0]]
+  ) {
+    const bytes = train(count, size).map((byte, i) => i % size === 0 ? byte : (i * 7 + size) & 255);
+    const sent = bytes.subarray(0, bytes.length - cut);
+    await from.send({ peer: to.local, bytes: sent, segmentSize: size });
+    const got: number[] = [];
+    while (got.length < sent.length) {
+      for (const one of await to.receive()) for (const segment of segments(one)) got.push(...segment);
+    }
+    assertEquals(Uint8Array.from(got), sent);
+  }
+});
+
 test("trains of two senders at the same time stay apart", async () => {
   using a = await openLinuxUdp(loopback);
   using b = await openLinuxUdp(loopback);

@@ -153,9 +153,8 @@ export class Assembly {
     const size = isData ? Math.min(this.symbolSize, this.bytes.length - at) : this.symbolSize;
     if (packet.length - CHUNK_HEADER_BYTES !== size) return "malformed";
     if (!block.accept(index, sender)) return "duplicate";
-    const symbol = packet.subarray(CHUNK_HEADER_BYTES);
-    if (isData) this.bytes.set(symbol, at);
-    else block.parity.set(index, symbol.slice());
+    if (isData) copySymbol(packet, this.bytes, at);
+    else block.parity.set(index, packet.slice(CHUNK_HEADER_BYTES));
     if (block.whole) this.#unfinished--;
     return "new";
   }
@@ -174,6 +173,21 @@ export class Assembly {
       repair(blockData(this.bytes, this.#plan, number, this.symbolSize), missing, parity);
     }
   }
+}
+
+/** What stands where a header is put for a moment. */
+const underHeader = new Uint8Array(CHUNK_HEADER_BYTES);
+
+/**
+ * Copies the symbol of a packet to its place. With its header, over the end of the symbol before, which is put back then: a view of the
+ * symbol alone would be the largest part of the garbage of a pull.
+ */
+function copySymbol(packet: Uint8Array, to: Uint8Array, at: number): void {
+  const from = at - CHUNK_HEADER_BYTES;
+  if (from < 0) return to.set(packet.subarray(CHUNK_HEADER_BYTES), at);
+  for (let i = 0; i < CHUNK_HEADER_BYTES; i++) underHeader[i] = to[from + i];
+  to.set(packet, from);
+  for (let i = 0; i < CHUNK_HEADER_BYTES; i++) to[from + i] = underHeader[i];
 }
 
 /** What one block has, and what of it is asked for. */
