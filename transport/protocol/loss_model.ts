@@ -9,6 +9,8 @@ const SIGMA_MIN = 0.0025;
 const SLACK = 1;
 const EVIDENCE = 4;
 const SIGMAS_UNLIKELY = 3;
+/** A burst that meets a full queue loses as many, where a flow whose packets come one by one loses none. */
+const FEW = 2;
 /** How slowly the baseline follows what is lower, and what is higher. */
 const FALL = 8;
 const RISE = 64;
@@ -97,10 +99,10 @@ export class LossModel {
     return excess;
   }
 
-  /** Whether chance makes so many losses of the baseline once in hundreds of times: without waiting for more evidence. */
+  /** Whether chance, and bursts at a full queue, make so many losses once in hundreds of times: without waiting for more evidence. */
   isUnlikely(symbols: number, lost: number): boolean {
     const usual = this.baseline * symbols;
-    return lost > usual + SIGMAS_UNLIKELY * Math.sqrt(usual * this.#perEvent);
+    return lost > FEW + usual + SIGMAS_UNLIKELY * Math.sqrt(usual * this.#perEvent);
   }
 
   /** So much is the path's own. */
