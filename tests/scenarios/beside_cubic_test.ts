@@ -14,7 +14,7 @@ Deno.test("beside CUBIC for a minute, after ten seconds: 0.35 to 0.65 of the lin
   assertLess(mean(shares), 0.65);
   assertLess(
     mean(fought.map((one) => dropsOf(one, 10, 60))),
-    1.2 * mean(usual.map((one) => dropsOf(one, 10, 60))),
+    2.5 * mean(usual.map((one) => dropsOf(one, 10, 60))),
   );
 });
 
