@@ -18,7 +18,7 @@ export interface TestSums {
 
 /** Tests over real sockets and networks: beside others they would lose packets to want of processor time. */
 const ALONE = ["tests/real/", "tests/lab/", "transport/link/", "tests/contract/link_test.ts", "cli/"];
-const MINUTES_MAX = 12;
+const MINUTES_MAX = 13;
 
 if (import.meta.main) {
   const sums = await runTests(Deno.args);
