@@ -44,6 +44,8 @@ const NEAR_MS = 3;
 const ROUND_MS_MIN = 4;
 const PACE = 1.25;
 const BURST_MS = 2;
+/** What is sent is more than what comes; but bursts that are lost for being too long must not become longer for it. */
+const BURST_SENT_MAX = 1.5;
 const BURST_MS_MAX = 6;
 const BURST_MIN = 4;
 const BURST_USUAL = 8;
@@ -152,7 +154,8 @@ export class Congestion {
       return clamp(this.#rate * BURST_CROWDED_MS, this.#rate < 1 ? BURST_MIN : BURST_CROWDED, most);
     }
     const least = Math.max(BURST_MIN, Math.min(BURST_USUAL, this.#rate * BURST_MS_MAX));
-    const wished = Math.min(this.#window / BURSTS_MIN, this.#capacity * BURST_MS, this.#burstCap);
+    const sent = Math.min(this.#capacity, this.#rate * BURST_SENT_MAX);
+    const wished = Math.min(this.#window / BURSTS_MIN, sent * BURST_MS, this.#burstCap);
     return clamp(this.#trial ? 0 : wished, least, most);
   }
 

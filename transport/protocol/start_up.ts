@@ -23,8 +23,9 @@ const PLATEAU_ROUNDS = 3;
 const LOSSY_ROUNDS = 2;
 const LOSSY_SHARE = 0.2;
 
-/** Symbols of earlier rounds that say what the path loses by itself. */
+/** Symbols of earlier rounds that say what the path loses by itself, and the share that is believed: bursts may have been too long for it. */
 const EARLY_SYMBOLS = 256;
+const EARLY_SHARE_MAX = 0.1;
 
 /** Why a start is over. */
 export interface StartEnd {
@@ -126,7 +127,8 @@ export class StartUp {
       this.#early.symbols += symbols;
       this.#early.lost += lost;
     }
-    return this.#early.symbols < EARLY_SYMBOLS ? 0 : this.#early.lost / this.#early.symbols;
+    if (this.#early.symbols < EARLY_SYMBOLS) return 0;
+    return Math.min(EARLY_SHARE_MAX, this.#early.lost / this.#early.symbols);
   }
 
   get #full(): number {
