@@ -42,18 +42,8 @@ async function change(path: string): Promise<void> {
 /** Exposes `source` and pulls it over `out`. */
 async function pull(source: string, out: string): Promise<Record<string, unknown>> {
   await using exposer = new BenchProcess("cli/main.ts", [
-    ...[
-      "expose",
-      source,
-      "--host",
-      "127.0.0.1",
-      "--port",
-      "0",
-      "--no-shared",
-      "--json",
-      "--state-dir",
-      `${folder}/state`,
-    ],
+    ...["expose", source, "--host", "127.0.0.1", "--port", "0", "--no-shared", "--json"],
+    ...["--state-dir", `${folder}/state`],
   ]);
   const { ticket } = await exposer.event("ready");
   const started = performance.now();

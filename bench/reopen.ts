@@ -47,18 +47,8 @@ async function measure(what: string, source: string): Promise<void> {
 async function start(source: string): Promise<{ seconds: number; sealSeconds: number; id: unknown }> {
   const started = performance.now();
   await using exposer = new BenchProcess("cli/main.ts", [
-    ...[
-      "expose",
-      source,
-      "--host",
-      "127.0.0.1",
-      "--port",
-      "0",
-      "--no-shared",
-      "--json",
-      "--state-dir",
-      `${folder}/state`,
-    ],
+    ...["expose", source, "--host", "127.0.0.1", "--port", "0", "--no-shared", "--json"],
+    ...["--state-dir", `${folder}/state`],
   ]);
   const { id, sealSeconds } = await exposer.event("ready");
   return { seconds: (performance.now() - started) / 1000, sealSeconds: Number(sealSeconds), id };

@@ -25,6 +25,7 @@ import type { Exposed } from "./protocol/exposed.ts";
 import type { PullerOptions } from "./protocol/puller_types.ts";
 import { factsOf, otherFacts, otherSources } from "./pull_sources.ts";
 import type { PullFrom } from "./pull_sources.ts";
+import { burstPacketsOf } from "./puller_shell.ts";
 
 /** How an edge is made, and (`open`, `allow`, `access`) for whom. */
 export interface EdgeOptions extends BindOptions, PullFrom, Pick<AccessOptions, "open" | "allow" | "access"> {
@@ -82,7 +83,6 @@ const SYMBOL_SIZE = 1428;
 const TIMEOUT_MS = 30_000;
 const FIRST_CONTACT_MS = 10_000;
 const COME_BACK_MS = 2000;
-const BURST_PACKETS_MAX = 1024;
 
 /**
  * Serves what a ticket names from a cache of sealed chunks: it asks its upstream for no key, takes none, and so can deny service, but
@@ -264,7 +264,7 @@ class RunningEdge implements Edge {
     if (this.#closing) return;
     const host = bindHostFor([options.addresses, ...options.others!.map((other) => other.addresses)].flat());
     const link = await openLink({ host, port: 0, ...chosen(this.#options) });
-    const burstPacketsMax = Math.min(link.burstPacketsMax, BURST_PACKETS_MAX);
+    const burstPacketsMax = burstPacketsOf(link);
     this.#pulledBefore += this.#upstream?.machine.progress.wireBytes ?? 0;
     this.#upstream = new EdgeUpstream(link, { ...options, burstPacketsMax }, {
       granted: ({ manifest, name }, facts) => this.#hold(manifest, facts, name),

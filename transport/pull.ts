@@ -30,7 +30,7 @@ import type { LinkChoice } from "./link/open_link.ts";
 import type { TrafficClassName } from "./protocol/traffic_class.ts";
 import type { SourceFacts } from "./protocol/source.ts";
 import type { PullerOptions, PullerTimes } from "./protocol/puller_types.ts";
-import { PullerShell } from "./puller_shell.ts";
+import { burstPacketsOf, PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
 import { sharing } from "./shared_road.ts";
 import { SliceQueue } from "./slice_queue.ts";
@@ -125,8 +125,6 @@ export interface SaveOptions {
 const TIMEOUT_MS = 30_000;
 const FIRST_CONTACT_MS = 10_000;
 const PROGRESS_MS = 100;
-/** What may come in one burst, however large the receive buffer: more gains nothing, measured, and is lost when the pull is cut off. */
-const BURST_PACKETS_MAX = 1024;
 
 /**
  * A pull of one exposure. Nothing happens until it is iterated or saved; one pull does one of these, once.
@@ -452,7 +450,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       ...factsOf(engine, this.ticket, addresses),
       others,
       ...(symbolSize !== undefined && { symbolSize }),
-      burstPacketsMax: Math.min(link.burstPacketsMax, BURST_PACKETS_MAX),
+      burstPacketsMax: burstPacketsOf(link),
       ...(limitRate !== undefined && { limitRate }),
       ...(priority && { trafficClass: priority }),
       joinsGroups: this.#options.multicast !== false && this.#options.link !== "ethernet",

@@ -4,20 +4,10 @@
 import { edge, expose, parseTicket, pull, RgtpError } from "../../mod.ts";
 import type { PullEvent } from "../../mod.ts";
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "../_assert.ts";
+import { assertSame, noise } from "./_bytes.ts";
 
 const here = { host: "127.0.0.1", port: 0 };
 const MIB = 1_048_576;
-
-function noise(bytes: number): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(bytes);
-  for (let at = 0; at < bytes; at += 65_536) crypto.getRandomValues(all.subarray(at, at + 65_536));
-  return all;
-}
-
-function assertSame(got: Uint8Array, expected: Uint8Array): void {
-  assertEquals(got.length, expected.length);
-  assertEquals(got.findIndex((byte, i) => byte !== expected[i]), -1);
-}
 
 Deno.test("an edge without the key serves 8 pullers at once, and the exposer sends the file about once", async () => {
   const data = noise(24 * MIB);

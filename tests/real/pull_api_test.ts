@@ -5,24 +5,13 @@ import { chunkDataPiece, isChunkData } from "../../codec/packet.ts";
 import { expose, formatTicket, parseTicket, pull, RgtpError } from "../../mod.ts";
 import type { PullEvent } from "../../mod.ts";
 import { assert, assertEquals, assertGreater, assertLess, assertRejects, assertThrows } from "../_assert.ts";
+import { assertSame, noise } from "./_bytes.ts";
 
 const here = { host: "127.0.0.1", port: 0, shared: "off" } as const;
 const CHUNK = 65_536;
 const MIB = 1_048_576;
 
-function noise(bytes: number): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(bytes);
-  for (let at = 0; at < bytes; at += 65_536) crypto.getRandomValues(all.subarray(at, at + 65_536));
-  return all;
-}
-
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Fails with a difference that can be read: `assertEquals` would print megabytes. */
-function assertSame(got: Uint8Array, expected: Uint8Array): void {
-  assertEquals(got.length, expected.length);
-  assertEquals(got.findIndex((byte, i) => byte !== expected[i]), -1);
-}
 
 async function collect(slices: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return new Uint8Array(

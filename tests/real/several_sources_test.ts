@@ -5,19 +5,9 @@ import { expose, formatTicket, parseTicket, pull, RgtpError } from "../../mod.ts
 import type { Exposure, PullEvent } from "../../mod.ts";
 import { TestFolder } from "./_files.ts";
 import { assert, assertEquals, assertGreater, assertLess, assertRejects, assertThrows } from "../_assert.ts";
+import { assertSame, noise } from "./_bytes.ts";
 
 const MIB = 1_048_576;
-
-function noise(bytes: number): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(bytes);
-  for (let at = 0; at < bytes; at += 65_536) crypto.getRandomValues(all.subarray(at, at + 65_536));
-  return all;
-}
-
-function assertSame(got: Uint8Array, expected: Uint8Array): void {
-  assertEquals(got.length, expected.length);
-  assertEquals(got.findIndex((byte, i) => byte !== expected[i]), -1);
-}
 
 /** Two exposers of the same bytes, each with an address and a ticket of its own. */
 async function two(
