@@ -42,7 +42,9 @@ const WINDOW_MAX = 32_768;
 const NEAR_MS = 3;
 /** A round takes at least this long, so that what it counts says something. */
 const ROUND_MS_MIN = 4;
-const PACE = 1.25;
+/** Of a window a round trip. What comes in clumps is asked for in clumps, and a policer's bucket pays for them. */
+const PACE = 1.1;
+const PACE_START = 1.25;
 const BURST_MS = 2;
 /** What is sent is more than what comes; but bursts that are lost for being too long must not become longer for it. */
 const BURST_SENT_MAX = 1.5;
@@ -66,6 +68,8 @@ const DIP_SHARE = 0.93;
 const TRIAL_SHARE = 0.85;
 /** As often may a trial end unclear; then the loss is the path's. */
 const DOUBTS_MAX = 2;
+/** After a loss of our own making it goes on with this share of what was delivered: at the edge the next loss is at hand. */
+const OURS_SHARE = 0.95;
 /** A cut for loss leaves this share at least. */
 const CUT_MOST = 0.5;
 /** Rounds until a change of the window shows in what arrives, and in nothing else. */
@@ -165,7 +169,10 @@ export class Congestion {
    */
   get pace(): number {
     // What the handshake took says little: it may have been slow for other reasons than the way.
-    return this.#isNear || !this.#trips.isMeasured ? Infinity : PACE * this.#window / this.#trips.empty;
+    if (this.#isNear || !this.#trips.isMeasured) return Infinity;
+    const pace = this.#window / this.#trips.empty;
+    if (this.#mode !== "start") return PACE * pace;
+    return Math.max(PACE_START * pace, this.#startUp.pace(this.#window));
   }
 
   /** Smoothed round trip. */
@@ -176,6 +183,11 @@ export class Congestion {
   /** Share of symbols that get lost, of late. */
   get lossRate(): number {
     return this.#loss.rate;
+  }
+
+  /** Symbols that one loss takes: more than one where they get lost in bursts. */
+  get lossPerEvent(): number {
+    return this.#loss.perEvent;
   }
 
   /** Standard deviations of luck that repairs allow for. */
@@ -438,7 +450,7 @@ export class Congestion {
       this.#doubts = 0;
       this.#loss.lower();
       this.#burstCap = Math.max(BURST_USUAL, trial.burst / 2);
-      this.#setWindow(trial.window * (1 - trial.loss + this.#loss.baseline));
+      this.#setWindow(OURS_SHARE * trial.window * (1 - trial.loss + this.#loss.baseline));
       return this.#growth.handleOverrun(this.#window);
     }
     if (verdict === "unclear" && ++this.#doubts < DOUBTS_MAX) return;

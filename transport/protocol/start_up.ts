@@ -3,7 +3,7 @@ import type { RoundTrips } from "./round_trips.ts";
 /** Symbols of a train that says something of the path, and how finely their times are known. */
 const TRAIN_MIN = 8;
 const TRAIN_RESOLUTION_MS = 0.25;
-const TRAIN_MEMORY = 4;
+const TRAIN_MEMORY_SYMBOLS = 32;
 /** Shares of what the path holds if it carries everything as fast as trains; and what an arrival adds to the window below and above them. */
 const FAR_FROM_FULL = 0.4;
 const NEARLY_FULL = 0.75;
@@ -74,11 +74,17 @@ export class StartUp {
     return window < this.#full * NEARLY_FULL ? 1 : GAIN_NEAR;
   }
 
+  /** Symbols a ms at which requests may follow each other: as trains have come, until the path is nearly full; 0 when nothing is known. */
+  pace(window: number): number {
+    return window < this.#full * NEARLY_FULL ? this.#trainRate : 0;
+  }
+
   /** Nothing more comes of a request for `symbols`: the first and the last that came were `duration` ms apart. */
   handleTrain(symbols: number, duration: number): void {
     if (symbols < TRAIN_MIN) return;
     const rate = (symbols - 1) / (duration + TRAIN_RESOLUTION_MS);
-    this.#trainRate += this.#trainRate === 0 ? rate : (rate - this.#trainRate) / TRAIN_MEMORY;
+    const weight = this.#trainRate === 0 ? 1 : Math.min(1, symbols / TRAIN_MEMORY_SYMBOLS);
+    this.#trainRate += (rate - this.#trainRate) * weight;
   }
 
   /** An answer took `sample` ms. Whether a queue has begun: a window that doubles must not wait for the end of a round to see it. */
