@@ -248,6 +248,7 @@ export class Congestion {
   /** Of the symbols that request `number` asked for, `lost` did not come. */
   handleSettled(number: number, symbols: number, lost: number): void {
     this.#loss.noteRate(symbols, lost);
+    if (lost > 0) this.#startUp.handleLost();
     if (number < this.#countFrom) return;
     this.#round.settled += symbols;
     this.#round.lost += lost;
@@ -270,6 +271,7 @@ export class Congestion {
     this.#trips.handleSilence();
     this.#setWindow(Math.min(Math.max(this.#window, WINDOW_SILENT), WINDOW_START));
     this.#enterStart();
+    this.#startUp.handleLost();
     this.#countFrom = next;
     this.#loss.restart();
     this.#round = newRound(now, next);

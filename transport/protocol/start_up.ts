@@ -45,6 +45,7 @@ export class StartUp {
   #bestRate = 0;
   #plateau = 0;
   #delayed = 0;
+  #hasLost = false;
   #lossy = 0;
   /** What was asked for and lost in all rounds but the last two, and in those. */
   readonly #early = { symbols: 0, lost: 0 };
@@ -74,9 +75,17 @@ export class StartUp {
     return window < this.#full * NEARLY_FULL ? 1 : GAIN_NEAR;
   }
 
-  /** Symbols a ms at which requests may follow each other: as trains have come, until the path is nearly full; 0 when nothing is known. */
+  /**
+   * Symbols a ms at which requests may follow each other: as trains have come, until the path is nearly full or something is lost. Trains
+   * pass a policer that lets nothing pass after them. 0 when nothing is known.
+   */
   pace(window: number): number {
-    return window < this.#full * NEARLY_FULL ? this.#trainRate : 0;
+    return !this.#hasLost && window < this.#full * NEARLY_FULL ? this.#trainRate : 0;
+  }
+
+  /** Something that was asked for did not come. */
+  handleLost(): void {
+    this.#hasLost = true;
   }
 
   /** Nothing more comes of a request for `symbols`: the first and the last that came were `duration` ms apart. */
