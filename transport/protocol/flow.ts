@@ -101,7 +101,8 @@ export class Flow implements Taker {
   #firstUnderGrant = 1;
   #underWay = 0;
   #lastActivity: number;
-  #lastSend: number;
+  /** When the present token must be shown again, if nothing else shows it. */
+  #keepaliveAt: number;
   #keepalives = 0;
   #limitedUntil = Infinity;
   /** When the next request may follow, and whether one waits for that. */
@@ -116,7 +117,7 @@ export class Flow implements Taker {
     this.#grant = options.grant;
     this.#receipt = options.grant.receipt;
     this.#congestion = new Congestion(now, options);
-    this.#lastActivity = this.#lastSend = this.lastFullSymbolAt = now;
+    this.#lastActivity = this.#keepaliveAt = this.lastFullSymbolAt = now;
     // What is over the exposer's ceiling it would only drop.
     const rate = Math.min(options.limitRate || Infinity, options.grant.pullRateMax || Infinity);
     const own = rate < Infinity ? [new TokenBucket(rate, Math.max(16_384, rate / 50), now)] : [];
@@ -136,6 +137,16 @@ export class Flow implements Taker {
   /** Smoothed round trip, ms. */
   get roundTrip(): number {
     return this.#congestion.roundTrip;
+  }
+
+  /** The shortest round trip of late, ms: that of a way without a queue. */
+  get leastRoundTrip(): number {
+    return this.#congestion.state.leastTrip;
+  }
+
+  /** Bytes a second that the source lets one puller have; `undefined` where it says none. */
+  get rateMax(): number | undefined {
+    return this.#grant.pullRateMax || undefined;
   }
 
   /** Share of symbols that get lost, of late. */
@@ -172,7 +183,7 @@ export class Flow implements Taker {
     this.#receipt = grant.receipt;
     this.#receivedUnderToken = 0;
     this.#firstUnderGrant = this.#nextNumber;
-    this.#lastActivity = now;
+    this.#lastActivity = this.#keepaliveAt = now;
     if (!lost) return;
     this.fullSymbolsUnderGrant = 0;
     this.silentTimeouts = 0;
@@ -265,9 +276,12 @@ export class Flow implements Taker {
     return this.#encode(now, this.#nextNumber++, [], true);
   }
 
-  /** Keeps the way open while there is nothing to ask for; every fourth asks for an echo. */
+  /**
+   * Keeps the way open while there is nothing to ask for, and us known: only whom an exposer knows does it tell that it withdraws something.
+   * Every fourth asks for an echo.
+   */
   keepalive(now: number): Uint8Array {
-    this.#lastSend = now;
+    this.#keepaliveAt = now + limits.keepaliveIntervalMs;
     const number = this.#keepalives++;
     const flags = number % 4 === 3 ? 1 : 0;
     return keepalive.encode(
@@ -279,7 +293,7 @@ export class Flow implements Taker {
 
   /** When something must be lost, or nothing has come for too long, or a limit ends, or the way must be kept open. */
   get deadline(): number {
-    const idle = this.#requests.empty ? this.#lastSend + limits.keepaliveIntervalMs : this.#silentAt;
+    const idle = this.#requests.empty ? this.#keepaliveAt : this.#silentAt;
     const { wishAt } = this.holdings;
     const wish = this.#requests.empty ? wishAt : Infinity;
     return Math.min(
@@ -297,9 +311,7 @@ export class Flow implements Taker {
     if (now >= this.#pacedUntil) this.#pacedUntil = Infinity;
     if (now >= this.holdings.wishAt) this.holdings.handleTimeout(now);
     this.#loseOverdue(now);
-    if (this.#requests.empty) {
-      return now >= this.#lastSend + limits.keepaliveIntervalMs ? "keepalive" : undefined;
-    }
+    if (this.#requests.empty) return now >= this.#keepaliveAt ? "keepalive" : undefined;
     if (now < this.#silentAt) return undefined;
     this.silentTimeouts++;
     const { timeout } = this.#congestion;
@@ -404,7 +416,7 @@ export class Flow implements Taker {
   }
 
   #encode(now: number, number: number, sections: (readonly RequestEntry[])[], done = false): Uint8Array {
-    this.#lastSend = now;
+    this.#keepaliveAt = now + limits.keepaliveIntervalMs;
     return encodePullRequest({
       tag: this.#options.tag,
       number,
