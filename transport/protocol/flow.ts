@@ -144,11 +144,6 @@ export class Flow implements Taker {
     return this.#congestion.state.leastTrip;
   }
 
-  /** Bytes a second that the source lets one puller have; `undefined` where it says none. */
-  get rateMax(): number | undefined {
-    return this.#grant.pullRateMax || undefined;
-  }
-
   /** Share of symbols that get lost, of late. */
   get lossRate(): number {
     return this.#congestion.lossRate;
@@ -183,7 +178,8 @@ export class Flow implements Taker {
     this.#receipt = grant.receipt;
     this.#receivedUnderToken = 0;
     this.#firstUnderGrant = this.#nextNumber;
-    this.#lastActivity = this.#keepaliveAt = now;
+    this.#lastActivity = now;
+    if (this.#requests.empty) this.#keepaliveAt = now;
     if (!lost) return;
     this.fullSymbolsUnderGrant = 0;
     this.silentTimeouts = 0;
@@ -276,10 +272,7 @@ export class Flow implements Taker {
     return this.#encode(now, this.#nextNumber++, [], true);
   }
 
-  /**
-   * Keeps the way open while there is nothing to ask for, and us known: only whom an exposer knows does it tell that it withdraws something.
-   * Every fourth asks for an echo.
-   */
+  /** Keeps the way open, and us known, while there is nothing to ask for; every fourth asks for an echo. */
   keepalive(now: number): Uint8Array {
     this.#keepaliveAt = now + limits.keepaliveIntervalMs;
     const number = this.#keepalives++;

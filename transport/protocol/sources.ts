@@ -77,7 +77,7 @@ export class Sources {
 
   /** What each has brought. */
   get status(): SourceStatus[] {
-    return this.all.flatMap(({ address, flow, isGone }) =>
+    return this.all.flatMap(({ address, flow, grant, isGone }) =>
       address && flow
         ? [{
           address,
@@ -86,7 +86,7 @@ export class Sources {
           symbolsLost: flow.symbolsLost,
           roundTrip: flow.roundTrip,
           leastRoundTrip: flow.leastRoundTrip,
-          ...(flow.rateMax !== undefined && { rateMax: flow.rateMax }),
+          ...(grant?.pullRateMax && { rateMax: grant.pullRateMax }),
           isGone,
         }]
         : []
