@@ -36,6 +36,8 @@ const COPIES_MAX = 6;
 const TAIL_MARGIN = 2;
 /** What a late timer has made requests fall behind may be caught up with, up to this. */
 const PACE_SLACK_MS = 3;
+/** A timeout that is noticed late is looked at again after as long, and not less than this: the sockets have their turn before. */
+const SECOND_LOOK_MS_MIN = 3;
 /** Under a limited rate a request asks for what may come in this time, but for some symbols at least. */
 const LIMITED_MS = 250;
 const LIMITED_BYTES_MIN = 6000;
@@ -101,6 +103,8 @@ export class Flow implements Taker {
   #firstUnderGrant = 1;
   #underWay = 0;
   #lastActivity: number;
+  /** Until when silence is waited out once more, and after which activity that was. */
+  #grace = { until: -Infinity, since: -Infinity };
   #lastSend: number;
   #keepalives = 0;
   #limitedUntil = Infinity;
@@ -300,9 +304,16 @@ export class Flow implements Taker {
     if (this.#requests.empty) {
       return now >= this.#lastSend + limits.keepaliveIntervalMs ? "keepalive" : undefined;
     }
-    if (now < this.#silentAt) return undefined;
-    this.silentTimeouts++;
+    const late = now - this.#silentAt;
+    if (late < 0) return undefined;
     const { timeout } = this.#congestion;
+    if (late > 0 && this.#grace.since < this.#lastActivity) {
+      // This process was held up, perhaps with answers in its socket, and perhaps the other side with it.
+      const again = Math.min(timeout, Math.max(late, SECOND_LOOK_MS_MIN));
+      this.#grace = { until: now + again, since: this.#lastActivity };
+      return undefined;
+    }
+    this.silentTimeouts++;
     for (const request of this.#requests.values()) {
       if (request.sentAt + timeout <= now) this.#giveUp(request);
     }
@@ -341,8 +352,8 @@ export class Flow implements Taker {
 
   /** A request that has only just been sent has its time too, however long the others have been silent. */
   get #silentAt(): number {
-    return Math.max(this.#lastActivity, this.#requests.oldest?.sentAt ?? -Infinity) +
-      this.#congestion.timeout;
+    const since = Math.max(this.#lastActivity, this.#requests.oldest?.sentAt ?? -Infinity);
+    return Math.max(since + this.#congestion.timeout, this.#grace.until);
   }
 
   #takeRuns(symbols: number, number: number): AskedRun[] {
