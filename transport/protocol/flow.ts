@@ -286,13 +286,8 @@ export class Flow implements Taker {
     const idle = this.#requests.empty ? this.#lastSend + limits.keepaliveIntervalMs : this.#silentAt;
     const { wishAt } = this.holdings;
     const wish = this.#requests.empty ? wishAt : Infinity;
-    return Math.min(
-      idle,
-      wish,
-      this.#limitedUntil,
-      this.#pacedUntil,
-      this.#requests.deadline(this.roundTrip),
-    );
+    const overdue = this.#requests.deadline(this.roundTrip);
+    return Math.min(idle, wish, this.#limitedUntil, this.#pacedUntil, overdue);
   }
 
   /** What the clock brings: what was asked for so long ago is lost, or the way must be kept open. */
@@ -304,16 +299,9 @@ export class Flow implements Taker {
     if (this.#requests.empty) {
       return now >= this.#lastSend + limits.keepaliveIntervalMs ? "keepalive" : undefined;
     }
-    const late = now - this.#silentAt;
-    if (late < 0) return undefined;
-    const { timeout } = this.#congestion;
-    if (late > 0 && this.#grace.since < this.#lastActivity) {
-      // This process was held up, perhaps with answers in its socket, and perhaps the other side with it.
-      const again = Math.min(timeout, Math.max(late, SECOND_LOOK_MS_MIN));
-      this.#grace = { until: now + again, since: this.#lastActivity };
-      return undefined;
-    }
+    if (now < this.#silentAt || this.#looksAgain(now)) return undefined;
     this.silentTimeouts++;
+    const { timeout } = this.#congestion;
     for (const request of this.#requests.values()) {
       if (request.sentAt + timeout <= now) this.#giveUp(request);
     }
@@ -348,6 +336,15 @@ export class Flow implements Taker {
   forget(): void {
     for (const request of this.#requests.values()) this.#requests.remove(request);
     this.#underWay = 0;
+  }
+
+  /** A process that was held up has answers in its socket, perhaps, and the other side may have been held up with it. */
+  #looksAgain(now: number): boolean {
+    const late = now - this.#silentAt;
+    if (late === 0 || this.#grace.since === this.#lastActivity) return false;
+    const again = Math.min(this.#congestion.timeout, Math.max(late, SECOND_LOOK_MS_MIN));
+    this.#grace = { until: now + again, since: this.#lastActivity };
+    return true;
   }
 
   /** A request that has only just been sent has its time too, however long the others have been silent. */
