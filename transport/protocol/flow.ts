@@ -19,7 +19,7 @@ import type { TrafficClass } from "./traffic_class.ts";
 import type { DropCounter } from "./drops.ts";
 import { Holdings } from "./holdings.ts";
 import type { PiecesInHand, Taker } from "./pieces_in_hand.ts";
-import { RequestsUnderWay } from "./requests_under_way.ts";
+import { entriesOf, RequestsUnderWay } from "./requests_under_way.ts";
 import type { AskedRun, SentRequest } from "./requests_under_way.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
@@ -36,6 +36,8 @@ const COPIES_MAX = 6;
 const TAIL_MARGIN = 2;
 /** What a late timer has made requests fall behind may be caught up with, up to this. */
 const PACE_SLACK_MS = 3;
+/** A timeout that is noticed late is looked at again after as long, and not less than this: the sockets have their turn before. */
+const SECOND_LOOK_MS_MIN = 3;
 /** Under a limited rate a request asks for what may come in this time, but for some symbols at least. */
 const LIMITED_MS = 250;
 const LIMITED_BYTES_MIN = 6000;
@@ -103,6 +105,8 @@ export class Flow implements Taker {
   #lastActivity: number;
   /** When the present token must be shown again, if nothing else shows it. */
   #keepaliveAt: number;
+  /** Until when silence is waited out once more, and after which activity that was. */
+  #grace = { until: -Infinity, since: -Infinity };
   #keepalives = 0;
   #limitedUntil = Infinity;
   /** When the next request may follow, and whether one waits for that. */
@@ -289,13 +293,8 @@ export class Flow implements Taker {
     const idle = this.#requests.empty ? this.#keepaliveAt : this.#silentAt;
     const { wishAt } = this.holdings;
     const wish = this.#requests.empty ? wishAt : Infinity;
-    return Math.min(
-      idle,
-      wish,
-      this.#limitedUntil,
-      this.#pacedUntil,
-      this.#requests.deadline(this.roundTrip),
-    );
+    const overdue = this.#requests.deadline(this.roundTrip);
+    return Math.min(idle, wish, this.#limitedUntil, this.#pacedUntil, overdue);
   }
 
   /** What the clock brings: what was asked for so long ago is lost, or the way must be kept open. */
@@ -305,7 +304,7 @@ export class Flow implements Taker {
     if (now >= this.holdings.wishAt) this.holdings.handleTimeout(now);
     this.#loseOverdue(now);
     if (this.#requests.empty) return now >= this.#keepaliveAt ? "keepalive" : undefined;
-    if (now < this.#silentAt) return undefined;
+    if (now < this.#silentAt || this.#looksAgain(now)) return undefined;
     this.silentTimeouts++;
     const { timeout } = this.#congestion;
     for (const request of this.#requests.values()) {
@@ -344,10 +343,19 @@ export class Flow implements Taker {
     this.#underWay = 0;
   }
 
+  /** A process that was held up has answers in its socket, perhaps, and the other side may have been held up with it. */
+  #looksAgain(now: number): boolean {
+    const late = now - this.#silentAt;
+    if (late === 0 || this.#grace.since === this.#lastActivity) return false;
+    const again = Math.min(this.#congestion.timeout, Math.max(late, SECOND_LOOK_MS_MIN));
+    this.#grace = { until: now + again, since: this.#lastActivity };
+    return true;
+  }
+
   /** A request that has only just been sent has its time too, however long the others have been silent. */
   get #silentAt(): number {
-    return Math.max(this.#lastActivity, this.#requests.oldest?.sentAt ?? -Infinity) +
-      this.#congestion.timeout;
+    const since = Math.max(this.#lastActivity, this.#requests.oldest?.sentAt ?? -Infinity);
+    return Math.max(since + this.#congestion.timeout, this.#grace.until);
   }
 
   #takeRuns(symbols: number, number: number): AskedRun[] {
@@ -479,18 +487,4 @@ export class Flow implements Taker {
     const owner = this.#ownerOf(number);
     return runs.reduce((sum, run) => sum + run.assembly.release(run, owner), 0);
   }
-}
-
-/** The entries that ask for runs: in their order, and the parity of a block with the first of its data, if any is asked for. */
-function entriesOf(runs: readonly AskedRun[]): RequestEntry[] {
-  const entries: (RequestEntry & { block: number })[] = [];
-  for (const { assembly, block, first, count, parityFirst, parityCount } of runs) {
-    const sameBlock = (entry: RequestEntry & { block: number }) =>
-      entry.piece === assembly.piece && entry.block === block;
-    const at = count === 0 ? entries.findIndex(sameBlock) : -1;
-    const entry = { piece: assembly.piece, block, first, count, parityFirst, parityCount };
-    if (at < 0) entries.push(entry);
-    else entries[at] = { ...entries[at], parityFirst, parityCount };
-  }
-  return entries.sort((a, b) => a.piece - b.piece || a.first - b.first);
 }
