@@ -16,11 +16,12 @@ import { Growth } from "./growth.ts";
 import { LossModel } from "./loss_model.ts";
 import { isEnough, verdictOf } from "./loss_trial.ts";
 import type { LossTrial } from "./loss_trial.ts";
-import { newRound, underWayOf } from "./round.ts";
+import { isOverrun, newRound, underWayOf } from "./round.ts";
 import type { EndedRound, Round } from "./round.ts";
 import { RoundTrips } from "./round_trips.ts";
 import type { Trip } from "./round_trips.ts";
 import { StartUp } from "./start_up.ts";
+import { queueTarget } from "./traffic_class.ts";
 import type { TrafficClass } from "./traffic_class.ts";
 
 /** What a {@linkcode Congestion} starts from. */
@@ -44,7 +45,6 @@ const NEAR_MS = 3;
 const ROUND_MS_MIN = 4;
 /** Of a window a round trip. What comes in clumps is asked for in clumps, and a policer's bucket pays for them. */
 const PACE = 1.1;
-const PACE_START = 1.25;
 const BURST_MS = 2;
 /** What is sent is more than what comes; but bursts that are lost for being too long must not become longer for it. */
 const BURST_SENT_MAX = 1.5;
@@ -59,9 +59,6 @@ const BURST_REGROWTH = 1.1;
 /** A window is at least so many bursts. */
 const BURSTS_MIN = 4;
 const BURST_MAX = 176;
-/** The standing queue of `normal`: never less than this, and on slow paths as long as some packets take. */
-const QUEUE_MS_MIN = 3;
-const QUEUE_ROOT = 9.7;
 /** Less than this share of the best rate of late is a dip. */
 const DIP_SHARE = 0.93;
 /** To see what the path loses by itself, somewhat less is asked for than it bears. */
@@ -76,9 +73,6 @@ const CUT_MOST = 0.5;
 const ROUNDS_TO_SHOW = 2;
 /** A start is not interrupted for less than this. */
 const SMALL_LOSS = 0.03;
-/** Symbols whose fate is known that say how a round will end, and the share that must be lost of them beyond the baseline. */
-const OVERRUN_SYMBOLS = 64;
-const OVERRUN_SHARE = 0.2;
 /** A cut for a queue leaves less than this share, so that it shows; and a queue of others keeps more than that. */
 const DRAIN_SHARE = 0.95;
 /** A cut to more than this share says nothing of who makes the queue. */
@@ -170,9 +164,8 @@ export class Congestion {
   get pace(): number {
     // What the handshake took says little: it may have been slow for other reasons than the way.
     if (this.#isNear || !this.#trips.isMeasured) return Infinity;
-    const pace = this.#window / this.#trips.empty;
-    if (this.#mode !== "start") return PACE * pace;
-    return Math.max(PACE_START * pace, this.#startUp.pace(this.#window));
+    if (this.#mode === "start") return this.#startUp.pace(this.#window);
+    return PACE * this.#window / this.#trips.empty;
   }
 
   /** Smoothed round trip. */
@@ -215,7 +208,7 @@ export class Congestion {
   handleArrival(): void {
     this.#trips.handleContact();
     this.#round.arrived++;
-    if (this.#mode !== "start" || this.#isOverrun) return;
+    if (this.#mode !== "start" || isOverrun(this.#round, this.#loss.baseline)) return;
     this.#setWindow(this.#window + (this.#isNear ? 1 : this.#startUp.gain(this.#window)));
   }
 
@@ -277,12 +270,6 @@ export class Congestion {
     this.#round = newRound(now, next);
   }
 
-  /** So much is lost in this round that it need not end for a start to stop growing. */
-  get #isOverrun(): boolean {
-    const { settled, lost } = this.#round;
-    return settled >= OVERRUN_SYMBOLS && lost > settled * (this.#loss.baseline + OVERRUN_SHARE);
-  }
-
   get #isNear(): boolean {
     return this.#trips.least < NEAR_MS;
   }
@@ -306,10 +293,9 @@ export class Congestion {
     return this.#capacity * this.#trips.empty + this.burst;
   }
 
-  /** The queue that we may keep, ms: of a length that grows with the root of the rate, so that equal flows end up equal. */
+  /** The queue that we may keep, ms. */
   get #queueTarget(): number {
-    const rooted = this.#capacity > 0 ? QUEUE_ROOT / Math.sqrt(this.#capacity) : QUEUE_MS_MIN;
-    return this.#traffic.queueShare * Math.max(QUEUE_MS_MIN, rooted);
+    return queueTarget(this.#traffic, this.#capacity);
   }
 
   #setWindow(symbols: number): void {

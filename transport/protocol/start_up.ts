@@ -11,6 +11,7 @@ const GAIN_FAR = 3;
 /** Trains pass a policer that will not let a larger window pass. */
 const FAR_WINDOW_MAX = 256;
 const GAIN_NEAR = 0.3;
+const PACE = 1.25;
 /** Answers in a row that come late when a queue has begun, and how late; RFC 9406 §4.3. */
 const DELAYED_ANSWERS = 3;
 const DELAY_MS_MIN = 4;
@@ -77,10 +78,11 @@ export class StartUp {
 
   /**
    * Symbols a ms at which requests may follow each other: as trains have come, until the path is nearly full or something is lost. Trains
-   * pass a policer that lets nothing pass after them. 0 when nothing is known.
+   * pass a policer that lets nothing pass after them. Otherwise it is somewhat more than a window a round trip.
    */
   pace(window: number): number {
-    return !this.#hasLost && window < this.#full * NEARLY_FULL ? this.#trainRate : 0;
+    const usual = PACE * window / this.#trips.empty;
+    return !this.#hasLost && window < this.#full * NEARLY_FULL ? Math.max(usual, this.#trainRate) : usual;
   }
 
   /** Something that was asked for did not come. */
