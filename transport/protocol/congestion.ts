@@ -366,7 +366,7 @@ export class Congestion {
     if (this.#judgeLoss(round, queue)) return;
     if (queue > this.#queueTarget) return this.#drain(now, round, queue);
     if (!round.limited) return;
-    this.#setWindow(this.#growth.next(this.#window, queue / this.#queueTarget));
+    this.#setWindow(this.#growth.next(this.#window, queue / this.#queueTarget, this.#trips.empty));
     if (this.#cut && this.#window >= this.#cut.first) this.#cut = undefined;
     this.#burstCap *= BURST_REGROWTH;
   }
