@@ -43,8 +43,9 @@ const WINDOW_MAX = 32_768;
 const NEAR_MS = 3;
 /** A round takes at least this long, so that what it counts says something. */
 const ROUND_MS_MIN = 4;
-/** Of a window a round trip. What comes in clumps is asked for in clumps, and a policer's bucket pays for them. */
-const PACE = 1.1;
+/** Of a window a round trip. What comes in clumps is asked for in clumps; where a policer's bucket has paid for them they are smoothed out. */
+const PACE = 1.25;
+const PACE_CAUTIOUS = 1.1;
 const BURST_MS = 2;
 /** What is sent is more than what comes; but bursts that are lost for being too long must not become longer for it. */
 const BURST_SENT_MAX = 1.5;
@@ -165,7 +166,7 @@ export class Congestion {
     // What the handshake took says little: it may have been slow for other reasons than the way.
     if (this.#isNear || !this.#trips.isMeasured) return Infinity;
     if (this.#mode === "start") return this.#startUp.pace(this.#window);
-    return PACE * this.#window / this.#trips.empty;
+    return (this.#growth.isCautious ? PACE_CAUTIOUS : PACE) * this.#window / this.#trips.empty;
   }
 
   /** Smoothed round trip. */

@@ -22,6 +22,11 @@ export class Growth {
     this.#traffic = traffic;
   }
 
+  /** Whether it has overrun the path of late, and grows by small steps. */
+  get isCautious(): boolean {
+    return this.#caution.isOn;
+  }
+
   /** Whether it has just been cut, and has not grown since. */
   get isAtRest(): boolean {
     return this.#velocity === 1;
@@ -33,7 +38,7 @@ export class Growth {
    */
   next(window: number, queueShare: number, roundTrip: number): number {
     const { growth, queueShare: share } = this.#traffic;
-    const isCautious = this.#caution.isOn;
+    const { isCautious } = this;
     const step = growth * Math.max(STEP, window * (isCautious ? STEP_SHARE_CAUTIOUS : STEP_SHARE));
     const shareMax = Math.max(STEP_SHARE_FAR, Math.min(STEP_SHARE_MAX, STEP_MS_MAX / roundTrip));
     const most = Math.max(step, window * shareMax * share ** 2);
