@@ -19,7 +19,7 @@ import type { TrafficClass } from "./traffic_class.ts";
 import type { DropCounter } from "./drops.ts";
 import { Holdings } from "./holdings.ts";
 import type { PiecesInHand, Taker } from "./pieces_in_hand.ts";
-import { RequestsUnderWay } from "./requests_under_way.ts";
+import { entriesOf, RequestsUnderWay } from "./requests_under_way.ts";
 import type { AskedRun, SentRequest } from "./requests_under_way.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
@@ -104,6 +104,8 @@ export class Flow implements Taker {
   #lastSend: number;
   #keepalives = 0;
   #limitedUntil = Infinity;
+  /** Symbols that came together in answer to one request, and when: what follows from them is done once for all. */
+  readonly #arrivals = { number: 0, count: 0, at: 0 };
   /** When the next request may follow, and whether one waits for that. */
   #nextAt = -Infinity;
   #pacedUntil = Infinity;
@@ -180,7 +182,10 @@ export class Flow implements Taker {
     for (const request of this.#requests.values()) this.#giveUp(request);
   }
 
-  /** Takes a symbol; answers with its assembly when that is whole now. */
+  /**
+   * Takes a symbol; answers with its assembly when that is whole now. Symbols may be taken one after the other as they came together;
+   * before anything else {@linkcode Flow.settleArrivals} is due.
+   */
   handleSymbol(now: number, packet: Uint8Array): Assembly | undefined {
     const { tag, drops } = this.#options;
     if (!chunkDataHasTag(packet, tag)) return void drops.count("wrong tag");
@@ -194,18 +199,30 @@ export class Flow implements Taker {
       this.#receipt = chunkDataReceipt(packet);
     }
     this.symbolsReceived++;
-    this.silentTimeouts = 0;
-    this.#lastActivity = now;
     if (packet.length === this.#hand.symbolSize + CHUNK_HEADER_BYTES) {
       this.fullSymbolsUnderGrant++;
       this.lastFullSymbolAt = now;
     }
     const assembly = this.#hand.assembly(chunkDataPiece(packet));
     const fate = assembly?.accept(packet, this.source);
-    this.#handleAnswer(now, number);
+    const arrivals = this.#arrivals;
+    if (number !== arrivals.number || now !== arrivals.at) this.settleArrivals();
+    arrivals.number = number;
+    arrivals.at = now;
+    arrivals.count++;
     if (fate === "new") return assembly!.whole ? assembly : undefined;
     drops.count(fate === undefined ? "late symbol" : fate === "malformed" ? "malformed" : "duplicate symbol");
     return undefined;
+  }
+
+  /** What follows from the symbols that were taken: perhaps a round trip, and what must be lost. */
+  settleArrivals(): void {
+    const { number, count, at } = this.#arrivals;
+    if (count === 0) return;
+    this.#arrivals.count = 0;
+    this.silentTimeouts = 0;
+    this.#lastActivity = at;
+    this.#handleAnswer(at, number, count);
   }
 
   /** The next request packet, or `undefined` while the window, the limit or the hand says no. */
@@ -420,10 +437,10 @@ export class Flow implements Taker {
   readonly #mac = (packet: Uint8Array): Uint8Array =>
     packetMac(this.#options.engine, this.#grant.pullKey, packet);
 
-  /** A symbol that answers request `number`: perhaps a round trip, and proof that earlier requests have little more to come. */
-  #handleAnswer(now: number, number: number): void {
+  /** Symbols that answer request `number`: perhaps a round trip, and proof that earlier requests have little more to come. */
+  #handleAnswer(now: number, number: number, count: number): void {
     const request = this.#requests.handleArrival(now, number);
-    this.#congestion.handleArrival();
+    this.#congestion.handleArrivals(1);
     if (request && request.remaining > 0) {
       if (request.firstAt === Infinity) {
         request.firstAt = now;
@@ -431,12 +448,14 @@ export class Flow implements Taker {
         this.#congestion.handleAnswer(now, number, trip, request.underWay, this.#nextNumber);
       }
       request.lastAt = now;
-      request.remaining--;
+      const counted = Math.min(count, request.remaining);
+      request.remaining -= counted;
       if (this.#requests.get(number)) {
-        this.#underWay--;
+        this.#underWay -= counted;
         if (request.remaining === 0) this.#settle(request);
       }
     }
+    this.#congestion.handleArrivals(count - 1);
     this.#loseOverdue(now);
   }
 
@@ -474,18 +493,4 @@ export class Flow implements Taker {
     const owner = this.#ownerOf(number);
     return runs.reduce((sum, run) => sum + run.assembly.release(run, owner), 0);
   }
-}
-
-/** The entries that ask for runs: in their order, and the parity of a block with the first of its data, if any is asked for. */
-function entriesOf(runs: readonly AskedRun[]): RequestEntry[] {
-  const entries: (RequestEntry & { block: number })[] = [];
-  for (const { assembly, block, first, count, parityFirst, parityCount } of runs) {
-    const sameBlock = (entry: RequestEntry & { block: number }) =>
-      entry.piece === assembly.piece && entry.block === block;
-    const at = count === 0 ? entries.findIndex(sameBlock) : -1;
-    const entry = { piece: assembly.piece, block, first, count, parityFirst, parityCount };
-    if (at < 0) entries.push(entry);
-    else entries[at] = { ...entries[at], parityFirst, parityCount };
-  }
-  return entries.sort((a, b) => a.piece - b.piece || a.first - b.first);
 }
