@@ -19,19 +19,13 @@ import type { TrafficClass } from "./traffic_class.ts";
 import type { DropCounter } from "./drops.ts";
 import { Holdings } from "./holdings.ts";
 import type { PiecesInHand, Taker } from "./pieces_in_hand.ts";
+import { copiesOf, isLossy } from "./request_copies.ts";
 import { entriesOf, RequestsUnderWay } from "./requests_under_way.ts";
 import type { AskedRun, SentRequest } from "./requests_under_way.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /** Entries of one request, and of what it repeats: three times this fits a packet. */
 const ENTRIES_MAX = 32;
-/** Share of symbols that must have been lost of late for requests to be repeated. */
-const REPEAT_LOSS_MIN = 0.005;
-/** A request is sent as often as it takes to get through but once in so many times. */
-const REQUEST_LOSS_MAX = 0.02;
-/** Each is in two later requests as well, as long as there are later ones. */
-const SECTIONS = 3;
-const COPIES_MAX = 6;
 /** Deviations of luck that the last symbols allow for: nothing comes after them that would show a loss soon. */
 const TAIL_MARGIN = 2;
 /** What a late timer has made requests fall behind may be caught up with, up to this. */
@@ -284,7 +278,9 @@ export class Flow implements Taker {
       overtakenAt: Infinity,
     });
     const packet = this.#encode(now, number, [entries, ...this.#repeats(now, number)]);
-    for (let copies = this.#copiesOf(); copies > 1; copies--) this.#copies.push(packet);
+    for (let copies = copiesOf(this.lossRate, this.silentTimeouts, this.#hand.isTail); copies > 1; copies--) {
+      this.#copies.push(packet);
+    }
     return packet;
   }
 
@@ -413,7 +409,7 @@ export class Flow implements Taker {
    * to later requests tell soon enough, and the exposer is spared the reading.
    */
   #repeats(now: number, number: number): (readonly RequestEntry[])[] {
-    if (this.lossRate < REPEAT_LOSS_MIN && !this.#congestion.isStarting) return [];
+    if (!isLossy(this.lossRate) && !this.#congestion.isStarting) return [];
     return [number - 1, number - 2].map((before) => {
       const sent = this.#requests.get(before);
       // A token's number window does not know the requests under another one.
@@ -421,16 +417,6 @@ export class Flow implements Taker {
       sent.repeatedAt = now;
       return sent.entries;
     });
-  }
-
-  /** How often a request must be sent to get through, with later ones that repeat it or without. */
-  #copiesOf(): number {
-    const { lossRate } = this;
-    // After silence nobody knows what the way has become.
-    const blind = Math.min(COPIES_MAX, 1 + this.silentTimeouts);
-    if (lossRate < REPEAT_LOSS_MIN) return blind;
-    const each = Math.log(lossRate) * (this.#hand.isTail ? 1 : SECTIONS);
-    return Math.min(COPIES_MAX, Math.max(blind, Math.ceil(Math.log(REQUEST_LOSS_MAX) / each)));
   }
 
   #encode(now: number, number: number, sections: (readonly RequestEntry[])[], done = false): Uint8Array {
