@@ -41,6 +41,9 @@ export interface ChunkStore {
    */
   parityPackets(piece: number, symbolSize: number, run: ParityRun): Uint8Array | undefined;
 
+  /** Whether asking for a piece leaves what others were given as it is: it need not be made in memory that may have been theirs. */
+  isAtHand(piece: number, symbolSize: number): boolean;
+
   /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand, or not there at all. */
   coldBytes(piece: number, symbolSize: number): number;
 
@@ -169,6 +172,10 @@ class MemoryStore implements ChunkStore {
     const bytes = pieceBytes(this.#facts, piece);
     if (bytes === undefined || this.#closed) return undefined;
     return this.#parity.packets(piece, bytes, symbolSize, run, () => this.packets(piece, symbolSize));
+  }
+
+  isAtHand(): boolean {
+    return true;
   }
 
   coldBytes(): number {
