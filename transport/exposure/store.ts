@@ -29,8 +29,8 @@ export interface StoreCounters {
 export interface ChunkStore {
   /**
    * All data packets of a piece, as `packetise` makes them, or `undefined` when there is no such piece or no such symbol size, when the
-   * piece cannot be made again as it was sealed, or the store is closed. The caller stamps its request into the headers in place and sends within the same turn of the event loop;
-   * later the memory may serve another piece.
+   * piece cannot be made again as it was sealed, or the store is closed. The memory is theirs until another piece is asked for that is not
+   * at hand. Whoever stamps something into the headers stamps all that was there before.
    */
   packets(piece: number, symbolSize: number): Uint8Array | undefined;
 
