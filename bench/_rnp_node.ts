@@ -1,9 +1,10 @@
 /*
- * The other side of `bench/rnp.ts`, in a process of its own: `FOLDER`. It takes messages over RNP, and bytes over bare `node:tls` with the
- * same certificates; it prints both ports, and answers `app.proof` with what it has got.
+ * The other side of `bench/rnp.ts`, in a process of its own: `FOLDER [hmac]`. It takes messages over RNP, pulls what it is given a ticket
+ * for, and takes bytes over bare `node:tls` with the same certificates; it prints both ports, and answers `app.proof` with what it has got.
  */
 import { createHash } from "node:crypto";
 import tls from "node:tls";
+import { takeFile } from "../cluster/io/exposures.ts";
 import { count, readNodeFolder, record, startNode, text } from "../cluster/mod.ts";
 
 const { credentials, secret } = await readNodeFolder(Deno.args[0]);
@@ -17,7 +18,12 @@ const node = await startNode({
 let hash: ReturnType<typeof createHash> | undefined = createHash("sha256");
 let [messages, bytes] = [0, 0];
 node.handle("heartbeat", () => void messages++);
-node.handle("fs.write", () => {});
+node.handle("fs.write", async ({ size, ticket }) => {
+  if (ticket === undefined) return;
+  const { bytes, sha256 } = await takeFile(ticket, `${Deno.args[0]}/taken`);
+  await Deno.remove(`${Deno.args[0]}/taken`);
+  return { type: "fs.stored", data: { file_id: sha256, complete: bytes === size } };
+}, { concurrent: true });
 node.handle("fs.replicate", ({ chunk_data }) => {
   bytes += chunk_data.length;
   hash?.update(chunk_data);
