@@ -4,8 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import tls from "node:tls";
-import { takeFile } from "../cluster/io/exposures.ts";
 import { count, readNodeFolder, record, startNode, text } from "../cluster/mod.ts";
+import { pull } from "../mod.ts";
 
 const { credentials, secret } = await readNodeFolder(Deno.args[0]);
 const isSigned = Deno.args[1] === "hmac";
@@ -20,7 +20,7 @@ let [messages, bytes] = [0, 0];
 node.handle("heartbeat", () => void messages++);
 node.handle("fs.write", async ({ size, ticket }) => {
   if (ticket === undefined) return;
-  const { bytes, sha256 } = await takeFile(ticket, `${Deno.args[0]}/taken`);
+  const { bytes, sha256 } = await pull(ticket).saveTo(`${Deno.args[0]}/taken`);
   await Deno.remove(`${Deno.args[0]}/taken`);
   return { type: "fs.stored", data: { file_id: sha256, complete: bytes === size } };
 }, { concurrent: true });

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import tls from "node:tls";
 import { anyMap, initAuthority, issueNode, readNodeFolder, startNode } from "../cluster/mod.ts";
 import type { ClusterNode, Credentials, Delivery } from "../cluster/mod.ts";
-import { offerFile } from "../cluster/io/exposures.ts";
+import { expose } from "../mod.ts";
 import { BenchProcess, cpuSeconds, fastTempDir, spread, writeRandomFile } from "./_processes.ts";
 
 const rounds = Number(Deno.args[0] ?? 5);
@@ -202,7 +202,7 @@ async function bareRate(port: number, { cert, key, ca }: Credentials, pieceBytes
 /** A file as large as the bulk: exposed, and then written to the other node, which pulls and checks it. */
 async function exposureRates(node: ClusterNode): Promise<{ made: number; taken: number }> {
   const started = performance.now();
-  await using offer = await offerFile(`${folder}/file`, "127.0.0.1");
+  await using offer = await expose(`${folder}/file`, { port: 0, host: "127.0.0.1", profile: "lan" });
   const offered = performance.now();
   const size = BULK_MB * CHUNK;
   const write = { path: "/file", size, checksum: "sha256:0", chunks: 0, replication_factor: 1 };
