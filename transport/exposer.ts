@@ -40,6 +40,7 @@ export type ExposerOptions = Pick<
   | "stateDir"
   | "limitRate"
   | "pullRateMax"
+  | "postQuantum"
   | "onWarning"
 >;
 
@@ -134,7 +135,7 @@ class RunningExposer implements Exposer {
   #closing: Promise<void> | undefined;
 
   constructor(link: Link, state: ExposerState, engine: Engine, options: ExposerOptions) {
-    const { limitRate, pullRateMax } = options;
+    const { limitRate, pullRateMax, postQuantum } = options;
     this.#engine = engine;
     this.#state = state;
     this.#options = options;
@@ -144,6 +145,7 @@ class RunningExposer implements Exposer {
       random: systemRandom,
       ...(limitRate !== undefined && { limitRate }),
       ...(pullRateMax !== undefined && { pullRateMax }),
+      ...(postQuantum && { postQuantum }),
     }, (event) => this.#events.get(event.exposed)?.(event));
     this.#stopWatching = watchTickets(state, this.#books, {
       ended: (id) => this.#shell.revoke(id),

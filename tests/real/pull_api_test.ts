@@ -236,7 +236,14 @@ Deno.test("events and stats: a grant and an end, with their numbers", async () =
     1_000_000,
     0,
   ]);
-  assertEquals(sources, [{ address: source, wireBytes, loss, roundTripMs, isGone: false }]);
+  assertEquals(sources, [{
+    address: source,
+    wireBytes,
+    loss,
+    roundTripMs,
+    handshake: "x25519-mlkem768",
+    isGone: false,
+  }]);
   assertGreater(wireBytes, 1_000_000);
   assertGreater(roundTripMs, 0);
   assertGreater(stats.rate, 0);

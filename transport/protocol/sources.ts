@@ -19,6 +19,8 @@ export interface SourceStatus {
   readonly symbolsLost: number;
   /** Smoothed, in ms. */
   readonly roundTrip: number;
+  /** Whether its handshake was hybrid. */
+  readonly isHybrid: boolean;
   /** Whether it is asked for nothing more. */
   readonly isGone: boolean;
 }
@@ -73,7 +75,7 @@ export class Sources {
 
   /** What each has brought. */
   get status(): SourceStatus[] {
-    return this.all.flatMap(({ address, flow, isGone }) =>
+    return this.all.flatMap(({ address, flow, isHybrid, isGone }) =>
       address && flow
         ? [{
           address,
@@ -81,6 +83,7 @@ export class Sources {
           symbolsReceived: flow.symbolsReceived,
           symbolsLost: flow.symbolsLost,
           roundTrip: flow.roundTrip,
+          isHybrid,
           isGone,
         }]
         : []
