@@ -241,7 +241,7 @@ Deno.test("events and stats: a grant and an end, with their numbers", async () =
     wireBytes,
     loss,
     roundTripMs,
-    handshake: "x25519-mlkem768",
+    handshake: "x25519",
     isGone: false,
   }]);
   assertGreater(wireBytes, 1_000_000);
