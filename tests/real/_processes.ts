@@ -164,7 +164,6 @@ export class RgtpProcess implements AsyncDisposable {
         "run",
         "--quiet",
         "--no-prompt",
-        "--no-lock",
         `--config=${join(projectRoot, "deno.json")}`,
         ...permissions,
         join(projectRoot, "cli", "main.ts"),
