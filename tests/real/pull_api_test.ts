@@ -220,6 +220,7 @@ Deno.test("events and stats: a grant and an end, with their numbers", async () =
     rate: 0,
     loss: 0,
     roundTripMs: 0,
+    drops: {},
   };
   assertEquals(one.stats(), { state: "idle", ...nothing, sources: [] });
   await collect(one.readable);
@@ -236,14 +237,19 @@ Deno.test("events and stats: a grant and an end, with their numbers", async () =
     1_000_000,
     0,
   ]);
-  assertEquals(sources, [{
+  const { leastRoundTripMs } = sources[0];
+  const handshake = "x25519";
+  const expected = {
     address: source,
     wireBytes,
     loss,
     roundTripMs,
-    handshake: "x25519",
+    handshake,
+    leastRoundTripMs,
     isGone: false,
-  }]);
+  };
+  assertEquals(sources, [expected]);
+  assertGreater(leastRoundTripMs, 0);
   assertGreater(wireBytes, 1_000_000);
   assertGreater(roundTripMs, 0);
   assertGreater(stats.rate, 0);

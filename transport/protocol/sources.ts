@@ -21,6 +21,10 @@ export interface SourceStatus {
   readonly roundTrip: number;
   /** Whether its handshake was hybrid. */
   readonly isHybrid: boolean;
+  /** The shortest of late, ms. */
+  readonly leastRoundTrip: number;
+  /** Bytes a second that it lets one puller have; absent: it says none. */
+  readonly rateMax?: number;
   /** Whether it is asked for nothing more. */
   readonly isGone: boolean;
 }
@@ -75,7 +79,7 @@ export class Sources {
 
   /** What each has brought. */
   get status(): SourceStatus[] {
-    return this.all.flatMap(({ address, flow, isHybrid, isGone }) =>
+    return this.all.flatMap(({ address, flow, grant, isHybrid, isGone }) =>
       address && flow
         ? [{
           address,
@@ -84,6 +88,8 @@ export class Sources {
           symbolsLost: flow.symbolsLost,
           roundTrip: flow.roundTrip,
           isHybrid,
+          leastRoundTrip: flow.leastRoundTrip,
+          ...(grant?.pullRateMax && { rateMax: grant.pullRateMax }),
           isGone,
         }]
         : []
