@@ -238,7 +238,7 @@ Deno.test("events and stats: a grant and an end, with their numbers", async () =
     0,
   ]);
   const { leastRoundTripMs } = sources[0];
-  const handshake = "x25519";
+  const handshake = "x25519" as const;
   const expected = {
     address: source,
     wireBytes,
