@@ -63,11 +63,12 @@ export class JsonPullView implements PullView {
   done({ reusedBytes: reused, ...result }: PullResult): void {
     const { bytes, seconds, handshakeSeconds, wireBytes, sharedBytes: shared, id, path, sha256, ...rest } =
       result;
-    const { alreadyComplete, files } = rest;
+    const { alreadyComplete, files, handshake } = rest;
     const fields = {
       bytes,
       seconds,
       handshakeSeconds,
+      handshake,
       wireBytes,
       shared,
       id,

@@ -7,6 +7,7 @@ import type { PullProgress, PullResult } from "../transport/pull.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
+import { handshakeFlags, handshakeOptions } from "./_handshake_flag.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { linkFlags, linkOptions, linkPermission, sharedFlags } from "./_link_flag.ts";
@@ -60,6 +61,7 @@ const flags = {
   ...sourceFlags,
   ...exposerFlags,
   ...linkFlags,
+  ...handshakeFlags,
   ...sharedFlags,
   unicast: { kind: "boolean", help: "pull for yourself, also where the exposer has a multicast group" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
@@ -290,6 +292,7 @@ function pullOptions(
     ...(limitRate !== undefined && { limitRate }),
     ...(priority !== undefined && { priority }),
     ...linkOptions(flags, !flags.unicast),
+    ...handshakeOptions(flags),
     multicast: !flags.unicast,
     ...(flags["no-shared"] && { shared: false }),
     ...(stateDir !== undefined && { stateDir }),

@@ -308,6 +308,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   }
 
   #handleAnswer(now: number, source: Source, answer: SourceAnswer): void {
+    if (answer === "part") return;
     if (answer === "next") return this.#sendHandshakes(now);
     if (!answer.granted) return this.#handleDenial(now, source, answer.from, answer.reason);
     if (this.#sources.isDouble(source, answer.grant)) return this.#drop(now, source, undefined);
@@ -391,8 +392,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   #handleRetry(now: number, packet: Uint8Array): void {
     const message = retry.decode(packet);
     if (!message) return this.drops.count("malformed");
-    const { exchange, cookie } = message;
-    if (!this.#sources.alive.some(({ attempts }) => attempts?.handleRetry(now, exchange, cookie))) {
+    if (!this.#sources.alive.some(({ attempts }) => attempts?.handleRetry(now, message))) {
       return this.drops.count("unexpected");
     }
     this.#sendHandshakes(now);

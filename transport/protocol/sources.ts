@@ -19,6 +19,8 @@ export interface SourceStatus {
   readonly symbolsLost: number;
   /** Smoothed, in ms. */
   readonly roundTrip: number;
+  /** Whether its handshake was hybrid. */
+  readonly isHybrid: boolean;
   /** The shortest of late, ms. */
   readonly leastRoundTrip: number;
   /** Bytes a second that it lets one puller have; absent: it says none. */
@@ -79,7 +81,7 @@ export class Sources {
 
   /** What each has brought. */
   get status(): SourceStatus[] {
-    return this.all.flatMap(({ address, flow, grant, isGone }) =>
+    return this.all.flatMap(({ address, flow, grant, isHybrid, isGone }) =>
       address && flow
         ? [{
           address,
@@ -87,6 +89,7 @@ export class Sources {
           symbolsReceived: flow.symbolsReceived,
           symbolsLost: flow.symbolsLost,
           roundTrip: flow.roundTrip,
+          isHybrid,
           leastRoundTrip: flow.leastRoundTrip,
           ...(grant?.pullRateMax && { rateMax: grant.pullRateMax }),
           isGone,
