@@ -67,6 +67,9 @@ export const limits = {
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,
+  /** First messages of several fragments that an exposer puts together at once, and for how long it keeps one, with its answer. */
+  handshakeFragmentedMax: 64,
+  handshakeFragmentsMsMax: 2000,
   /** A passphrase: characters at least, and bytes of UTF-8 at most. */
   passphraseCharactersMin: 8,
   passphraseBytesMax: 1024,
@@ -116,8 +119,10 @@ export const limits = {
   rnpWindowBytesMin: 65_536,
   rnpWindowBytesMax: 16_777_216,
   /** What waits for its turn: from here on a sender is asked to slow down, and here it is refused. */
-  rnpQueueHighBytesMax: 4_194_304,
+  rnpQueueHighBytesMax: 262_144,
   rnpQueueBytesMax: 67_108_864,
+  /** What a connection is given before it has written it: all else waits where it can still be counted, and put in order. */
+  rnpUnwrittenBytesMax: 98_304,
   /** Memory of large messages that is kept for the next ones. */
   rnpSpareBytesMax: 33_554_432,
   /** Acknowledgements wait for others to go with: so long, and for so much. */

@@ -44,6 +44,7 @@ export type ExposerOptions = Pick<
   | "stateDir"
   | "limitRate"
   | "pullRateMax"
+  | "postQuantum"
   | "onWarning"
 >;
 
@@ -94,7 +95,7 @@ export interface Exposer extends AsyncDisposable {
  */
 export async function openExposer(options: ExposerOptions = {}): Promise<Exposer> {
   // A taken port shall not show only after a large file was sealed.
-  const link = await bindExposer(options);
+  const link = await bindExposer(options, true);
   try {
     const engine = defaultEngine();
     const state = openState(engine, systemRandom, options.stateDir);
@@ -143,7 +144,7 @@ class RunningExposer implements Exposer {
   #closing: Promise<void> | undefined;
 
   constructor(link: Link, state: ExposerState, engine: Engine, options: ExposerOptions) {
-    const { limitRate, pullRateMax } = options;
+    const { limitRate, pullRateMax, postQuantum } = options;
     this.#engine = engine;
     this.#state = state;
     this.#options = options;
@@ -153,6 +154,7 @@ class RunningExposer implements Exposer {
       random: systemRandom,
       ...(limitRate !== undefined && { limitRate }),
       ...(pullRateMax !== undefined && { pullRateMax }),
+      ...(postQuantum && { postQuantum }),
     }, (event) => this.#tell(event));
     this.#stopWatching = watchTickets(state, this.#books, {
       ended: (id) => this.#shell.revoke(id),

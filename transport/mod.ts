@@ -39,11 +39,19 @@ export type { DiscoverOptions, FoundExposure } from "./discover.ts";
 export type { AnnouncedTo } from "./protocol/announcements.ts";
 export { profiles } from "./exposure/profiles.ts";
 export type { ProfileName } from "./exposure/profiles.ts";
-export type { Datagrams, Link, LinkOptions, LinkStats, MulticastOptions } from "./link/link.ts";
+export type {
+  Datagrams,
+  Link,
+  LinkOptions,
+  LinkStats,
+  MulticastOptions,
+  SplitDatagrams,
+} from "./link/link.ts";
 export { linkKinds, openLink, udpLinkKinds } from "./link/open_link.ts";
 export type { LinkChoice, LinkKind, OpenLinkOptions } from "./link/open_link.ts";
 export { memoryNetwork } from "./link/memory.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./link/memory.ts";
+export type { HandshakeChoice, HandshakeName, PostQuantum } from "./protocol/handshake_shape.ts";
 export { trafficClassNames } from "./protocol/traffic_class.ts";
 export type { TrafficClassName } from "./protocol/traffic_class.ts";
 export type { ExposerMemory, HandshakeOutcome, PullerStatus } from "./protocol/exposer_types.ts";

@@ -11,7 +11,7 @@ import type { ExposerOptions, ExposerOutput } from "../../transport/protocol/exp
 import type { ChunkRun } from "../../transport/protocol/chunk_plan.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
 import type { PullerOptions, PullerOutput } from "../../transport/protocol/puller_types.ts";
-import { packetsFor } from "../../transport/exposer_shell.ts";
+import { packetsFor } from "../../transport/answer_train.ts";
 import { ChunkOpener } from "../../transport/puller_shell.ts";
 import { exposedOf } from "./exposure.ts";
 import type { SimExposure } from "./exposure.ts";
@@ -147,11 +147,12 @@ export class SimExposer implements SimHost {
   #check(): void {
     if (this.#crashed || this.#world.isAsleep(this)) return;
     checkMachine(this.machine, this.#now);
-    const { liveTokens, answers, answerBytes, handshakes, refusals } = this.machine.memory;
+    const { liveTokens, answers, answerBytes, handshakes, fragmented, refusals } = this.machine.memory;
     expectAtMost("live tokens", liveTokens, limits.liveTokensMax);
     expectAtMost("answers", answers, limits.answerQueueEntriesMax);
     expectAtMost("bytes of answers", answerBytes, limits.answerQueueBytesMax);
     expectAtMost("handshakes", handshakes, limits.handshakeQueueMax);
+    expectAtMost("handshakes in fragments", fragmented, limits.handshakeFragmentedMax);
     expectAtMost("refused hosts", refusals, limits.liveTokensMax);
   }
 }

@@ -194,7 +194,8 @@ export class OutputPart implements PartFile {
   }
 
   #newDigest(): GrowingDigest | undefined {
-    const { manifest: { totalSize }, hash } = this.#options;
+    const { manifest: { totalSize }, hash, isHashed } = this.#options;
+    if (isHashed === false) return undefined;
     if (!this.#sparesThreads) return digestBehind(`${this.path}.part`, totalSize);
     return digestAlong(hash, totalSize, (offset, into) => this.#disk!.readAt(offset, into));
   }

@@ -41,8 +41,9 @@ import { outcomeOf, Responder } from "./responder.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { WorkMeter } from "./work_meter.ts";
 
-// Sends under way at once: the next one is ready when one ends, and a puller that arrives waits for no more than these.
-const SERVES_AT_ONCE = 2;
+// Sends under way at once: what a request asks for of chunks of usual size, so that it can go out together. A puller that arrives waits
+// for no more than these.
+const SERVES_AT_ONCE = 6;
 // Handshakes come after pulls, but a crowd of pulls does not lock newcomers out.
 const ANSWERS_PER_HANDSHAKE = 32;
 const SWEEP_MS = 5000;
@@ -124,6 +125,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       answers: this.#queue.answers,
       answerBytes: this.#queue.bytes,
       handshakes: this.#handshakes.length,
+      fragmented: this.#responder.fragmented,
       refusals: this.#lastRefusal.size,
     };
   }
@@ -458,6 +460,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     if (reply.drop) this.drops.count(reply.drop);
     if (reply.refuse) this.#refuse(from, reply.refuse.reason, reply.refuse.echo);
     if (reply.bytes) this.#outputs.push({ kind: "send", to: from, bytes: reply.bytes });
+    for (const bytes of reply.more ?? []) this.#outputs.push({ kind: "send", to: from, bytes });
     if (reply.granted) this.#outputs.push({ kind: "granted", to: from, ...reply.granted });
   }
 
