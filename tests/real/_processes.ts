@@ -166,7 +166,6 @@ export class RgtpProcess implements AsyncDisposable {
         "run",
         "--quiet",
         "--no-prompt",
-        "--no-lock",
         `--config=${join(projectRoot, "deno.json")}`,
         ...permissions,
         ...(preload === undefined ? [] : [`--preload=${preload}`]),

@@ -5,9 +5,12 @@ import { edge, expose, parseTicket, pull, RgtpError } from "../../mod.ts";
 import type { PullEvent } from "../../mod.ts";
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "../_assert.ts";
 import { assertSame, noise } from "./_bytes.ts";
+import { TestFolder } from "./_files.ts";
+import { whyNoMounts, withTmpfs } from "./_mounts.ts";
 
 const here = { host: "127.0.0.1", port: 0 };
 const MIB = 1_048_576;
+const noMounts = await whyNoMounts();
 
 Deno.test("an edge without the key serves 8 pullers at once, and the exposer sends the file about once", async () => {
   const data = noise(24 * MIB);
@@ -134,4 +137,33 @@ Deno.test("nothing at all, one byte, few chunks, and several pages of small ones
     await using cache = await edge(exposure.ticket, here);
     assertSame(await pull(exposure.ticket, { edges: [cache.ticket] }).bytes(), data);
   }
+});
+
+Deno.test("a folder that is not there is refused, with its name", async () => {
+  await using exposure = await expose(noise(1000), here);
+  await using folder = await TestFolder.make();
+  const refused = await assertRejects(
+    () => edge(exposure.ticket, { ...here, folder: folder.file("absent") }),
+    RgtpError,
+    "absent",
+  );
+  assertEquals(refused.condition, "IO");
+});
+
+Deno.test({
+  name: `a disk that is full ends the edge, and the exposer gives the rest${
+    noMounts && ` [skipped: ${noMounts}]`
+  }`,
+  ignore: noMounts !== "",
+  fn: async () => {
+    const data = noise(8 * MIB);
+    await using exposure = await expose(data, here);
+    await using folder = await TestFolder.make();
+    await withTmpfs(folder.file("disk"), "3m", async ({ path }) => {
+      await using cache = await edge(exposure.ticket, { ...here, folder: path });
+      const ended = assertRejects(() => cache.closed, RgtpError);
+      assertSame(await pull(exposure.ticket, { edges: [cache.ticket] }).bytes(), data);
+      assertEquals((await ended).condition, "NO_SPACE");
+    });
+  },
 });

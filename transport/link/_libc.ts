@@ -29,6 +29,10 @@ const functions = {
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
   fchmod: { parameters: ["i32", "u32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  /** Not a function of its own before glibc 2.33. */
+  fstat: { parameters: ["i32", "buffer"], result: "i32", optional: true },
+  sendfile: { parameters: ["i32", "i32", "buffer", "usize"], result: "isize" },
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },

@@ -36,6 +36,8 @@ const COPIES_MAX = 6;
 const TAIL_MARGIN = 2;
 /** What a late timer has made requests fall behind may be caught up with, up to this. */
 const PACE_SLACK_MS = 3;
+/** A timeout that is noticed late is looked at again after as long, and not less than this: the sockets have their turn before. */
+const SECOND_LOOK_MS_MIN = 3;
 /** Under a limited rate a request asks for what may come in this time, but for some symbols at least. */
 const LIMITED_MS = 250;
 const LIMITED_BYTES_MIN = 6000;
@@ -101,6 +103,8 @@ export class Flow implements Taker {
   #firstUnderGrant = 1;
   #underWay = 0;
   #lastActivity: number;
+  /** Until when silence is waited out once more, and after which activity that was. */
+  #grace = { until: -Infinity, since: -Infinity };
   #lastSend: number;
   #keepalives = 0;
   #limitedUntil = Infinity;
@@ -282,13 +286,8 @@ export class Flow implements Taker {
     const idle = this.#requests.empty ? this.#lastSend + limits.keepaliveIntervalMs : this.#silentAt;
     const { wishAt } = this.holdings;
     const wish = this.#requests.empty ? wishAt : Infinity;
-    return Math.min(
-      idle,
-      wish,
-      this.#limitedUntil,
-      this.#pacedUntil,
-      this.#requests.deadline(this.roundTrip),
-    );
+    const overdue = this.#requests.deadline(this.roundTrip);
+    return Math.min(idle, wish, this.#limitedUntil, this.#pacedUntil, overdue);
   }
 
   /** What the clock brings: what was asked for so long ago is lost, or the way must be kept open. */
@@ -300,7 +299,7 @@ export class Flow implements Taker {
     if (this.#requests.empty) {
       return now >= this.#lastSend + limits.keepaliveIntervalMs ? "keepalive" : undefined;
     }
-    if (now < this.#silentAt) return undefined;
+    if (now < this.#silentAt || this.#looksAgain(now)) return undefined;
     this.silentTimeouts++;
     const { timeout } = this.#congestion;
     for (const request of this.#requests.values()) {
@@ -339,10 +338,19 @@ export class Flow implements Taker {
     this.#underWay = 0;
   }
 
+  /** A process that was held up has answers in its socket, perhaps, and the other side may have been held up with it. */
+  #looksAgain(now: number): boolean {
+    const late = now - this.#silentAt;
+    if (late === 0 || this.#grace.since === this.#lastActivity) return false;
+    const again = Math.min(this.#congestion.timeout, Math.max(late, SECOND_LOOK_MS_MIN));
+    this.#grace = { until: now + again, since: this.#lastActivity };
+    return true;
+  }
+
   /** A request that has only just been sent has its time too, however long the others have been silent. */
   get #silentAt(): number {
-    return Math.max(this.#lastActivity, this.#requests.oldest?.sentAt ?? -Infinity) +
-      this.#congestion.timeout;
+    const since = Math.max(this.#lastActivity, this.#requests.oldest?.sentAt ?? -Infinity);
+    return Math.max(since + this.#congestion.timeout, this.#grace.until);
   }
 
   #takeRuns(symbols: number, number: number): AskedRun[] {

@@ -278,6 +278,28 @@ Deno.test("flow: a packet with a wrong tag or a number that was never used is dr
   assertEquals([bench.drops.of("wrong tag"), bench.drops.of("unexpected")], [1, 2]);
 });
 
+Deno.test("flow: a process that was held up looks at what has come before it believes in silence, once", () => {
+  const bench = new FlowBench(10);
+  bench.request();
+  const answers = bench.answers.splice(0);
+  const silentAt = bench.flow.deadline;
+  // It wakes 400 ms late, and the answers lie in its socket.
+  bench.now = silentAt + 400;
+  assertEquals(bench.flow.handleTimeout(bench.now), undefined);
+  assertGreater(bench.flow.deadline, bench.now);
+  assertLessOrEqual(bench.flow.deadline, bench.now + 400);
+  for (const packet of answers) bench.deliver(packet);
+  assertEquals([bench.flow.underWay, bench.flow.symbolsLost, bench.flow.silentTimeouts], [0, 0, 0]);
+  // Nothing came of the next ones: late or not, the second look counts.
+  bench.request();
+  const { underWay } = bench.flow;
+  for (const outcome of [undefined, "lost"]) {
+    bench.now += 5000;
+    assertEquals(bench.flow.handleTimeout(bench.now), outcome);
+  }
+  assertEquals([bench.flow.underWay, bench.flow.symbolsLost], [0, underWay]);
+});
+
 Deno.test("flow: a timeout that is shorter than the way is found out by the answers that come after it", () => {
   const bench = new FlowBench(4, { roundTrip: 10 });
   // Every answer takes half a second.
