@@ -82,8 +82,8 @@ export const limits = {
   cookieKeyRotateMs: 30_000,
   cookieKeyLifeMs: 60_000,
   retryEpochMs: 10_000,
-  /** An idle puller keeps its NAT binding. */
-  keepaliveIntervalMs: 25_000,
+  /** An idle puller keeps its NAT binding, and what the exposer knows of it. */
+  keepaliveIntervalMs: 9000,
   /** The configuration of a service; its ports, and exposures on each. */
   serviceConfigBytesMax: 1_048_576,
   servicePortsMax: 64,

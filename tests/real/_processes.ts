@@ -104,6 +104,8 @@ export interface StartOptions {
   readonly cwd?: string;
   /** A module that Deno runs before the program. */
   readonly preload?: string;
+  /** What it finds in its environment beside what this process does. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** How an exposer is started. */
@@ -157,7 +159,7 @@ export class RgtpProcess implements AsyncDisposable {
 
   /** Starts `rgtp` with these arguments. */
   constructor(args: readonly string[], options: StartOptions = {}) {
-    const { via = [], permissions = PERMISSIONS, cwd, preload } = options;
+    const { via = [], permissions = PERMISSIONS, cwd, preload, env = {} } = options;
     const [command, ...before] = [...via, Deno.execPath()];
     this.#name = `rgtp ${args[0]}`;
     this.#child = new Deno.Command(command, {
@@ -172,6 +174,7 @@ export class RgtpProcess implements AsyncDisposable {
         join(projectRoot, "cli", "main.ts"),
         ...args,
       ],
+      env: { ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -111,6 +111,22 @@ Deno.test("an edge ends with what its upstream gave: withdrawn, or refused from 
   assertEquals((await assertRejects(() => edge(bare, here), RgtpError)).condition, "ACCESS_DENIED");
 });
 
+Deno.test("an edge through which nobody has pulled yet is told as well", async () => {
+  // Its leaves ride in the grant: there is nothing to ask for.
+  const exposure = await expose(noise(1000), here);
+  await using cache = await edge(exposure.ticket, here);
+  const closed = assertRejects(() => cache.closed, RgtpError);
+  for (let i = 0; i < 250 && exposure.stats().memory.liveTokens === 0; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assertEquals(exposure.stats().pullers, []);
+  await exposure.close();
+  const late = new Promise<RgtpError>((resolve) =>
+    setTimeout(() => resolve(new RgtpError("TIMEOUT", "late")), 5000)
+  );
+  assertEquals((await Promise.race([closed, late])).condition, "WITHDRAWN");
+});
+
 Deno.test("an edge's own tickets: without one nothing comes, and a revoked one ends", async () => {
   const data = noise(2 * MIB);
   await using exposure = await expose(data, here);

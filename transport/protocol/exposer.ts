@@ -168,11 +168,15 @@ export class ExposerMachine implements Machine<ExposerOutput> {
 
   /** Who pulls now. */
   pullers(now: number): PullerStatus[] {
-    return [...this.#live.values()].filter((live) => !live.done).map((live) => ({
+    const isPulling = (live: LiveToken) => !live.done && now - live.lastAsked <= limits.tokenIdleMsMax;
+    return [...this.#live.values()].filter(isPulling).map((live) => ({
       address: live.address,
       exposureId: live.exposed.id,
+      ticketId: live.ticketId,
       bytesSent: live.bytesSent,
       rate: live.rate(now),
+      ...(live.loss !== undefined && { loss: live.loss }),
+      forMs: now - live.since,
     }));
   }
 
@@ -297,7 +301,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     const live = this.#liveToken(from, report.token, packet.subarray(4, 12));
     if (!live) return;
     if (!packetMacIsRight(this.#engine, live.pullKey, packet)) return this.drops.count("wrong mac");
-    live.lastSeen = this.#now;
+    live.lastSeen = live.lastAsked = this.#now;
     if (!this.groups.handleReport(this.#now, live, report)) return this.drops.count("unexpected");
     if (!live.proven) this.#supersede(live);
   }
@@ -309,7 +313,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     if (!live) return;
     if (!packetMacIsRight(this.#engine, live.pullKey, packet)) return this.drops.count("wrong mac");
     if (!live.proven) this.#supersede(live);
-    live.lastSeen = this.#now;
+    live.lastSeen = live.lastAsked = this.#now;
     live.tag = request.tag;
     if (request.isToGroup) {
       if (!this.groups.handleRequest(this.#now, live, request)) this.drops.count("unexpected");
@@ -368,7 +372,9 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     const live = this.#liveToken(from, message.token, message.tag);
     if (!live) return;
     if (!packetMacIsRight(this.#engine, live.pullKey, packet)) return this.drops.count("wrong mac");
+    if (!live.proven) this.#supersede(live);
     live.lastSeen = this.#now;
+    live.tag = message.tag;
     if (message.flags & 1) {
       const bytes = keepaliveEcho.encode(message, { flags: 2 }, this.#macOf(live));
       this.#outputs.push({ kind: "send", to: from, bytes });
@@ -422,7 +428,9 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     const { address, exposed, expiresAt } = live;
     for (const [key, old] of this.#live) {
       const isOlder = old !== live && old.exposed === exposed && old.expiresAt < expiresAt;
-      if (isOlder && old.isFrom(address)) this.#forget(key, old);
+      if (!isOlder || !old.isFrom(address)) continue;
+      live.since = Math.min(live.since, old.since);
+      this.#forget(key, old);
     }
   }
 

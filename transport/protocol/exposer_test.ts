@@ -20,7 +20,14 @@ import {
 import { exposedOf, leastWireBytes } from "../../tests/sim/exposure.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
 import type { Address } from "../../codec/address.ts";
-import { keepalive, keepaliveEcho, refusal, RefusalReason } from "../../codec/control.ts";
+import {
+  complete,
+  CompleteReason,
+  keepalive,
+  keepaliveEcho,
+  refusal,
+  RefusalReason,
+} from "../../codec/control.ts";
 import { PacketType, readWord } from "../../codec/packet.ts";
 import type { PullRequest } from "../../codec/pull_request.ts";
 import { limits } from "../../core/limits.ts";
@@ -302,6 +309,25 @@ Deno.test("exposer: a keepalive keeps, and is echoed when it asks", () => {
   assertEquals(bench.machine.memory.liveTokens, 1);
   bench.tick(limits.tokenIdleMsMax + 5001);
   assertEquals(bench.machine.memory.liveTokens, 0);
+});
+
+Deno.test("exposer: who only keeps its way open does not count as pulling, and is told all the same when it is withdrawn", () => {
+  const bench = new ExposerBench();
+  const { token, pullKey } = bench.grant();
+  const mac = (packet: Uint8Array) => packetMac(engine, pullKey, packet);
+  for (let number = 0; number < 10; number++) {
+    bench.hear(us, keepalive.encode({ tag, number, token }, {}, mac));
+    // One of two gets lost.
+    bench.tick(2 * limits.keepaliveIntervalMs);
+    assertEquals(bench.machine.pullers(bench.now), []);
+  }
+  bench.sent.length = 0;
+  bench.machine.withdraw(bench.now, exposure.sealed.id);
+  bench.drain();
+  const [{ to, bytes }] = bench.sent;
+  const message = complete.decode(bytes)!;
+  assertEquals([to, message.field, message.tag], [us, CompleteReason.WITHDRAWN, tag]);
+  assertEquals(bytes.slice(-8), packetMac(engine, pullKey, bytes.slice(0, -8)));
 });
 
 Deno.test("exposer: it says who came and who left, once", () => {
