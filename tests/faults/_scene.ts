@@ -66,7 +66,7 @@ export class Scene implements AsyncDisposable {
   /** Where pullers find it, if that is somewhere else. */
   detour: Address | undefined;
   /** What the pull may give up after. */
-  timeout = "20s";
+  timeout = "60s";
   /** What the ticket opens: each whole state of the source that may have been sealed. */
   readonly versions: Listing[] = [];
   /** Hashes of what others have put into the output. */
