@@ -10,6 +10,8 @@ import type { Fault } from "./_fault.ts";
 import { silence } from "./_process_faults.ts";
 import type { Scene, Side } from "./_scene.ts";
 
+/** What Deno's own caches take, before it comes to the program. */
+const CACHE_BYTES = 40_000;
 const ofSomebodyElse = "of somebody else";
 const full = /free some space|disk is full/;
 const failing = /the device failed; check the disk/;
@@ -102,15 +104,15 @@ export const diskFaults: readonly Fault[] = [
     name: "files may not grow",
     needs: "prlimit",
     prepare: (scene) => {
-      scene.settings.puller.via = ["prlimit", `--fsize=${scene.random.integer(scene.bytes)}`];
+      scene.settings.puller.via = ["prlimit", `--fsize=${CACHE_BYTES + scene.random.integer(scene.bytes)}`];
     },
     puller: { IO: /too large for the file system or the limit \(ulimit -f\)/ },
   },
   {
-    name: "the exposer's files may not grow",
+    name: "files of the state may not grow",
     needs: "prlimit",
     prepare: (scene) => {
-      scene.settings.exposer.via = ["prlimit", `--fsize=${scene.random.integer(60_000)}`];
+      scene.settings.exposer.via = ["prlimit", `--fsize=${CACHE_BYTES + scene.random.integer(60_000)}`];
     },
     puller: { TIMEOUT: silence },
     exposer: { IO: /\(ulimit -f\)/, NO_SPACE: full },
