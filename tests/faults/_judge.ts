@@ -20,8 +20,8 @@ export class Trouble extends Error {
   }
 }
 
-/** Far more than any run takes, also on a machine that is busy with other things. */
-const HANG_MS = 90_000;
+/** What hangs does so for ever: this is far more than any run takes, also on a machine whose processors fifty programs want. */
+export const HANG_MS = 240_000;
 /** 128 and the number of a signal that asks a program to end, as shells write it. */
 const ASKED_TO_END: readonly number[] = [130, 143];
 /** Signs of a fault in the program, or below it, wherever they appear. */

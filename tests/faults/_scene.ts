@@ -13,7 +13,7 @@ import { bytesAt, isWithin, listingOf, makeFolderOf, makeOneFile } from "./_cont
 import type { Listing } from "./_content.ts";
 import type { BrokenDisk } from "./_broken_disk.ts";
 import type { MovedClock } from "./_moved_clock.ts";
-import { endOf, Trouble } from "./_judge.ts";
+import { endOf, HANG_MS, Trouble } from "./_judge.ts";
 import type { Explanations } from "./_judge.ts";
 
 /** Both ends of a transfer. */
@@ -32,7 +32,6 @@ export interface Setting {
   flags: string[];
 }
 
-const READY_MS = 60_000;
 const POLL_MS = 5;
 /** A pull lasts for about so long, so that there is a middle to strike in. */
 const SECONDS = 0.5;
@@ -139,7 +138,7 @@ export class Scene implements AsyncDisposable {
     const exposer = this.#exposer = this.#start("exposer", [
       ...["expose", source, ...where, "--chunk-size", this.#chunkSize, "--no-shared", "--json"],
     ]);
-    const ready = await exposer.next("ready", READY_MS).catch((error) => {
+    const ready = await exposer.next("ready", HANG_MS).catch((error) => {
       if (exposer.isOver) return undefined;
       throw new Trouble("hang", String(error));
     });
