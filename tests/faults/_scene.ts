@@ -33,6 +33,8 @@ export interface Setting {
 }
 
 const POLL_MS = 5;
+/** Longer than any silence that a fault leaves to be survived, and than a machine takes that is busy with other things. */
+const PATIENT = "60s";
 /** A pull lasts for about so long, so that there is a middle to strike in. */
 const SECONDS = 0.5;
 const CHUNK_SIZES = ["4KiB", "16KiB", "64KiB", "256KiB"];
@@ -64,8 +66,8 @@ export class Scene implements AsyncDisposable {
   host = "127.0.0.1";
   /** Where pullers find it, if that is somewhere else. */
   detour: Address | undefined;
-  /** What the pull may give up after. */
-  timeout = "60s";
+  /** What the pull that the fault meets may give up after. */
+  timeout = PATIENT;
   /** What the ticket opens: each whole state of the source that may have been sealed. */
   readonly versions: Listing[] = [];
   /** Hashes of what others have put into the output. */
@@ -153,7 +155,8 @@ export class Scene implements AsyncDisposable {
     const rate = Math.ceil(this.bytes / SECONDS);
     const slowly = how === "slowly" ? ["--limit-rate", `${rate}B/s`] : this.replaces ? ["--force"] : [];
     this.#puller = this.#start("puller", [
-      ...["pull", this.#ticketFor(how), this.out, "--json", "--timeout", this.timeout, ...slowly],
+      ...["pull", this.#ticketFor(how), this.out, "--json"],
+      ...["--timeout", how === "slowly" ? this.timeout : PATIENT, ...slowly],
     ]);
   }
 
