@@ -1,5 +1,5 @@
 /*
- * A handful of what `deno task faults` runs by the thousand: one of each room's faults, and what has gone wrong once.
+ * A handful of what `deno task faults` runs by the thousand: one of each kind, and what has gone wrong once.
  */
 import { assertEquals } from "../_assert.ts";
 import { faults, lacks, runFault } from "./run.ts";
@@ -7,12 +7,10 @@ import { faults, lacks, runFault } from "./run.ts";
 /** A few that need nothing that a machine may lack, and one for each of the others; with a seed that strikes in the middle. */
 const tried: readonly (readonly [name: string, seed: number])[] = [
   ["the puller is killed", 1],
-  ["the exposer is killed and started again", 2],
   ["what a pull keeps is damaged", 3],
   ["the catalog is damaged", 4],
   ["the disk of the output fails", 5],
   ["files may not grow", 6],
-  ["somebody else fills the disk of the output", 7],
   ["bits flip on the wire", 8],
   ["an interface goes down for a while", 9],
   ["the source is written to", 10],
