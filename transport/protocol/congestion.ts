@@ -72,7 +72,7 @@ const OURS_SHARE = 0.95;
 const CUT_MOST = 0.5;
 /** Rounds until a change of the window shows in what arrives, and in nothing else. */
 const ROUNDS_TO_SHOW = 2;
-/** A start is not interrupted for less than this. */
+/** Neither is a start interrupted nor growth held back for less than this. */
 const SMALL_LOSS = 0.03;
 /** A cut for a queue leaves less than this share, so that it shows; and a queue of others keeps more than that. */
 const DRAIN_SHARE = 0.95;
@@ -368,7 +368,8 @@ export class Congestion {
   #steady(now: number, round: EndedRound, queue: number): void {
     if (this.#judgeLoss(round, queue)) return;
     if (queue > this.#queueTarget) return this.#drain(now, round, queue);
-    if (!round.limited) return;
+    // What is lost beyond the usual may be chance: that shows without asking for still more.
+    if (!round.limited || this.#loss.last > this.#loss.baseline + SMALL_LOSS) return;
     this.#setWindow(this.#growth.next(this.#window, queue / this.#queueTarget, this.#trips.empty));
     if (this.#cut && this.#window >= this.#cut.first) this.#cut = undefined;
     this.#burstCap *= BURST_REGROWTH;

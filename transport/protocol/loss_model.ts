@@ -172,12 +172,9 @@ function noSample(): Sample {
 }
 
 /**
- * How many events a loss is of. Symbols that get lost each by itself hit so many requests; when fewer are hit, and harder, they come in
- * bursts, and what a burst takes is one event.
+ * How many events a loss is of, if each hits one of the requests, whichever: several may hit the same one. Symbols that get lost each by
+ * itself hit many; when fewer are hit, and harder, they come in bursts, and what a burst takes is one event.
  */
-function eventsOf({ symbols, lost, requests, lossy }: Sample): number {
-  if (lost === 0 || lost === symbols) return lossy;
-  const each = symbols / requests;
-  const hit = 1 - (1 - lost / symbols) ** each;
-  return Math.min(lost, lossy / hit * lost / requests);
+function eventsOf({ lost, requests, lossy }: Sample): number {
+  return lossy === requests ? lost : Math.min(lost, -requests * Math.log(1 - lossy / requests));
 }
