@@ -93,6 +93,26 @@ Deno.test("loss model: so does loss in bursts", () => {
   }
 });
 
+Deno.test("loss model: what one event takes is 1 where symbols get lost by themselves, and most of a burst where they do not", () => {
+  const random = seededRandom(9);
+  const ways: [way: Way, least: number, most: number][] = [
+    [even(0.02, random), 1, 1.4],
+    [even(0.1, random), 1, 1.4],
+    [even(0.5, random), 1, 1.1],
+    [bursty(0.05, 10, random), 5, 15],
+  ];
+  for (const [way, least, most] of ways) {
+    const model = told(0.05);
+    let sum = 0;
+    for (let i = 0; i < 200; i++) {
+      note(model, 640, way(640));
+      sum += model.perEvent;
+    }
+    assertGreater(sum / 200, least - 1e-9);
+    assertLess(sum / 200, most);
+  }
+});
+
 Deno.test("loss model: a jump shows within a few samples", () => {
   const jumps = [[0, 0.05], [0, 0.1], [0.01, 0.1], [0.1, 0.25], [0.3, 0.5]];
   for (const [before, after] of jumps) {
