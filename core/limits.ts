@@ -67,6 +67,8 @@ export const limits = {
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,
+  /** What strangers get of an exposer's time while others pull, where the system keeps apart what they send. */
+  strangersTimePercent: 20,
   /** A passphrase: characters at least, and bytes of UTF-8 at most. */
   passphraseCharactersMin: 8,
   passphraseBytesMax: 1024,

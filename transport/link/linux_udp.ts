@@ -18,6 +18,7 @@ import { NetPermission } from "./_net_permission.ts";
 import { Outgoing, type Train } from "./_outgoing.ts";
 import { Poller, READABLE, WRITABLE } from "./_poller.ts";
 import { Sockaddrs } from "./_sockaddr.ts";
+import { openStrangers } from "./_strangers.ts";
 import { Turn } from "./_turn.ts";
 import {
   type Datagrams,
@@ -69,7 +70,9 @@ export async function openLinuxUdp(options: LinkOptions): Promise<Link> {
   try {
     const found = await resolved(asked);
     await askPermission(found);
-    return new LinuxUdpLink(poller, bind(poller.libc, found));
+    const socket = bind(poller.libc, found);
+    const beside = found.strangersApart ? openStrangers(poller.libc, socket) : [];
+    return new LinuxUdpLink(poller, socket, beside);
   } catch (error) {
     poller.release();
     throw error;
@@ -106,6 +109,9 @@ class LinuxUdpLink implements Link {
   readonly payloadBytesMax = udpPayloadBytesMax;
   readonly burstPacketsMax: number;
   readonly local: Address;
+  readonly strangers: readonly LinuxUdpLink[];
+  /** The one of whose strangers this is. */
+  readonly #main: LinuxUdpLink | undefined;
   readonly #poller: Poller;
   readonly #libc: Libc;
   readonly #descriptor: number;
@@ -113,7 +119,7 @@ class LinuxUdpLink implements Link {
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
   readonly #permission = new NetPermission();
-  readonly #counters = new Counters();
+  readonly #counters: Counters;
   readonly #turn = new Turn();
   #isReading = false;
   #closed = false;
@@ -122,15 +128,20 @@ class LinuxUdpLink implements Link {
   /** The descriptor is not ours any more: it may be somebody else's by now. */
   #isGone = false;
 
-  constructor(poller: Poller, { descriptor, family, local, receiveBufferBytes }: LinuxSocket) {
+  constructor(poller: Poller, socket: LinuxSocket, beside: readonly LinuxSocket[], main?: LinuxUdpLink) {
+    const { descriptor, family, local, receiveBufferBytes } = socket;
+    this.#main = main;
     this.#poller = poller;
     this.#libc = poller.libc;
     this.#descriptor = descriptor;
     this.local = local;
     this.burstPacketsMax = Math.floor(receiveBufferBytes / bufferBytesPerPacket);
-    this.#sockaddrs = new Sockaddrs(family);
+    // Answers to strangers leave by the main one, which has to know the way.
+    this.#sockaddrs = main ? main.#sockaddrs : new Sockaddrs(family);
+    this.#counters = main ? main.#counters : new Counters();
     this.#incoming = new Incoming(poller.libc);
     this.#outgoing = new Outgoing(poller.libc);
+    this.strangers = beside.map((one) => new LinuxUdpLink(poller, one, [], this));
   }
 
   get stats(): LinkStats {
@@ -198,11 +209,12 @@ class LinuxUdpLink implements Link {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    for (const link of this.strangers) link.close();
     if (!this.#isGone) {
       this.#libc.call.close(this.#descriptor);
       this.#poller.forget(this.#descriptor);
     }
-    this.#poller.release();
+    if (!this.#main) this.#poller.release();
   }
 
   [Symbol.dispose](): void {

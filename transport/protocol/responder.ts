@@ -100,6 +100,9 @@ const FIRST: Readonly<Record<number, FirstMessage>> = {
   [HandshakeMessage.IK_PSK1]: { pattern: "IKpsk2", answer: HandshakeMessage.IK_PSK2 },
 };
 
+/** Messages that bring back a state cookie. */
+const LAST: ReadonlySet<number> = new Set([HandshakeMessage.XX3, HandshakeMessage.PASS_PROOF]);
+
 /** Answers handshake packets. */
 export class Responder {
   readonly #options: ResponderOptions;
@@ -119,15 +122,20 @@ export class Responder {
     this.#instance = options.random(INSTANCE_BYTES);
   }
 
-  /** The answer to one HANDSHAKE packet. */
-  answer(now: number, from: Address, packet: Uint8Array): HandshakeReply {
+  /**
+   * What costs little is done with a HANDSHAKE packet as soon as it comes: whatever is wrong with it, or with its cookie, is answered here, and
+   * so is who has to prove its address first. What is left is worth {@linkcode Responder.work}: an address is `"proven"` if it has shown
+   * that it receives.
+   */
+  screen(now: number, from: Address, packet: Uint8Array): HandshakeReply | "proven" | "unproven" {
     const message = decodeHandshake(packet);
     if (!message) return { drop: "malformed" };
     if (message.fragments !== 1) return { drop: "unexpected" };
-    if (message.message === HandshakeMessage.XX3) return this.#answerLast(now, from, message);
-    if (message.message === HandshakeMessage.PASS_PROOF) return this.#answerProof(now, from, message, packet);
-    const first = FIRST[message.message];
-    if (!first) return { drop: "unexpected" };
+    if (LAST.has(message.message)) {
+      const state = this.#cookies.open(now, cookieAad(from, message.message), message.stateCookie);
+      return state ? "proven" : { drop: "bad cookie" };
+    }
+    if (!FIRST[message.message]) return { drop: "unexpected" };
     if (packet.length < FIRST_MESSAGE_BYTES - RETRY_COOKIE_BYTES) return { drop: "handshake too short" };
     if (!message.offers.includes(Offer.X25519)) {
       return {
@@ -135,8 +143,23 @@ export class Responder {
         refuse: { reason: RefusalReason.VERSION, echo: message.exchange.slice() },
       };
     }
-    const challenge = this.#challenge(now, from, message);
-    return challenge ?? this.#answerFirst(now, from, message, first);
+    return this.#challenge(now, from, message);
+  }
+
+  /** The answer to one HANDSHAKE packet, for whoever has no queue between the two steps. */
+  answer(now: number, from: Address, packet: Uint8Array): HandshakeReply {
+    const screened = this.screen(now, from, packet);
+    return typeof screened === "string" ? this.work(now, from, packet) : screened;
+  }
+
+  /** The answer to a packet that has passed {@linkcode Responder.screen}: a Diffie-Hellman and more. */
+  work(now: number, from: Address, packet: Uint8Array): HandshakeReply {
+    const message = decodeHandshake(packet);
+    if (!message) return { drop: "malformed" };
+    if (message.message === HandshakeMessage.XX3) return this.#answerLast(now, from, message);
+    if (message.message === HandshakeMessage.PASS_PROOF) return this.#answerProof(now, from, message, packet);
+    const first = FIRST[message.message];
+    return first ? this.#answerFirst(now, from, message, first) : { drop: "unexpected" };
   }
 
   /** Overwrites cookie keys whose life is over. */
@@ -145,17 +168,20 @@ export class Responder {
   }
 
   /** Under load an address must prove that it receives before any Diffie-Hellman is done for it. */
-  #challenge(now: number, from: Address, message: HandshakePacket): HandshakeReply | undefined {
+  #challenge(
+    now: number,
+    from: Address,
+    message: HandshakePacket,
+  ): HandshakeReply | "proven" | "unproven" {
     if (now - this.#second.at >= 1000) this.#second = { at: now, handshakes: 0 };
     this.#second.handshakes++;
-    if (this.#second.handshakes <= limits.handshakesPerSecondBeforeRetry) return undefined;
     const address = addressBytes(from);
-    const bytes = () =>
-      retry.encode({ exchange: message.exchange, cookie: this.#retries.mint(now, address) });
-    if (message.retryCookie.length === 0) return { bytes: bytes() };
-    if (this.#retries.check(now, address, message.retryCookie)) return undefined;
+    const hasCookie = message.retryCookie.length > 0;
+    if (hasCookie && this.#retries.check(now, address, message.retryCookie)) return "proven";
+    if (this.#second.handshakes <= limits.handshakesPerSecondBeforeRetry) return "unproven";
+    const bytes = retry.encode({ exchange: message.exchange, cookie: this.#retries.mint(now, address) });
     // Stale, or from before a restart: its sender would repeat it for ever if it got no other one.
-    return { drop: "bad cookie", bytes: bytes() };
+    return hasCookie ? { drop: "bad cookie", bytes } : { bytes };
   }
 
   #answerFirst(now: number, from: Address, message: HandshakePacket, first: FirstMessage): HandshakeReply {

@@ -1,0 +1,70 @@
+/*
+ * Pulls once, and compares each chunk with the file that is exposed. Prints {@linkcode PullerCounts} when the first tenth has come, and at the
+ * end, when all is here and the same.
+ *
+ *   deno run --v8-flags=--expose-gc _counted_puller.ts TICKET FILE
+ */
+import { parseTicket } from "../../codec/ticket.ts";
+import { equalBytes } from "../../core/bytes.ts";
+import { systemRandom } from "../../core/machine.ts";
+import { defaultEngine } from "../../crypto/default_engine.ts";
+import { ticketId, ticketPsk } from "../../crypto/key_schedule.ts";
+import type { LinkStats } from "../../transport/link/link.ts";
+import { openLink } from "../../transport/link/open_link.ts";
+import { PullerShell } from "../../transport/puller_shell.ts";
+
+/** What a puller has seen. */
+export interface PullerCounts {
+  /** Chunks that are here, each the same as in the file. */
+  readonly chunks: number;
+  readonly drops: Readonly<Record<string, number>>;
+  readonly link: LinkStats;
+  /** Resident bytes, after its garbage was collected. */
+  readonly rss: number;
+}
+
+async function pullOnce(ticket: string, path: string): Promise<void> {
+  const { gc } = globalThis as unknown as { gc(how: Readonly<Record<string, string>>): void };
+  const engine = defaultEngine();
+  const { addresses, exposureId, exposerKey, secret } = parseTicket(ticket);
+  const psk = ticketPsk(engine, secret!);
+  using file = await Deno.open(path);
+  const { size } = await file.stat();
+  const link = await openLink({ host: "127.0.0.1", port: 0 });
+  let [chunks, bytesDone, wrong] = [0, 0, 0];
+  const tell = () => {
+    gc({ type: "major", flavor: "last-resort" });
+    const { rss } = Deno.memoryUsage();
+    const counts: PullerCounts = { chunks, drops: shell.machine.drops.all(), link: link.stats, rss };
+    console.log(JSON.stringify(counts));
+  };
+  const shell: PullerShell = new PullerShell(link, {
+    ...{ engine, random: systemRandom, staticPrivate: systemRandom(32), exposureId, exposerKey, addresses },
+    ticket: { id: ticketId(engine, psk), psk },
+    burstPacketsMax: Math.min(link.burstPacketsMax, 1024),
+    timeoutMs: 30_000,
+    handshakeTimeoutMs: 30_000,
+  }, {
+    granted: (_grant, { chunkSize }) => ({
+      write: (chunk, bytes) => {
+        const right = new Uint8Array(bytes.length);
+        file.seekSync(chunk * chunkSize, Deno.SeekMode.Start);
+        file.readSync(right);
+        if (!equalBytes(right, bytes)) wrong++;
+        const isEarly = bytesDone < size / 10 && bytesDone + bytes.length >= size / 10;
+        bytesDone += bytes.length;
+        chunks++;
+        if (isEarly) tell();
+      },
+    }),
+    stalled: () => {},
+  });
+  await shell.run();
+  if (wrong > 0 || bytesDone !== size) throw new Error(`${wrong} wrong chunks, ${bytesDone} of ${size} bytes`);
+  tell();
+}
+
+if (import.meta.main) {
+  await pullOnce(Deno.args[0], Deno.args[1]);
+  Deno.exit(0);
+}
