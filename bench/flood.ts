@@ -62,30 +62,34 @@ try {
 
   const begunPuller = () =>
     new BenchProcess("bench/_begun_puller.ts", [ticket, `${size}`], { via: pulling.via });
-  /** MB/s of a pull from its twentieth on, while somebody floods, or nobody. */
-  const pullOnce = async (flooder?: BenchProcess) => {
+  const counts = async (how = "look") => await exposer.ask(how) as unknown as Counts;
+  /** A pull from its twentieth on, while somebody floods, or nobody. */
+  const pullOnce = async (flooder?: BenchProcess): Promise<Round> => {
     await using puller = begunPuller();
     await puller.line();
     await flooder?.ask("go");
+    const before = await counts();
     const { bytes, seconds } = JSON.parse(await puller.line()) as { bytes: number; seconds: number };
+    const after = await counts();
     const flood = await flooder?.ask("stop") as unknown as Flood | undefined;
-    return { rate: bytes / 1e6 / seconds, flood: flood ? flood.sent / flood.seconds : 0 };
+    return {
+      rate: bytes / 1e6 / seconds,
+      flood: flood ? flood.sent / flood.seconds : 0,
+      cpuPerGb: (after.cpu - before.cpu) / ((after.bytesSent - before.bytesSent) / 1e9),
+      read: (after.link.packetsReceived - before.link.packetsReceived) / seconds,
+    };
   };
-  const counts = async () => await exposer.ask("collect") as unknown as Counts;
 
   // The first pull brings everything into memory.
   await pullOnce();
-  const before = await counts();
-  const rates = { alone: [] as number[], beside: [] as number[], flooded: [] as number[] };
-  const floods: number[] = [];
+  const before = await counts("collect");
+  const rounds = { alone: [] as Round[], elsewhere: [] as Round[], flooded: [] as Round[] };
   for (let i = 0; i < Number(flags.rounds); i++) {
-    rates.alone.push((await pullOnce()).rate);
-    rates.beside.push((await pullOnce(elsewhere)).rate);
-    const { rate, flood } = await pullOnce(flooder);
-    rates.flooded.push(rate);
-    floods.push(flood);
+    rounds.alone.push(await pullOnce());
+    rounds.elsewhere.push(await pullOnce(elsewhere));
+    rounds.flooded.push(await pullOnce(flooder));
   }
-  const after = await counts();
+  const after = await counts("collect");
 
   /** How long pulls wait for their grants, in ms, while another one is under way that began before the flood. */
   const waits = async (flooder?: BenchProcess) => {
@@ -102,14 +106,22 @@ try {
     return all;
   };
   const newcomers = { alone: await waits(), flooded: await waits(flooder) };
-  const shareOf = (whole: readonly number[]) =>
-    (spread(rates.flooded).median / spread(whole).median).toFixed(2);
-  console.log(`alone             ${spreadText(rates.alone, 0)} MB/s`);
-  console.log(`flood elsewhere   ${spreadText(rates.beside, 0)} MB/s`);
-  console.log(`in the flood      ${spreadText(rates.flooded, 0)} MB/s`);
+  for (const [name, all] of Object.entries(rounds)) {
+    const text = (of: (round: Round) => number, digits = 0) => spreadText(all.map(of), digits);
+    console.log(`${name.padEnd(18)}${text(({ rate }) => rate)} MB/s`);
+    console.log(
+      `${" ".repeat(18)}${text(({ cpuPerGb }) => cpuPerGb, 2)} s of processor time of the exposer a GB`,
+    );
+    console.log(`${" ".repeat(18)}${text(({ read }) => read)} datagrams a second read by it`);
+  }
+  const median = (all: readonly Round[]) => spread(all.map(({ rate }) => rate)).median;
+  const shareOf = (all: readonly Round[]) => (median(rounds.flooded) / median(all)).toFixed(2);
   console.log(
-    `                  ${shareOf(rates.alone)} of alone, ${shareOf(rates.beside)} of elsewhere (asked: 0.70)`,
+    `in the flood      ${shareOf(rounds.alone)} of alone, ${
+      shareOf(rounds.elsewhere)
+    } of elsewhere (asked: 0.70)`,
   );
+  const floods = rounds.flooded.map(({ flood }) => flood);
   console.log(`handshakes        ${spreadText(floods, 0)} a second sent, under 65,536 addresses`);
   console.log(`grant, alone      ${spreadText(newcomers.alone, 0)} ms`);
   console.log(`grant, flooded    ${grants(newcomers.flooded)}`);
@@ -117,6 +129,18 @@ try {
   console.log(`RSS               ${((after.rss - before.rss) / 1e6).toFixed(1)} MB more (asked: 10 at most)`);
 } finally {
   await Deno.remove(folder, { recursive: true });
+}
+
+/** One pull. */
+interface Round {
+  /** MB/s. */
+  readonly rate: number;
+  /** First messages a second. */
+  readonly flood: number;
+  /** Seconds of the exposer's processor time for each GB that it sent. */
+  readonly cpuPerGb: number;
+  /** Datagrams a second that it read. */
+  readonly read: number;
 }
 
 /** Waits for grants; -1 is one that did not come. */
