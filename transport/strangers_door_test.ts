@@ -62,7 +62,12 @@ Deno.test("strangers' door: when nobody else is there, nothing rests", async () 
 
 Deno.test("strangers' door: a rest ends when it is closed", async () => {
   let batches = 0;
-  const drive = { feed: () => void batches++, get batches() { return 3 * batches; } };
+  const drive = {
+    feed: () => void batches++,
+    get batches() {
+      return 3 * batches;
+    },
+  };
   let [now, cancelled] = [0, false];
   const link = { receive: () => Promise.resolve(batch) } as unknown as Link;
   const resting = Promise.withResolvers<void>();

@@ -9,7 +9,8 @@ import { equalBytes } from "../../core/bytes.ts";
 import { systemRandom } from "../../core/machine.ts";
 import { defaultEngine } from "../../crypto/default_engine.ts";
 import { ticketId, ticketPsk } from "../../crypto/key_schedule.ts";
-import type { LinkStats } from "../../transport/link/link.ts";
+import { segmentCount } from "../../transport/link/link.ts";
+import type { Datagrams, Link } from "../../transport/link/link.ts";
 import { openLink } from "../../transport/link/open_link.ts";
 import { PullerShell } from "../../transport/puller_shell.ts";
 
@@ -18,9 +19,52 @@ export interface PullerCounts {
   /** Chunks that are here, each the same as in the file. */
   readonly chunks: number;
   readonly drops: Readonly<Record<string, number>>;
-  readonly link: LinkStats;
+  /** Datagrams that were given to it. */
+  readonly received: number;
   /** Resident bytes, after its garbage was collected. */
   readonly rss: number;
+}
+
+/** A link that gives what has come one message at a time, and counts it: so nothing that it has counted lies there unseen when a pull ends. */
+class CountedLink implements Link {
+  readonly kind: string;
+  readonly local;
+  readonly payloadBytesMax: number;
+  readonly burstPacketsMax: number;
+  received = 0;
+  readonly #link: Link;
+  #waiting: Datagrams[] = [];
+
+  constructor(link: Link) {
+    this.#link = link;
+    this.kind = link.kind;
+    this.local = link.local;
+    this.payloadBytesMax = link.payloadBytesMax;
+    this.burstPacketsMax = link.burstPacketsMax;
+  }
+
+  get stats() {
+    return this.#link.stats;
+  }
+
+  send(datagrams: Datagrams): Promise<void> {
+    return this.#link.send(datagrams);
+  }
+
+  async receive(): Promise<readonly Datagrams[]> {
+    if (this.#waiting.length === 0) this.#waiting = [...await this.#link.receive()];
+    const next = this.#waiting.splice(0, 1);
+    for (const datagrams of next) this.received += segmentCount(datagrams);
+    return next;
+  }
+
+  close(): void {
+    this.#link.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
 }
 
 async function pullOnce(ticket: string, path: string): Promise<void> {
@@ -30,12 +74,12 @@ async function pullOnce(ticket: string, path: string): Promise<void> {
   const psk = ticketPsk(engine, secret!);
   using file = await Deno.open(path);
   const { size } = await file.stat();
-  const link = await openLink({ host: "127.0.0.1", port: 0 });
+  const link = new CountedLink(await openLink({ host: "127.0.0.1", port: 0 }));
   let [chunks, bytesDone, wrong] = [0, 0, 0];
   const tell = () => {
     gc({ type: "major", flavor: "last-resort" });
     const { rss } = Deno.memoryUsage();
-    const counts: PullerCounts = { chunks, drops: shell.machine.drops.all(), link: link.stats, rss };
+    const counts: PullerCounts = { chunks, drops: shell.machine.drops.all(), received: link.received, rss };
     console.log(JSON.stringify(counts));
   };
   const shell: PullerShell = new PullerShell(link, {
@@ -60,7 +104,9 @@ async function pullOnce(ticket: string, path: string): Promise<void> {
     stalled: () => {},
   });
   await shell.run();
-  if (wrong > 0 || bytesDone !== size) throw new Error(`${wrong} wrong chunks, ${bytesDone} of ${size} bytes`);
+  if (wrong > 0 || bytesDone !== size) {
+    throw new Error(`${wrong} wrong chunks, ${bytesDone} of ${size} bytes`);
+  }
   tell();
 }
 

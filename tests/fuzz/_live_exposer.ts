@@ -20,8 +20,8 @@ import { mutated, mutatedOf, noise } from "./_decoders.ts";
 
 const FILE_BYTES = 1_000_000;
 const SOCKETS = 8;
-/** Datagrams after which the sender lets others work: more would overrun the exposer's receive buffer. */
-const TURN = 64;
+/** Datagrams after which the sender waits for the exposer: more would overrun the buffer in which it has what strangers send. */
+const TURN = 250;
 const HANDSHAKES = 50;
 
 /** What came of it. */
@@ -49,11 +49,10 @@ export async function throwAtExposer(seed: number, datagrams: number): Promise<L
       flags: ["--v8-flags=--expose-gc"],
     });
     const { ticket } = JSON.parse(await exposer.line()) as { ticket: string };
-    const counts = async () => await exposer.ask("collect") as unknown as Counts;
-    await sendAll(ticket, Math.ceil(datagrams / 10), random);
-    const early = await counts();
-    await sendAll(ticket, Math.floor(datagrams * 9 / 10), random);
-    const { drops, link, rss, memory } = await counts();
+    await sendAll(exposer, ticket, Math.ceil(datagrams / 10), random);
+    const early = await counts(exposer, "collect");
+    await sendAll(exposer, ticket, Math.floor(datagrams * 9 / 10), random);
+    const { drops, link, rss, memory } = await counts(exposer, "collect");
     const dropped = Object.values(drops).reduce((sum, count) => sum + count, 0);
     // Whatever is not dropped is answered, and nothing is both lost and not counted.
     assertLessOrEqual(dropped, link.packetsReceived);
@@ -69,7 +68,24 @@ export async function throwAtExposer(seed: number, datagrams: number): Promise<L
   }
 }
 
-async function sendAll(ticket: string, datagrams: number, random: SeededRandom): Promise<void> {
+async function counts(exposer: BenchProcess, how = "look"): Promise<Counts> {
+  return await exposer.ask(how) as unknown as Counts;
+}
+
+/** Until nothing more arrives: what has, has been looked at then. */
+async function settled(exposer: BenchProcess, pauseMs: number): Promise<void> {
+  for (let before = -1, now = 0; now !== before;) {
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    [before, now] = [now, (await counts(exposer)).link.packetsReceived];
+  }
+}
+
+async function sendAll(
+  exposer: BenchProcess,
+  ticket: string,
+  datagrams: number,
+  random: SeededRandom,
+): Promise<void> {
   const { addresses: [peer] } = parseTicket(ticket);
   const handshakes = firstMessages(ticket, random);
   const links: Link[] = [];
@@ -80,8 +96,9 @@ async function sendAll(ticket: string, datagrams: number, random: SeededRandom):
       for (let i = 0; i < count; i++) {
         await throwOne(links[random.integer(SOCKETS)], peer, random, handshakes);
       }
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await settled(exposer, 0);
     }
+    await settled(exposer, 20);
   } finally {
     for (const link of links) link.close();
   }

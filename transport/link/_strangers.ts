@@ -1,8 +1,16 @@
 import { keepalive } from "../../codec/control.ts";
 import { MAC_BYTES, PacketType, PROTOCOL_VERSION, WORD_BYTES } from "../../codec/packet.ts";
-import { assemble, attach, JUMP_EQUAL, JUMP_GREATER, LOAD_BYTE, LOAD_HALF, LOAD_LENGTH } from "./_classic_bpf.ts";
+import {
+  assemble,
+  attach,
+  JUMP_EQUAL,
+  JUMP_GREATER,
+  LOAD_BYTE,
+  LOAD_HALF,
+  LOAD_LENGTH,
+} from "./_classic_bpf.ts";
 import type { Libc } from "./_libc.ts";
-import { openBeside, type LinuxSocket } from "./_linux_socket.ts";
+import { type LinuxSocket, openBeside } from "./_linux_socket.ts";
 
 /*
  * Several sockets at one port, and a program in the kernel that says which of them gets a datagram. What strangers send fills the buffers of
