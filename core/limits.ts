@@ -68,7 +68,7 @@ export const limits = {
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,
   /** What strangers get of an exposer's time while others pull, where the system keeps apart what they send. */
-  strangersTimePercent: 20,
+  strangersTimePercent: 10,
   /** A passphrase: characters at least, and bytes of UTF-8 at most. */
   passphraseCharactersMin: 8,
   passphraseBytesMax: 1024,

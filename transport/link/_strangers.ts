@@ -1,5 +1,6 @@
 import { keepalive } from "../../codec/control.ts";
-import { MAC_BYTES, PacketType, PROTOCOL_VERSION, WORD_BYTES } from "../../codec/packet.ts";
+import { RETRY_COOKIE_SIZE_AT, STATE_COOKIE_SIZE_AT } from "../../codec/handshake.ts";
+import { MAC_BYTES, PacketType, PROTOCOL_VERSION } from "../../codec/packet.ts";
 import {
   assemble,
   attach,
@@ -30,9 +31,6 @@ const bufferBytes = 512 * 1024;
 const byteOf = (type: number) => PROTOCOL_VERSION << 4 | type;
 /** The shortest packet of a pull. */
 const pullBytesMin = keepalive.size + MAC_BYTES;
-/** The two sizes of cookies in a HANDSHAKE: see `handshakeHeadLayout`. */
-const retryCookieAt = WORD_BYTES + 9;
-const stateCookieAt = WORD_BYTES + 10;
 
 /** Loads begin at the payload. One from beyond the end would end the program with 0, so short ones go first. */
 export const strangersProgram: Uint8Array<ArrayBuffer> = assemble<keyof typeof sockets>([
@@ -43,9 +41,9 @@ export const strangersProgram: Uint8Array<ArrayBuffer> = assemble<keyof typeof s
   [JUMP_EQUAL, byteOf(PacketType.KEEPALIVE), "pulls"],
   [JUMP_EQUAL, byteOf(PacketType.RATE_REPORT), "pulls"],
   [JUMP_EQUAL, byteOf(PacketType.HANDSHAKE), 0, "strangers"],
-  [LOAD_BYTE, retryCookieAt],
+  [LOAD_BYTE, RETRY_COOKIE_SIZE_AT],
   [JUMP_EQUAL, 0, 0, "returning"],
-  [LOAD_HALF, stateCookieAt],
+  [LOAD_HALF, STATE_COOKIE_SIZE_AT],
   [JUMP_EQUAL, 0, "strangers", "returning"],
 ], sockets);
 

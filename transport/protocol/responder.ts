@@ -16,9 +16,10 @@ import {
   handshakePrologue,
   Offer,
   RETRY_COOKIE_BYTES,
+  RETRY_COOKIE_SIZE_AT,
 } from "../../codec/handshake.ts";
 import type { Handshake as HandshakePacket } from "../../codec/handshake.ts";
-import { PacketType, PROTOCOL_VERSION } from "../../codec/packet.ts";
+import { PacketType, PROTOCOL_VERSION, WORD_BYTES } from "../../codec/packet.ts";
 import { decodePassphraseAsk } from "../../codec/passphrase.ts";
 import { concatBytes } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
@@ -41,6 +42,8 @@ import { PassphraseGate } from "./passphrase_gate.ts";
 export const FIRST_MESSAGE_BYTES = limits.controlPacketBytesMax;
 /** Bytes of a packet that are bound to the grant as associated data: word and exchange. */
 export const GRANT_AAD_BYTES = 12;
+/** Which message a packet is: the upper half of its word's field. */
+const MESSAGE_AT = 2;
 /** e, and its payload's choice with a tag: what comes before the sealed grant in IK2. */
 export const IK2_NOISE_BYTES: number = 32 + 1 + AEAD_TAG_BYTES;
 /** The psk of a denial: it says who denies, and needs no ticket. */
@@ -100,6 +103,12 @@ const FIRST: Readonly<Record<number, FirstMessage>> = {
   [HandshakeMessage.IK_PSK1]: { pattern: "IKpsk2", answer: HandshakeMessage.IK_PSK2 },
 };
 
+/** What a flood is made of: a first message without a cookie, told by as few of its bytes as a RETRY is about. */
+function looksBare(packet: Uint8Array): boolean {
+  return packet.length >= FIRST_MESSAGE_BYTES - RETRY_COOKIE_BYTES && packet[RETRY_COOKIE_SIZE_AT] === 0 &&
+    FIRST[packet[MESSAGE_AT]] !== undefined;
+}
+
 /** Messages that bring back a state cookie. */
 const LAST: ReadonlySet<number> = new Set([HandshakeMessage.XX3, HandshakeMessage.PASS_PROOF]);
 
@@ -128,6 +137,10 @@ export class Responder {
    * that it receives.
    */
   screen(now: number, from: Address, packet: Uint8Array): HandshakeReply | "proven" | "unproven" {
+    if (this.#isLoaded(now) && looksBare(packet)) {
+      this.#second.handshakes++;
+      return { bytes: this.#retry(now, addressBytes(from), packet.slice(WORD_BYTES, GRANT_AAD_BYTES)) };
+    }
     const message = decodeHandshake(packet);
     if (!message) return { drop: "malformed" };
     if (message.fragments !== 1) return { drop: "unexpected" };
@@ -174,14 +187,24 @@ export class Responder {
     message: HandshakePacket,
   ): HandshakeReply | "proven" | "unproven" {
     if (now - this.#second.at >= 1000) this.#second = { at: now, handshakes: 0 };
+    const isLoaded = this.#isLoaded(now);
     this.#second.handshakes++;
     const address = addressBytes(from);
     const hasCookie = message.retryCookie.length > 0;
     if (hasCookie && this.#retries.check(now, address, message.retryCookie)) return "proven";
-    if (this.#second.handshakes <= limits.handshakesPerSecondBeforeRetry) return "unproven";
-    const bytes = retry.encode({ exchange: message.exchange, cookie: this.#retries.mint(now, address) });
+    if (!isLoaded) return "unproven";
+    const bytes = this.#retry(now, address, message.exchange);
     // Stale, or from before a restart: its sender would repeat it for ever if it got no other one.
     return hasCookie ? { drop: "bad cookie", bytes } : { bytes };
+  }
+
+  #isLoaded(now: number): boolean {
+    return now - this.#second.at < 1000 &&
+      this.#second.handshakes >= limits.handshakesPerSecondBeforeRetry;
+  }
+
+  #retry(now: number, address: Uint8Array, exchange: Uint8Array): Uint8Array {
+    return retry.encode({ exchange, cookie: this.#retries.mint(now, address) });
   }
 
   #answerFirst(now: number, from: Address, message: HandshakePacket, first: FirstMessage): HandshakeReply {
