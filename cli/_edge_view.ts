@@ -5,6 +5,7 @@ import type { ExposureEvent } from "../transport/expose.ts";
 import type { Io } from "./_io.ts";
 import { byAddress, PullerLog } from "./_puller_log.ts";
 import { emit } from "./_report.ts";
+import { StatsView } from "./_stats_view.ts";
 import { StatusLine } from "./_terminal.ts";
 import { formatBytes, plural, visible } from "./_text.ts";
 
@@ -16,20 +17,24 @@ export class EdgeView {
   readonly #isJson: boolean;
   readonly #status: StatusLine;
   readonly #log: PullerLog;
+  readonly #stats: StatsView | undefined;
   #edge: Edge | undefined;
+  #names: ReadonlyMap<string, string> = new Map();
   #saidAt = performance.now();
   #said = 0;
 
-  constructor(io: Io, isJson: boolean) {
+  constructor(io: Io, { json, stats }: { readonly json: boolean; readonly stats: boolean }) {
     this.#io = io;
-    this.#isJson = isJson;
+    this.#isJson = json;
     this.#status = new StatusLine(io);
+    this.#stats = stats ? new StatsView(io, json ? undefined : this.#status) : undefined;
     this.#log = new PullerLog(this.#status);
   }
 
   /** It serves. */
-  ready(edge: Edge, upstream: readonly string[], { name, addresses }: Ticket): void {
+  ready(edge: Edge, upstream: readonly string[], { name, addresses, exposureId }: Ticket): void {
     this.#edge = edge;
+    this.#names = new Map([[exposureId.toHex(), name]]);
     const { ticket, id, bytes, address } = edge;
     if (this.#isJson) return emit(this.#io, "ready", { ticket, id, bytes });
     const at = addresses.map(formatAddress).join(", ");
@@ -64,7 +69,8 @@ export class EdgeView {
   /** Some time has passed. */
   tick(edge: Edge): void {
     const stats = edge.stats();
-    if (!this.#isJson) return this.#log.show(stats);
+    this.#stats?.look([{ names: this.#names, stats }]);
+    if (!this.#isJson) return this.#stats ? undefined : this.#log.show(stats);
     const now = performance.now();
     if (now - this.#saidAt < SERVED_MS || stats.bytesSent === this.#said) return;
     this.#saidAt = now;

@@ -8,6 +8,8 @@ import { showQr } from "./_qr.ts";
 import { byAddress, PullerLog } from "./_puller_log.ts";
 import { RateMeter } from "./_rate_meter.ts";
 import { emit } from "./_report.ts";
+import type { Looked } from "./_stats_view.ts";
+import { StatsView } from "./_stats_view.ts";
 import { StatusLine } from "./_terminal.ts";
 import { formatBytes, formatPercent, formatRate, formatSeconds, plural, visible } from "./_text.ts";
 
@@ -34,11 +36,13 @@ export interface ExposeView {
 /** For programs: JSON lines. */
 export class JsonExposeView implements ExposeView {
   readonly #io: Io;
+  readonly #stats: StatsView | undefined;
   #saidAt = performance.now();
   #said: Served = { bytes: 0, pullers: 0, shared: 0 };
 
-  constructor(io: Io) {
+  constructor(io: Io, { stats = false } = {}) {
     this.#io = io;
+    this.#stats = stats ? new StatsView(io, undefined) : undefined;
   }
 
   reading(): void {}
@@ -52,6 +56,7 @@ export class JsonExposeView implements ExposeView {
   event(): void {}
 
   tick(exposure: Exposure): void {
+    this.#stats?.look([lookAt(exposure)]);
     const now = performance.now();
     const next = servedBy(exposure);
     const isNews = (Object.keys(next) as (keyof Served)[]).some((key) => next[key] !== this.#said[key]);
@@ -74,16 +79,18 @@ export class HumanExposeView implements ExposeView {
   readonly #wanted: { readonly qr: boolean; readonly announce: boolean };
   readonly #status: StatusLine;
   readonly #log: PullerLog;
+  readonly #stats: StatsView | undefined;
   readonly #readRate = new RateMeter();
   readonly #sealRate = new RateMeter();
   #exposure: Exposure | undefined;
 
-  /** With the ticket's QR code, or without; for what is announced to the network, or not. */
-  constructor(io: Io, wanted = { qr: false, announce: false }) {
+  /** With the ticket's QR code, or without; for what is announced to the network, or not; with a table of pullers, or a line. */
+  constructor(io: Io, wanted = { qr: false, announce: false, stats: false }) {
     this.#io = io;
     this.#wanted = wanted;
     this.#status = new StatusLine(io);
     this.#log = new PullerLog(this.#status);
+    this.#stats = wanted.stats ? new StatsView(io, this.#status) : undefined;
   }
 
   reading(bytes: number): void {
@@ -138,7 +145,8 @@ export class HumanExposeView implements ExposeView {
   }
 
   tick(exposure: Exposure): void {
-    this.#log.show(exposure.stats());
+    if (this.#stats) this.#stats.look([lookAt(exposure)]);
+    else this.#log.show(exposure.stats());
   }
 
   end(exposure: Exposure): void {
@@ -165,6 +173,11 @@ interface Served {
 function servedBy(exposure: Exposure): Served {
   const { bytesSent: bytes, pullers, shared } = exposure.stats();
   return { bytes, pullers: byAddress(pullers).length, shared: shared?.bytesGiven ?? 0 };
+}
+
+function lookAt(exposure: Exposure): Looked {
+  const { name, exposureId } = parseTicket(exposure.ticket);
+  return { names: new Map([[exposureId.toHex(), name]]), stats: exposure.stats() };
 }
 
 function whoMayPull({ access }: Exposure): string {

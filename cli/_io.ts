@@ -12,6 +12,8 @@ export interface Io {
   readonly outIsTerminal?: boolean;
   /** Characters in a line of that terminal. */
   columns(): number;
+  /** Lines of that terminal; absent or `undefined`: not known. */
+  rows?(): number | undefined;
   /** The first line of standard input that is not blank; empty when there is none. */
   readLine(): Promise<string>;
   /** Asks somebody at a terminal for a line, which is not shown. Absent: nobody is there. */
@@ -30,7 +32,8 @@ export function processIo(): Io {
     err: (text) => writeAll(Deno.stderr, text),
     errIsTerminal: Deno.stderr.isTerminal(),
     outIsTerminal: Deno.stdout.isTerminal(),
-    columns,
+    columns: () => consoleSize()?.columns || COLUMNS,
+    rows: () => consoleSize()?.rows,
     readLine: () => firstLine(Deno.stdin),
     ...(Deno.stdin.isTerminal() && Deno.stderr.isTerminal() && { readHidden }),
   };
@@ -78,10 +81,10 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string
   }
 }
 
-function columns(): number {
+function consoleSize(): { columns: number; rows: number } | undefined {
   try {
-    return Deno.consoleSize().columns || COLUMNS;
+    return Deno.consoleSize();
   } catch {
-    return COLUMNS;
+    return undefined;
   }
 }

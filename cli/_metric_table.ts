@@ -23,6 +23,15 @@ export interface Metric<From = ServedStats> {
   readonly read: (from: From) => Figures;
 }
 
+/** The figures of several sources, added up, by the value of the metric's label. */
+export function figuresOf<From>({ read }: Metric<From>, sources: readonly From[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const [key, value] of sources.flatMap((source) => Object.entries(read(source)))) {
+    if (value !== undefined) sums.set(key, (sums.get(key) ?? 0) + value);
+  }
+  return sums;
+}
+
 /** What is told of an exposure or an edge. No name, ticket, key or address is in it. */
 export const metricTable: readonly Metric[] = [
   {

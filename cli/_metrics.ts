@@ -8,9 +8,11 @@ import type { Registry } from "prom-client";
 import { formatAddress, parseAddress } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
 import { RgtpError } from "../core/errors.ts";
+import { openMeter } from "../transport/telemetry.ts";
+import type { BatchObservableResult, Meter } from "../transport/telemetry.ts";
 import type { FlagTable } from "./_args.ts";
 import type { Io } from "./_io.ts";
-import { metricTable, processMetrics } from "./_metric_table.ts";
+import { figuresOf, metricTable, processMetrics } from "./_metric_table.ts";
 import type { Metric, ServedStats } from "./_metric_table.ts";
 import { emit } from "./_report.ts";
 import { visible } from "./_text.ts";
@@ -35,7 +37,8 @@ const LOOPBACK = "127.0.0.1";
 const PATH = "/metrics";
 
 /**
- * Gives the figures of `sources` where `--metrics` says, from now on, and tells where that is; nothing without the flag.
+ * Gives the figures of `sources` where `--metrics` says, from now on, and tells where that is; and to OpenTelemetry, where the process has
+ * that.
  *
  * @throws {RgtpError} INVALID_ARG, ADDRESS_IN_USE, SOCKET
  */
@@ -43,12 +46,43 @@ export async function giveMetrics(
   { metrics, json }: { readonly metrics: string | undefined; readonly json: boolean },
   io: Io,
   sources: () => readonly ServedStats[],
-): Promise<Disposable | undefined> {
-  if (metrics === undefined) return undefined;
-  const door = await openMetrics(metricsAddress(metrics), sources);
-  if (json) emit(io, "metrics", { url: door.url });
-  else io.err(`figures for Prometheus: ${door.url}\n`);
-  return door;
+): Promise<Disposable> {
+  const all = new DisposableStack();
+  if (metrics !== undefined) {
+    const { url } = all.use(await openMetrics(metricsAddress(metrics), sources));
+    if (json) emit(io, "metrics", { url });
+    else io.err(`figures for Prometheus: ${url}\n`);
+  }
+  const meter = await openMeter();
+  if (meter) all.use(observe(meter, sources));
+  return all;
+}
+
+/** Has the figures of `sources` sent with the others of the process, by the names that OpenTelemetry gives such things: `rgtp.sent_bytes`. */
+function observe(meter: Meter, sources: () => readonly ServedStats[]): Disposable {
+  const observed = metricTable.map((metric) => {
+    const name = metric.name.replace(/^rgtp_/, "rgtp.").replace(/_total$/, "");
+    const options = { description: metric.help };
+    const instrument = metric.kind === "counter"
+      ? meter.createObservableCounter(name, options)
+      : meter.createObservableGauge(name, options);
+    return { metric, instrument };
+  });
+  const instruments = observed.map(({ instrument }) => instrument);
+  const look = (result: BatchObservableResult) => {
+    const now = sources();
+    for (const { metric, instrument } of observed) {
+      for (const [key, value] of figuresOf(metric, now)) {
+        result.observe(instrument, value, labelled(metric.label, key));
+      }
+    }
+  };
+  meter.addBatchObservableCallback(look, instruments);
+  return { [Symbol.dispose]: () => meter.removeBatchObservableCallback(look, instruments) };
+}
+
+function labelled(label: string | undefined, key: string): Record<string, string> {
+  return label === undefined ? {} : { [label]: key };
 }
 
 /** Where `--metrics` says. @throws {RgtpError} INVALID_ARG */
@@ -105,13 +139,11 @@ async function metricsRegistry(sources: () => readonly ServedStats[]): Promise<R
   const { Counter, Gauge, Registry } = await import("prom-client");
   const kinds = { counter: Counter, gauge: Gauge };
   const registry = new Registry();
-  const add = <From>({ name, kind, help, label, read }: Metric<From>, from: () => readonly From[]) => {
+  const add = <From>(from: Metric<From>, sources: () => readonly From[]) => {
+    const { name, kind, help, label } = from;
     const collect = () => {
       metric.reset();
-      for (const [key, value] of from().flatMap((one) => Object.entries(read(one)))) {
-        // Figures of several sources add up.
-        if (value !== undefined) metric.inc(label === undefined ? {} : { [label]: key }, value);
-      }
+      for (const [key, value] of figuresOf(from, sources())) metric.inc(labelled(label, key), value);
     };
     const labelNames = label === undefined ? [] : [label];
     const metric = new kinds[kind]({ name, help, labelNames, registers: [registry], collect });

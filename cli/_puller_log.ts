@@ -65,8 +65,13 @@ export function byAddress(pullers: readonly PullerStatus[]): PullerStatus[] {
   const merged = new Map<string, PullerStatus>();
   for (const puller of pullers) {
     const who = formatAddress(puller.address);
-    const { bytesSent = 0, rate = 0 } = merged.get(who) ?? {};
-    merged.set(who, { ...puller, bytesSent: puller.bytesSent + bytesSent, rate: puller.rate + rate });
+    const { bytesSent = 0, rate = 0, forMs = 0 } = merged.get(who) ?? {};
+    merged.set(who, {
+      ...puller,
+      bytesSent: puller.bytesSent + bytesSent,
+      rate: puller.rate + rate,
+      forMs: Math.max(puller.forMs, forMs),
+    });
   }
   return [...merged.values()];
 }

@@ -5,7 +5,8 @@ import { byAddress, PullerLog } from "./_puller_log.ts";
 import { StatusLine } from "./_terminal.ts";
 
 function status(host: string, bytesSent: number, rate: number): PullerStatus {
-  return { address: { host, port: 7 }, exposureId: new Uint8Array(32), bytesSent, rate };
+  const [exposureId, ticketId] = [new Uint8Array(32), new Uint8Array(8)];
+  return { address: { host, port: 7 }, exposureId, ticketId, bytesSent, rate, forMs: bytesSent };
 }
 
 function event(kind: ExposureEvent["kind"], host: string, bytesSent = 0): ExposureEvent {
@@ -35,9 +36,9 @@ function recorded(): { log: PullerLog; said: string[]; at(now: number): void } {
 
 Deno.test("byAddress() counts a puller with two tokens once", () => {
   const merged = byAddress([status("a", 1, 10), status("b", 2, 20), status("a", 3, 30)]);
-  assertEquals(merged.map(({ address, bytesSent, rate }) => [address.host, bytesSent, rate]), [
-    ["a", 4, 40],
-    ["b", 2, 20],
+  assertEquals(merged.map(({ address, bytesSent, rate, forMs }) => [address.host, bytesSent, rate, forMs]), [
+    ["a", 4, 40, 3],
+    ["b", 2, 20, 2],
   ]);
 });
 

@@ -9,6 +9,7 @@ import { DEFAULT_PROFILE, profiles } from "../transport/exposure/profiles.ts";
 import type { Io } from "./_io.ts";
 import { readPassphrase } from "./_passphrase.ts";
 import { demand, linksFollowed, toNet, toRead, toWrite } from "./_permissions.ts";
+import type { Looked } from "./_stats_view.ts";
 import type { ExposureConfig, PortConfig, ServiceConfig } from "./_service_config.ts";
 
 /** What has been looked at, and can be exposed. */
@@ -143,10 +144,16 @@ export class Service {
     return left.reduce((a, b) => a + b, 0);
   }
 
-  /** Who pulls now. */
-  get pullers(): number {
-    return [...this.#ports.values()].flatMap(({ exposures }) => [...exposures.values()])
-      .reduce((sum, { exposure }) => sum + exposure.stats().pullers.length, 0);
+  /** What each port has done so far, and the names of what it serves, by their IDs. */
+  look(): Looked[] {
+    return Array.from(this.#ports.values(), ({ exposer, exposures }) => {
+      const names = Array.from(
+        exposures,
+        ([name, { exposure }]) =>
+          [Uint8Array.fromBase64(exposure.id, { alphabet: "base64url" }).toHex(), name] as const,
+      );
+      return { names: new Map(names), stats: exposer.stats() };
+    });
   }
 
   /** Ends all, and tells those who are pulling. */

@@ -38,6 +38,28 @@ Deno.test("StatusLine rewrites itself on a terminal, at most ten times a second,
   ]);
 });
 
+Deno.test("StatusLine draws several lines over each other, fewer than the terminal has, and takes them all away", () => {
+  const io = { ...recorder(true), rows: () => 4 };
+  let now = 0;
+  const line = new StatusLine(io, () => now);
+  for (const text of ["a\nb\nc\nd\ne", "f"]) {
+    line.show(text);
+    now += 100;
+  }
+  line.show("g\nh");
+  line.note("stays");
+  line.clear();
+  assertEquals(io.said, [
+    "\ra\x1b[K\nb\x1b[K\nc\x1b[K",
+    "\x1b[2A\rf\x1b[K\x1b[J",
+    "\rg\x1b[K\nh\x1b[K",
+    "\x1b[1A\r\x1b[J",
+    "stays\n",
+    "\rg\x1b[K\nh\x1b[K",
+    "\x1b[1A\r\x1b[J",
+  ]);
+});
+
 Deno.test("StatusLine writes a plain line every five seconds where there is no terminal", () => {
   const io = recorder(false);
   let now = 0;

@@ -19,6 +19,7 @@ import type { Log } from "./_log.ts";
 import { giveMetrics, metricsFlags } from "./_metrics.ts";
 import { demand, toNet, toRead, toWrite } from "./_permissions.ts";
 import { ServingLog } from "./_serving_log.ts";
+import { statsFlags } from "./_stats_view.ts";
 import { readTicket } from "./_ticket_input.ts";
 
 const flags = {
@@ -59,6 +60,7 @@ const flags = {
     default: "$XDG_STATE_HOME/red-giant or its like",
   },
   ...linkFlags,
+  ...statsFlags,
   ...metricsFlags,
   ...logFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
@@ -120,7 +122,7 @@ async function runEdge(source: string, flags: Flags, io: Io, log: Log): Promise<
   const folderNeeds = folder === undefined ? [] : [toRead(folder), toWrite(folder)];
   demand([toNet(), toRead(stateDir), toWrite(stateDir), ...folderNeeds]);
   using interrupt = new Interrupt();
-  const view = new EdgeView(io, flags.json);
+  const view = new EdgeView(io, flags);
   using story = new ServingLog(log);
   let running: Edge | undefined;
   using _metrics = await giveMetrics(flags, io, () => running ? [running.stats()] : []);

@@ -25,6 +25,7 @@ import { visible } from "./_text.ts";
 import { demand, toNet, toRead, toWrite } from "./_permissions.ts";
 import { emit } from "./_report.ts";
 import { ServingLog } from "./_serving_log.ts";
+import { statsFlags } from "./_stats_view.ts";
 
 const flags = {
   port: {
@@ -81,6 +82,7 @@ const flags = {
     help: "share memory with pullers of other users of this machine too; they need the ticket all the same",
   },
   ...castFlags,
+  ...statsFlags,
   ...metricsFlags,
   ...logFlags,
   qr: { kind: "boolean", help: "show the ticket as a QR code too, on standard error" },
@@ -132,6 +134,7 @@ export const exposeCommand: Command = defineCommand({
     "report.pdf --password-file -",
     "video.mkv --qr",
     "photos/ --open --announce",
+    "video.mkv --stats",
     "video.mkv --metrics 9100 --log rgtp.log",
     "image.iso --multicast 239.1.2.3:9000 --interface eth0 --receivers 30",
   ],
@@ -175,7 +178,7 @@ async function runExpose(paths: readonly string[], flags: Flags, io: Io, log: Lo
   }
   const passphrase = await readPassphrase(flags["password-file"], io, true);
   using interrupt = new Interrupt();
-  const view = flags.json ? new JsonExposeView(io) : new HumanExposeView(io, flags);
+  const view = flags.json ? new JsonExposeView(io, flags) : new HumanExposeView(io, flags);
   using story = new ServingLog(log);
   const finished = Promise.withResolvers<void>();
   let exposure: Exposure | undefined;

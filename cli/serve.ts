@@ -9,10 +9,14 @@ import type { Command } from "./_command.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { linkPermission } from "./_link_flag.ts";
+import { giveMetrics, metricsFlags } from "./_metrics.ts";
 import { demand, toRead } from "./_permissions.ts";
+import { byAddress } from "./_puller_log.ts";
 import { emit } from "./_report.ts";
 import { prepare, Service } from "./_service.ts";
 import type { Changes, PreparedService, ServiceView } from "./_service.ts";
+import { statsFlags, StatsView } from "./_stats_view.ts";
+import { StatusLine } from "./_terminal.ts";
 import { formatBytes, formatSeconds, plural, visible } from "./_text.ts";
 
 const flags = {
@@ -23,6 +27,8 @@ const flags = {
     help: "where this machine's identity and its catalog of exposures live; goes before what CONFIG says",
     default: "$XDG_STATE_HOME/red-giant or its like",
   },
+  ...statsFlags,
+  ...metricsFlags,
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
 } as const satisfies FlagTable;
 
@@ -45,7 +51,12 @@ export const serveCommand: Command = defineCommand({
     "Exit status: 0 when it was told to stop, or the error's code without its sign: 2 CONFIG is wrong, 16 something is not there, 20 it " +
     "cannot be read, 21 the disk is full, 23 a port is taken.",
   ],
-  examples: ["/etc/rgtp/serve.jsonc", "serve.jsonc --check", "serve.jsonc --json"],
+  examples: [
+    "/etc/rgtp/serve.jsonc",
+    "serve.jsonc --check",
+    "serve.jsonc --stats",
+    "serve.jsonc --json --metrics 9100",
+  ],
   permissions: [
     ["--allow-net", "to answer pullers, whose addresses nobody knows before"],
     ["--allow-read=CONFIG,PATHS,STATE", "the configuration, all files and folders in it, the state folder"],
@@ -64,7 +75,8 @@ export const serveCommand: Command = defineCommand({
 });
 
 async function runServe(path: string, flags: Flags, io: Io): Promise<number> {
-  const view = flags.json ? jsonView(io) : humanView(io);
+  const status = flags.json ? undefined : new StatusLine(io);
+  const view = status ? humanView(status) : jsonView(io);
   const config = await load(path, flags, io);
   if (flags.check) {
     view.tell("checked", { exposures: config.ports.flatMap(({ exposures }) => exposures).length });
@@ -73,6 +85,8 @@ async function runServe(path: string, flags: Flags, io: Io): Promise<number> {
   using interrupt = new Interrupt();
   using hangups = new Hangups();
   const service = new Service(view, interrupt.signal);
+  using _metrics = await giveMetrics(flags, io, () => service.look().map(({ stats }) => stats));
+  using _stats = flags.stats ? keepLooking(service, new StatsView(io, status)) : undefined;
   try {
     const { failed } = await service.apply(config);
     if (interrupt.signal.aborted) return 0;
@@ -83,12 +97,21 @@ async function runServe(path: string, flags: Flags, io: Io): Promise<number> {
       hangups,
       interrupt,
     });
-    view.tell("draining", { pullers: service.pullers, seconds: drainMs / 1000 });
+    const pullers = service.look().flatMap(({ stats }) => byAddress(stats.pullers)).length;
+    view.tell("draining", { pullers, seconds: drainMs / 1000 });
     view.tell("stopped", { cut: await service.drain(drainMs) });
     return 0;
   } finally {
+    status?.clear();
     await service.close();
   }
+}
+
+const LOOK_MS = 250;
+
+function keepLooking(service: Service, view: StatsView): Disposable {
+  const timer = setInterval(() => view.look(service.look()), LOOK_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** Answers with how long to drain: what the last configuration says that was taken. */
@@ -207,8 +230,8 @@ function jsonView(io: Io): View {
   };
 }
 
-function humanView(io: Io): View {
-  const say = (text: string) => io.err(`${text}\n`);
+function humanView(status: StatusLine): View {
+  const say = (text: string) => status.note(text);
   return {
     tell: (event, fields) => say(sentences[event](fields)),
     warning: (text) => say(`warning: ${visible(text)}`),

@@ -20,14 +20,18 @@ import { DEFAULT_PROFILE, profiles } from "./exposure/profiles.ts";
 import type { SealedExposure } from "./exposure/seal.ts";
 import type { ByteSource } from "./exposure/source.ts";
 import type { SpoolOptions } from "./exposure/spooled_source.ts";
+import type { StoreCounters } from "./exposure/store.ts";
 import { openState } from "./exposure/state.ts";
 import type { ExposerState } from "./exposure/state.ts";
 import { TicketBook } from "./exposure/ticket_book.ts";
 import { watchTickets } from "./exposure/ticket_watch.ts";
+import type { ExposureStats, ServingStats } from "./exposure_stats.ts";
 import { castLink, exposedCast } from "./group_cast.ts";
 import type { Link } from "./link/link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import { MEMORY_BYTES, sealList, serveExposure } from "./serve_exposure.ts";
+import { trace } from "./telemetry.ts";
+import type { Facts } from "./telemetry.ts";
 
 /** What holds for everything that is exposed on one port: see {@linkcode ExposeOptions}. */
 export type ExposerOptions = Pick<
@@ -65,6 +69,8 @@ export interface Exposer extends AsyncDisposable {
    * started here next. Answers with how many were still pulling.
    */
   drain(ms: number): Promise<number>;
+  /** What the whole port has done so far, with what was exposed here and is no more. */
+  stats(): ServingStats & Pick<ExposureStats, "store" | "storeBytes">;
   /** Tells those who are pulling, and closes everything that is exposed here. Twice is fine. */
   close(): Promise<void>;
 }
@@ -88,7 +94,7 @@ export interface Exposer extends AsyncDisposable {
  */
 export async function openExposer(options: ExposerOptions = {}): Promise<Exposer> {
   // A taken port shall not show only after a large file was sealed.
-  const link = await bindExposer(options);
+  const link = await bindExposer(options, true);
   try {
     const engine = defaultEngine();
     const state = openState(engine, systemRandom, options.stateDir);
@@ -129,6 +135,9 @@ class RunningExposer implements Exposer {
   readonly #events = new Map<Exposed, (event: ExposerEvent) => void>();
   readonly #books = new Set<TicketBook>();
   readonly #exposures = new Map<string, Exposure>();
+  readonly #pulls = { completed: 0, left: 0 };
+  /** What the stores of exposures have done that are gone. */
+  #pastStores: StoreCounters = { seals: 0, reseals: 0, packings: 0, spillReads: 0 };
   readonly #stopWatching: () => void;
   #isRunning = false;
   #closing: Promise<void> | undefined;
@@ -144,7 +153,7 @@ class RunningExposer implements Exposer {
       random: systemRandom,
       ...(limitRate !== undefined && { limitRate }),
       ...(pullRateMax !== undefined && { pullRateMax }),
-    }, (event) => this.#events.get(event.exposed)?.(event));
+    }, (event) => this.#tell(event));
     this.#stopWatching = watchTickets(state, this.#books, {
       ended: (id) => this.#shell.revoke(id),
       blind: (error) =>
@@ -167,6 +176,7 @@ class RunningExposer implements Exposer {
     let bytes: ByteSource | undefined;
     let groupLink: Link | undefined;
     let sealed: SealedExposure | undefined;
+    const sealing = await trace("expose");
     try {
       const cast = options.multicast && exposedCast(options.multicast, systemRandom);
       groupLink = options.multicast && await castLink(options.multicast, options.link);
@@ -179,17 +189,32 @@ class RunningExposer implements Exposer {
       const listing = plan.policy.kind === "tickets"
         ? undefined
         : await sealList(this.#engine, this.#state, sealed, plan.name);
-      return this.#serve(bytes, sealed, plan, options, {
+      const exposure = this.#serve(bytes, sealed, plan, options, {
         sealSeconds,
         listing,
         ...(cast && groupLink && { cast: { exposed: cast, link: groupLink } }),
       });
+      sealing.set(factsOf(exposure));
+      sealing.end();
+      return exposure;
     } catch (error) {
+      sealing.end(error);
       sealed?.store.close();
       bytes?.close();
       groupLink?.close();
       throw error;
     }
+  }
+
+  stats(): ReturnType<Exposer["stats"]> {
+    const all = Array.from(this.#exposures.values(), (exposure) => exposure.stats());
+    return {
+      ...this.#shell.stats(),
+      ...this.#pulls,
+      pullers: all.flatMap(({ pullers }) => pullers),
+      store: all.map(({ store }) => store).reduce(sumOf, this.#pastStores),
+      storeBytes: all.reduce((sum, { storeBytes }) => sum + storeBytes, 0),
+    };
   }
 
   async drain(ms: number): Promise<number> {
@@ -267,6 +292,7 @@ class RunningExposer implements Exposer {
       portClosed: this.closed,
       listen: (exposed, handle) => this.#events.set(exposed, handle),
       forget: (exposed) => {
+        this.#pastStores = sumOf(this.#pastStores, sealed.store.counters);
         this.#events.delete(exposed);
         this.#books.delete(book);
         this.#exposures.delete(id);
@@ -277,11 +303,36 @@ class RunningExposer implements Exposer {
     return exposure;
   }
 
+  #tell(event: ExposerEvent): void {
+    const handle = this.#events.get(event.exposed);
+    if (handle && event.kind === "left") this.#pulls[event.done ? "completed" : "left"]++;
+    handle?.(event);
+  }
+
   /** Who asks before there is anything to have asks again. */
   #run(): void {
     this.#isRunning = true;
     this.#shell.run().then(this.#end.resolve, this.#end.reject);
   }
+}
+
+function factsOf({ id, bytes, chunks, access, sealSeconds }: Exposure): Facts {
+  return {
+    "rgtp.exposure.id": id,
+    "rgtp.exposure.bytes": bytes,
+    "rgtp.chunks": chunks,
+    "rgtp.access": access,
+    "rgtp.seal_seconds": sealSeconds,
+  };
+}
+
+function sumOf(a: StoreCounters, b: StoreCounters): StoreCounters {
+  return {
+    seals: a.seals + b.seals,
+    reseals: a.reseals + b.reseals,
+    packings: a.packings + b.packings,
+    spillReads: a.spillReads + b.spillReads,
+  };
 }
 
 /** The size of symbols that pullers on this link will ask for, where it knows what all of them can take. */

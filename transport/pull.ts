@@ -30,6 +30,8 @@ import type { LinkChoice } from "./link/open_link.ts";
 import type { TrafficClassName } from "./protocol/traffic_class.ts";
 import type { SourceFacts } from "./protocol/source.ts";
 import type { PullerOptions, PullerTimes } from "./protocol/puller_types.ts";
+import { tracedPull } from "./pull_trace.ts";
+import type { PullTrace } from "./pull_trace.ts";
 import { burstPacketsOf, PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
 import { sharing } from "./shared_road.ts";
@@ -146,6 +148,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   readonly #options: PullOptions;
   readonly #abort = new AbortController();
   #shell: PullerShell | undefined;
+  #trace: PullTrace | undefined;
   #started = false;
   #state: PullState = "idle";
   #stalled: string | undefined;
@@ -273,7 +276,8 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       );
       onProgress?.(progress);
       clearInterval(ticker);
-      const ended = await output!.finish(progress);
+      const verifying = this.#trace!.part("verify");
+      const ended = await output!.finish(progress).finally(() => verifying.end());
       return {
         seconds: (times.finishedAt! - times.requestedAt!) / 1000,
         handshakeSeconds: (times.grantedAt! - times.startedAt) / 1000,
@@ -313,7 +317,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     options: Pick<SaveOptions, "onProgress" | "onHash"> = {},
   ): Promise<VerifyResult> {
     const run: VerifyRun = {
-      start: (open) => this.#run(open).then(({ progress }) => progress),
+      start: (open) => this.#run(open, "verify").then(({ progress }) => progress),
       progress: () => this.progress,
       signal: this.#signal,
       id: this.ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true }),
@@ -346,13 +350,18 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     return sink!.whole;
   }
 
-  #run(open: (manifest: Manifest) => ChunkSink): Promise<{ times: PullerTimes; progress: PullProgress }> {
+  #run(
+    open: (manifest: Manifest) => ChunkSink,
+    operation: "pull" | "verify" = "pull",
+  ): Promise<{ times: PullerTimes; progress: PullProgress }> {
     if (this.#started) {
       return Promise.reject(new TypeError("a pull can be iterated or saved once: call pull() again"));
     }
     this.#started = true;
     this.#state = "contacting";
-    const run = this.#runOnce(open).finally(() => this.#stalled = undefined);
+    const traced = { ticket: this.ticket, stats: () => this.stats(), machine: () => this.#shell?.machine };
+    const run = tracedPull(operation, traced, (trace) => this.#runOnce(open, this.#trace = trace))
+      .finally(() => this.#stalled = undefined);
     this.#running = run.then(
       () => this.#tell("done", { kind: "done" }),
       (error) => this.#tell("failed", { kind: "failed", error }),
@@ -362,6 +371,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
 
   async #runOnce(
     open: (manifest: Manifest) => ChunkSink,
+    trace: PullTrace,
   ): Promise<{ times: PullerTimes; progress: PullProgress }> {
     const signal = this.#signal;
     throwIfAborted(signal);
@@ -373,6 +383,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     const link = await openLink({ host, port: 0, ...chosen(this.#options) });
     const shell: PullerShell = new PullerShell(link, this.#machineOptions(addresses, others, link), {
       granted: (_grant, manifest) => {
+        trace.granted(manifest, shell.machine);
         this.#tell("pulling", grantedEvent(manifest, shell.machine.source!));
         return open(manifest);
       },

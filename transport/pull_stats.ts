@@ -24,6 +24,10 @@ export interface PullSource {
   readonly loss: number;
   /** Smoothed, in ms; 0 before the first request. */
   readonly roundTripMs: number;
+  /** The shortest of the last 15 to 30 seconds, ms: what the way takes while no queue stands on it. */
+  readonly leastRoundTripMs: number;
+  /** Bytes a second that it lets one puller have; absent: it says none. */
+  readonly rateMax?: number;
   /** Whether it is asked for nothing more. */
   readonly isGone: boolean;
 }
@@ -50,6 +54,8 @@ export interface PullStats {
   readonly loss: number;
   /** Smoothed, in ms; 0 before the first request. */
   readonly roundTripMs: number;
+  /** Packets dropped, by reason: most often symbols that came twice, or late. */
+  readonly drops: Readonly<Record<string, number>>;
   /** Who serves it, or has: nobody before the grant. */
   readonly sources: readonly PullSource[];
 }
@@ -119,11 +125,14 @@ export function statsOf(
     wireBytes,
     loss: lossOf({ symbolsLost, symbolsReceived }),
     roundTripMs: roundTrip,
+    drops: machine?.drops.all() ?? {},
     sources: (machine?.sources ?? []).map((source) => ({
       address: source.address,
       wireBytes: source.wireBytes,
       loss: lossOf(source),
       roundTripMs: source.roundTrip,
+      leastRoundTripMs: source.leastRoundTrip,
+      ...(source.rateMax !== undefined && { rateMax: source.rateMax }),
       isGone: source.isGone,
     })),
   };

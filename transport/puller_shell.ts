@@ -52,6 +52,8 @@ export interface ChunkSink {
 
 /** Another road than the network, on which the plaintext may be had: not verified yet. */
 export interface SharedBytes {
+  /** Whether more may come of it. */
+  readonly isOpen: boolean;
   /** Memory in which all chunks appear, if other threads can reach it. */
   readonly memory?: SharedArrayBuffer;
   /** To be called before {@linkcode SharedBytes.take}. What it returns ends when that one knows; absent: it does. May reject: the pull ends. */
@@ -69,7 +71,7 @@ export interface PullerEvents {
   /** The exposer has granted the pull. Answers with the sink; may throw. */
   granted(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): ChunkSink | Promise<ChunkSink>;
   /** Whether there is another road than the network for what the sink wants. Absent: there is none. */
-  share?(grant: Grant, manifest: Manifest, sink: ChunkSink): Promise<SharedBytes | undefined>;
+  share?(grant: Grant, manifest: Manifest, sink: ChunkSink): SharedBytes | undefined;
   /** Listens to the multicast group of the grant. Absent: groups are not joined. @throws {RgtpError} when it cannot */
   join?(group: Group): Promise<Link>;
   /** It listens to that; or the pull goes on by itself, and why. */
@@ -127,13 +129,13 @@ export class PullerShell {
     try {
       await this.#result.promise;
     } finally {
+      this.#isOver = true;
       this.#drive.close();
       this.#crew?.close();
       // The last packets say that all is here: they leave before the socket goes.
       await Promise.allSettled(this.#sends);
       this.#link.close();
       this.#shared?.close();
-      this.#isOver = true;
       this.#groupLink?.close();
     }
   }
@@ -201,8 +203,9 @@ export class PullerShell {
 
   async #begin(grant: Grant, manifest: Manifest, exposerKey: Uint8Array): Promise<void> {
     const sink = await this.#events.granted(grant, manifest, exposerKey);
+    if (this.#isOver) return;
     const opener = new ChunkOpener(this.#engine, grant, manifest);
-    const shared = await this.#events.share?.(grant, manifest, sink);
+    const shared = this.#events.share?.(grant, manifest, sink);
     this.#sink = sink;
     this.#opener = opener;
     this.#shared = shared;
@@ -210,7 +213,7 @@ export class PullerShell {
       const flags = sink.candidates?.(page);
       this.#candidates.set(page, flags);
       // What is on the other road is checked as what is on the disk is.
-      return shared ? ALL_OF_A_PAGE : flags;
+      return shared?.isOpen ? ALL_OF_A_PAGE : flags;
     };
     // What a group sends, as fast as most receivers can take it, one thread opens: others would not pay for their start.
     const threads = this.#joinsGroups && grant.group ? 0 : limits.openThreadsMax;

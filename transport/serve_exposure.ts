@@ -155,7 +155,7 @@ function ticketMaker({ policy, addresses, sealed, identity, book, name }: Parts)
 }
 
 function statsOf(
-  { shell, sealed, cast }: Parts,
+  { shell, sealed, cast, book }: Parts,
   exposed: Exposed,
   share: ShareDoor | undefined,
   counts: Counts,
@@ -164,7 +164,11 @@ function statsOf(
     ...shell.stats(),
     ...counts,
     bytesSent: shell.bytesSent(exposed),
-    pullers: shell.machine.pullers(shell.now()).filter(({ exposureId }) => equalBytes(exposureId, sealed.id)),
+    pullers: shell.machine.pullers(shell.now()).filter(({ exposureId }) => equalBytes(exposureId, sealed.id))
+      .map((puller) => {
+        const ticket = book.labelOf(puller.ticketId);
+        return { ...puller, ...(ticket !== undefined && { ticket }) };
+      }),
     store: sealed.store.counters,
     storeBytes: sealed.store.memoryBytes,
     ...(share && { shared: share.stats }),

@@ -16,7 +16,7 @@ import { DropCounter } from "./protocol/drops.ts";
 export interface ShareStats {
   /** Bytes that pullers were handed as memory. */
   readonly bytesGiven: number;
-  /** Bytes that were read from a source for that. */
+  /** Bytes that were copied from a source for that: of a file by the system, which keeps it anyway. */
   readonly bytesRead: number;
   /** Bytes of memory that are kept for others to come. */
   readonly memoryBytes: number;
@@ -65,6 +65,8 @@ export class ShareDoor {
   readonly #options: ShareDoorOptions;
   readonly #socket: ShareSocket;
   readonly #sources = new Map<Exposed, ByteSource>();
+  /** Descriptors of files that are exposed: whose memory need not be read first. */
+  readonly #files = new Map<ByteSource, number>();
   /** Descriptors of segments, by exposure and number: those that were asked for last come last. */
   readonly #memory = new Map<string, { descriptor: number; bytes: number }>();
   #memoryBytes = 0;
@@ -100,12 +102,17 @@ export class ShareDoor {
   /** Hands out the bytes of an exposure too; the source is this one's to close from now on. */
   add(exposed: Exposed, source: ByteSource): void {
     this.#sources.set(exposed, source);
+    const { fingerprint, collection } = source;
+    const file = collection || !fingerprint ? undefined : this.#socket.openFile(fingerprint);
+    if (file !== undefined) this.#files.set(source, file);
   }
 
   /** Lets nobody in any more; what pullers have stays theirs. Twice is fine. */
   close(): void {
     clearTimeout(this.#idle);
     this.#makeRoom(Infinity);
+    for (const file of this.#files.values()) this.#socket.closeDescriptor(file);
+    this.#files.clear();
     this.#socket.close();
     for (const source of this.#sources.values()) source.close();
     this.#sources.clear();
@@ -155,7 +162,12 @@ export class ShareDoor {
   #make(source: ByteSource, at: number, bytes: number): { descriptor: number; bytes: number } | undefined {
     this.#makeRoom(bytes);
     try {
-      const descriptor = this.#socket.makeMemory(bytes, (offset, into) => source.read(at + offset, into));
+      const file = this.#files.get(source);
+      const descriptor = this.#socket.makeMemory(
+        bytes,
+        (offset, into) => source.read(at + offset, into),
+        file === undefined ? undefined : { descriptor: file, offset: at },
+      );
       this.#bytesRead += bytes;
       this.#memoryBytes += bytes;
       return { descriptor, bytes };

@@ -1,5 +1,5 @@
 import type { Grant } from "../codec/grant.ts";
-import { chunkBytes } from "../codec/manifest.ts";
+import { chunkBytes, chunkCount } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
 import { SEGMENT_BYTES, shareAnswer, shareAsk, ShareStatus } from "../codec/share.ts";
 import type { ShareMac } from "../codec/share.ts";
@@ -27,6 +27,8 @@ export interface SharedRoadOptions {
   readonly manifest: Manifest;
   /** The chunk that is wanted first: its memory proves that the exposer is on this machine. */
   readonly first: number;
+  /** No chunk from this one on is wanted, as far as is known. */
+  readonly end: number;
   /** Room for all of the exposure, where its memory is to appear and stay. Absent: a few segments have room, in turn. */
   readonly window?: Uint8Array<ArrayBuffer>;
 }
@@ -37,16 +39,17 @@ export function sharing(
   isAlone: boolean,
   grant: () => Grant,
 ): NonNullable<PullerEvents["share"]> {
-  return async (_grant, manifest, sink) => {
+  return (_grant, manifest, sink) => {
     const isWanted = shared ?? ((link ?? limitRate) === undefined && isAlone);
     // Who leaves what he does not have wants no bytes.
     if (!isWanted || sink.leave) return undefined;
-    return await SharedRoad.open({
+    return SharedRoad.open({
       engine: defaultEngine(),
       random: systemRandom,
       grant,
       manifest,
       first: sink.wanted?.[0]?.first ?? 0,
+      end: (sink.wantMore ? undefined : sink.wanted?.at(-1)?.end) ?? chunkCount(manifest),
       ...(sink.window && { window: sink.window }),
     });
   };
@@ -85,10 +88,10 @@ export class SharedRoad implements SharedBytes {
   #failure: RgtpError | undefined;
 
   /**
-   * Asks for the first segment that is wanted. `undefined` when nothing comes of it: the exposer offers none, is not on this machine, or
-   * does not let this user in.
+   * Asks for the first segment that is wanted, and does not wait for it. `undefined` when nothing will come of it: the exposer offers
+   * none, or is not on this machine. One that does not let this user in shows when the first chunk is to be taken.
    */
-  static async open(options: SharedRoadOptions): Promise<SharedRoad | undefined> {
+  static open(options: SharedRoadOptions): SharedRoad | undefined {
     const { manifest: { totalSize }, first, random } = options;
     const { share } = options.grant();
     if (!share || totalSize === 0) return undefined;
@@ -100,10 +103,7 @@ export class SharedRoad implements SharedBytes {
       socket.close();
       return undefined;
     }
-    await road.ready(first);
-    if (!road.#closed) return road;
-    road.close();
-    return undefined;
+    return road.#ask(road.#segmentOf(first)) && road;
   }
 
   private constructor(
@@ -126,6 +126,10 @@ export class SharedRoad implements SharedBytes {
         },
       );
     }).finally(() => this.close());
+  }
+
+  get isOpen(): boolean {
+    return !this.#closed;
   }
 
   get memory(): SharedArrayBuffer | undefined {
@@ -171,7 +175,8 @@ export class SharedRoad implements SharedBytes {
     let segment = this.#ask(number);
     // A slow thread, or a slow disk, may have a chunk of long ago where this one is to appear.
     for (; !segment && !this.#closed; segment = this.#ask(number)) await this.#freed.promise;
-    if (isNext && (number + 1) * SEGMENT_BYTES < this.#options.manifest.totalSize) this.#ask(number + 1);
+    const { manifest, end } = this.#options;
+    if (isNext && (number + 1) * SEGMENT_BYTES < chunkOffset(manifest, end)) this.#ask(number + 1);
     if (segment && !segment.isHere) await segment.arrival.promise;
     // Checking need not wait for anything: the network's socket and timers have their turn all the same.
     await this.#socket.turn.yield();

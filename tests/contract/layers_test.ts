@@ -66,6 +66,7 @@ const packages: readonly { readonly name: RegExp; readonly where: RegExp }[] = [
   { name: /^@msgpack\/msgpack$/, where: /^codec\/msgpack_map\.ts$/ },
   { name: /^@nats-io\//, where: /^cluster\/io\/nats_store\.ts$/ },
   { name: /^@noble\//, where: /^crypto\// },
+  { name: /^@opentelemetry\//, where: /^transport\/telemetry\.ts$/ },
   { name: /^(ajv|jsonc-parser)(\/|$)/, where: /^cli\/_service_config\.ts$/ },
   { name: /^assemblyscript\//, where: /^tools\/build_kernel\.ts$/ },
   {

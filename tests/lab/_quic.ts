@@ -105,7 +105,7 @@ function script(via: readonly string[], ...args: string[]): Deno.ChildProcess {
   const [command, ...before] = [...via, Deno.execPath()];
   return new Deno.Command(command, {
     args: [
-      ...[...before, "run", "-A", "--quiet", "--no-lock", "--config", file("../../deno.json")],
+      ...[...before, "run", "-A", "--quiet", "--config", file("../../deno.json")],
       ...[file("_quic_file.ts"), ...args],
     ],
     stdin: "null",

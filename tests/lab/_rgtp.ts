@@ -69,7 +69,7 @@ function rgtpWords(...args: string[]): string[] {
   const file = (name: string) => new URL(`../../${name}`, import.meta.url).pathname;
   return [
     Deno.execPath(),
-    ...["run", "-A", "--quiet", "--no-lock", "--config", file("deno.json"), file("cli/main.ts")],
+    ...["run", "-A", "--quiet", "--config", file("deno.json"), file("cli/main.ts")],
     ...args,
   ];
 }

@@ -43,7 +43,7 @@ export class Wan implements AsyncDisposable {
     };
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "-A", "--quiet", "--no-lock", "--config", fileOf("../../deno.json")],
+        ...["run", "-A", "--quiet", "--config", fileOf("../../deno.json")],
         ...[fileOf("emulator.ts"), JSON.stringify(options, withoutInfinity)],
       ],
       stdin: "piped",

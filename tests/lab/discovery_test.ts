@@ -93,6 +93,19 @@ test("an interface that comes later", [["a", "b"]], async (room) => {
   assertMatch(a.process.stderr, /no network to announce it on/);
 });
 
+test("an interface that goes, of who announces or of who looks", [["a", "c"], ["b", "c"]], async (room) => {
+  await using a = await room.expose("a", ["--name", "gone", ...ANNOUNCED]);
+  await using _b = await room.expose("b", ["--name", "there", ...ANNOUNCED]);
+  assertEquals((await room.find("c")).map(({ name }) => name).sort(), ["gone", "there"]);
+  const looking = room.find("c", ["--wait", "4s"]);
+  await room.switches.run("a", "ip", "link", "delete", "net0");
+  // What was heard before is listed; what goes on elsewhere is heard.
+  assert((await looking).some(({ name }) => name === "there"));
+  assertEquals((await room.find("c")).map(({ name }) => name), ["there"]);
+  // It goes on serving whoever knows the way.
+  assertEquals(a.process.isOver, false);
+});
+
 test("who looks says nothing but that it listens", [["a", "b"]], async (room) => {
   using capture = await inside(room.switches.namespace("a"), () => Promise.resolve(new Capture()));
   assertEquals(await room.find("b", ["--wait", "1s"]), []);

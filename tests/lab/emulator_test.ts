@@ -123,7 +123,7 @@ test("is gone without a trace when it is not needed any more, and when its maker
   assertEquals((await stays.status).signal, "SIGKILL");
 
   const maker = new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-lock", MAKER],
+    args: ["eval", MAKER],
     cwd: import.meta.dirname,
     stdout: "piped",
   }).spawn();
@@ -194,7 +194,7 @@ function traffic(via: readonly string[], ...args: string[]): Deno.ChildProcess {
   const file = (name: string) => new URL(name, import.meta.url).pathname;
   return new Deno.Command(command, {
     args: [
-      ...[...before, "run", "-A", "--quiet", "--no-lock", "--config", file("../../deno.json")],
+      ...[...before, "run", "-A", "--quiet", "--config", file("../../deno.json")],
       ...[file("_traffic.ts"), ...args],
     ],
     stdin: "piped",

@@ -88,7 +88,7 @@ function program(via: readonly string[], args: readonly string[], signal: AbortS
   const script = join(projectRoot, "tests", "lab", "_trains.ts");
   const config = `--config=${join(projectRoot, "deno.json")}`;
   return new Deno.Command(command, {
-    args: [...before, "run", "-A", "--quiet", "--no-lock", config, script, ...args],
+    args: [...before, "run", "-A", "--quiet", config, script, ...args],
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",

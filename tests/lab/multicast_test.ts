@@ -122,3 +122,14 @@ test("an interface that goes in the midst of it holds nobody else", async () => 
   assertEquals(code, 12);
   assert(events.includes("unicast"));
 });
+
+test("the exposer's own interface goes in the midst of it: all are told, and nobody hangs", async () => {
+  await using lab = await place(["--cast-rate", "4MB/s"]);
+  const pulls = [1, 2, 3].map((i) => lab.pull(i));
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await lab.bridge.unplug(lab.bridge.hosts[0]);
+  for (const { code, events } of await Promise.all(pulls)) {
+    assertEquals(code, 12);
+    assert(events.includes("unicast"));
+  }
+});

@@ -14,7 +14,7 @@ Deno.test({
   fn: async () => {
     const file = (name: string) => new URL(name, import.meta.url).pathname;
     const text = await run(
-      ...[Deno.execPath(), "run", "-A", "--quiet", "--no-lock", "--config", file("../../deno.json")],
+      ...[Deno.execPath(), "run", "-A", "--quiet", "--config", file("../../deno.json")],
       ...[file("run.ts"), "--table", "start", "--rounds", "1", "--json"],
     );
     const lines = text.trim().split("\n").map((line) => JSON.parse(line));

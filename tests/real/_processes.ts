@@ -102,6 +102,8 @@ export interface StartOptions {
   readonly permissions?: readonly string[];
   /** The folder to run in. */
   readonly cwd?: string;
+  /** What it finds in its environment beside what this process does. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** How an exposer is started. */
@@ -155,7 +157,7 @@ export class RgtpProcess implements AsyncDisposable {
 
   /** Starts `rgtp` with these arguments. */
   constructor(args: readonly string[], options: StartOptions = {}) {
-    const { via = [], permissions = PERMISSIONS, cwd } = options;
+    const { via = [], permissions = PERMISSIONS, cwd, env = {} } = options;
     const [command, ...before] = [...via, Deno.execPath()];
     this.#name = `rgtp ${args[0]}`;
     this.#child = new Deno.Command(command, {
@@ -164,12 +166,12 @@ export class RgtpProcess implements AsyncDisposable {
         "run",
         "--quiet",
         "--no-prompt",
-        "--no-lock",
         `--config=${join(projectRoot, "deno.json")}`,
         ...permissions,
         join(projectRoot, "cli", "main.ts"),
         ...args,
       ],
+      env: { ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -21,7 +21,6 @@ export async function rgtp(
       "run",
       "--quiet",
       "--no-prompt",
-      "--no-lock",
       `--config=${join(projectRoot, "deno.json")}`,
       ...permissions,
       join(projectRoot, "cli", "main.ts"),

@@ -48,7 +48,6 @@ class Program implements AsyncDisposable {
       args: [
         "run",
         "--quiet",
-        "--no-lock",
         "--no-prompt",
         config,
         ...permissions,

@@ -43,7 +43,7 @@ const scoped = (folder: TestFolder) => ({
 async function run(args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
   const root = new URL("../../", import.meta.url).pathname;
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-lock", `--config=${root}deno.json`, `${root}cli/main.ts`, ...args],
+    args: ["run", "-A", "--quiet", `--config=${root}deno.json`, `${root}cli/main.ts`, ...args],
     env: { NO_COLOR: "1" },
     stdin: "null",
   }).output();

@@ -5,9 +5,12 @@ import { edge, expose, parseTicket, pull, RgtpError } from "../../mod.ts";
 import type { PullEvent } from "../../mod.ts";
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "../_assert.ts";
 import { assertSame, noise } from "./_bytes.ts";
+import { TestFolder } from "./_files.ts";
+import { whyNoMounts, withTmpfs } from "./_mounts.ts";
 
 const here = { host: "127.0.0.1", port: 0 };
 const MIB = 1_048_576;
+const noMounts = await whyNoMounts();
 
 Deno.test("an edge without the key serves 8 pullers at once, and the exposer sends the file about once", async () => {
   const data = noise(24 * MIB);
@@ -108,6 +111,22 @@ Deno.test("an edge ends with what its upstream gave: withdrawn, or refused from 
   assertEquals((await assertRejects(() => edge(bare, here), RgtpError)).condition, "ACCESS_DENIED");
 });
 
+Deno.test("an edge through which nobody has pulled yet is told as well", async () => {
+  // Its leaves ride in the grant: there is nothing to ask for.
+  const exposure = await expose(noise(1000), here);
+  await using cache = await edge(exposure.ticket, here);
+  const closed = assertRejects(() => cache.closed, RgtpError);
+  for (let i = 0; i < 250 && exposure.stats().memory.liveTokens === 0; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assertEquals(exposure.stats().pullers, []);
+  await exposure.close();
+  const late = new Promise<RgtpError>((resolve) =>
+    setTimeout(() => resolve(new RgtpError("TIMEOUT", "late")), 5000)
+  );
+  assertEquals((await Promise.race([closed, late])).condition, "WITHDRAWN");
+});
+
 Deno.test("an edge's own tickets: without one nothing comes, and a revoked one ends", async () => {
   const data = noise(2 * MIB);
   await using exposure = await expose(data, here);
@@ -134,4 +153,33 @@ Deno.test("nothing at all, one byte, few chunks, and several pages of small ones
     await using cache = await edge(exposure.ticket, here);
     assertSame(await pull(exposure.ticket, { edges: [cache.ticket] }).bytes(), data);
   }
+});
+
+Deno.test("a folder that is not there is refused, with its name", async () => {
+  await using exposure = await expose(noise(1000), here);
+  await using folder = await TestFolder.make();
+  const refused = await assertRejects(
+    () => edge(exposure.ticket, { ...here, folder: folder.file("absent") }),
+    RgtpError,
+    "absent",
+  );
+  assertEquals(refused.condition, "IO");
+});
+
+Deno.test({
+  name: `a disk that is full ends the edge, and the exposer gives the rest${
+    noMounts && ` [skipped: ${noMounts}]`
+  }`,
+  ignore: noMounts !== "",
+  fn: async () => {
+    const data = noise(8 * MIB);
+    await using exposure = await expose(data, here);
+    await using folder = await TestFolder.make();
+    await withTmpfs(folder.file("disk"), "3m", async ({ path }) => {
+      await using cache = await edge(exposure.ticket, { ...here, folder: path });
+      const ended = assertRejects(() => cache.closed, RgtpError);
+      assertSame(await pull(exposure.ticket, { edges: [cache.ticket] }).bytes(), data);
+      assertEquals((await ended).condition, "NO_SPACE");
+    });
+  },
 });

@@ -22,7 +22,6 @@ for (const name of hostileCases) {
           "run",
           "-A",
           "--quiet",
-          "--no-lock",
           `--config=${projectRoot}/deno.json`,
           script,
           name,

@@ -139,6 +139,26 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "rgtp expose --multicast without the permission for the whole network says which is missing, and serves nobody",
+  ignore: loopback === undefined,
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await Deno.writeFile(join(folder, "source"), randomBytes(1000));
+      const end = await rgtp([
+        ...["expose", join(folder, "source"), "--host", "127.0.0.1", "--state-dir", join(folder, "state")],
+        ...["--multicast", freeGroup(), "--interface", loopback!, "--json"],
+      ], ["--allow-net=127.0.0.1", `--allow-read=${folder}`, `--allow-write=${folder}`]);
+      assertEquals(end.events().at(-1)?.event, "error", end.err);
+      assertStringIncludes(String(end.events().at(-1)?.message), "--allow-net");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
 Deno.test("rgtp expose: flags of a group without one, and numbers that are none, are refused", async () => {
   const expected: readonly (readonly [readonly string[], string])[] = [
     [["--receivers", "3"], "--receivers belongs to --multicast"],

@@ -220,6 +220,7 @@ Deno.test("events and stats: a grant and an end, with their numbers", async () =
     rate: 0,
     loss: 0,
     roundTripMs: 0,
+    drops: {},
   };
   assertEquals(one.stats(), { state: "idle", ...nothing, sources: [] });
   await collect(one.readable);
@@ -236,7 +237,9 @@ Deno.test("events and stats: a grant and an end, with their numbers", async () =
     1_000_000,
     0,
   ]);
-  assertEquals(sources, [{ address: source, wireBytes, loss, roundTripMs, isGone: false }]);
+  const { leastRoundTripMs } = sources[0];
+  assertEquals(sources, [{ address: source, wireBytes, loss, roundTripMs, leastRoundTripMs, isGone: false }]);
+  assertGreater(leastRoundTripMs, 0);
   assertGreater(wireBytes, 1_000_000);
   assertGreater(roundTripMs, 0);
   assertGreater(stats.rate, 0);

@@ -102,7 +102,7 @@ test("killed, an exposer leaves nothing behind, and the next one shares again", 
 test("killed while it holds memory, a puller leaves nothing behind", noFfi, async (scene) => {
   const reader = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "--quiet", "--no-lock", "-A", new URL("../../cli/main.ts", import.meta.url).pathname],
+      ...["run", "--quiet", "-A", new URL("../../cli/main.ts", import.meta.url).pathname],
       ...["pull", scene.ticket, "-"],
     ],
     stdin: "null",

@@ -11,7 +11,7 @@ const END_MS = 120_000;
 /** `rgtp`, as a word of a shell command. */
 function rgtp(permissions: readonly string[]): string {
   const config = `--config=${projectRoot}deno.json`;
-  const words = [Deno.execPath(), "run", "--quiet", "--no-lock", "--no-prompt", config, ...permissions];
+  const words = [Deno.execPath(), "run", "--quiet", "--no-prompt", config, ...permissions];
   return [...words, `${projectRoot}cli/main.ts`].map((word) => `'${word}'`).join(" ");
 }
 

@@ -37,7 +37,6 @@ async function otherPull(folder: string): Promise<Deno.ChildProcess> {
     args: [
       "run",
       "-A",
-      "--no-lock",
       "--no-check",
       "--config",
       configPath(),

@@ -76,6 +76,11 @@ export class TicketBook {
     return this.#wallClock() > expiresMs + EXPIRY_SLACK_MS ? undefined : psk;
   }
 
+  /** What a ticket was called when it was made; `undefined` without a name, or for a ticket that is none of these. */
+  labelOf(id: Uint8Array): string | undefined {
+    return this.#tickets.get(id.toHex())?.label || undefined;
+  }
+
   /** Ends a ticket, by its secret. Answers with its ID when there was such a ticket. */
   revoke(secret: Uint8Array): Uint8Array | undefined {
     const id = ticketId(this.#engine, ticketPsk(this.#engine, secret));

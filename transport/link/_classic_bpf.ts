@@ -12,7 +12,7 @@ export const LOAD_LENGTH = 0x80; // BPF_LD | BPF_W | BPF_LEN
 export const AND = 0x54; // BPF_ALU | BPF_AND | BPF_K
 export const JUMP_EQUAL = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 export const JUMP_GREATER = 0x25; // BPF_JMP | BPF_JGT | BPF_K
-export const RETURN = 0x06; // BPF_RET | BPF_K
+const RETURN = 0x06; // BPF_RET | BPF_K
 
 /** One step. Where a jump leads: so many instructions are skipped, or one of the program's ends. */
 export type Instruction<End extends string> = readonly [

@@ -1,5 +1,5 @@
 import { ETHERTYPE, FRAME_MAGIC } from "../../codec/ethernet_frame.ts";
-import { AND, assemble, JUMP_EQUAL, JUMP_GREATER, LOAD_HALF, LOAD_WORD, RETURN } from "./_classic_bpf.ts";
+import { AND, assemble, JUMP_EQUAL, JUMP_GREATER, LOAD_HALF, LOAD_WORD } from "./_classic_bpf.ts";
 import type { Instruction } from "./_classic_bpf.ts";
 
 /*

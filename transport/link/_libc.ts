@@ -22,6 +22,7 @@ const functions = {
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   /** Waits in a thread of the runtime's pool. */
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32", nonblocking: true },
+  ppoll: { parameters: ["buffer", "usize", "buffer", "pointer"], result: "i32" },
   /** With no bytes to copy it only tells where its first argument lies. */
   address: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
   peek: { name: "memcpy", parameters: ["buffer", "usize", "usize"], result: "usize" },
@@ -29,6 +30,10 @@ const functions = {
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
   fchmod: { parameters: ["i32", "u32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  /** Not a function of its own before glibc 2.33. */
+  fstat: { parameters: ["i32", "buffer"], result: "i32", optional: true },
+  sendfile: { parameters: ["i32", "i32", "buffer", "usize"], result: "isize" },
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },

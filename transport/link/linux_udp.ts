@@ -14,18 +14,23 @@ import { Incoming } from "./_incoming.ts";
 import type { Libc } from "./_libc.ts";
 import { type LinuxSocket, openSocket } from "./_linux_socket.ts";
 import { askPermission, resolved } from "./_lookup.ts";
+import { Nap } from "./_nap.ts";
 import { NetPermission } from "./_net_permission.ts";
 import { Outgoing, type Train } from "./_outgoing.ts";
 import { Poller, READABLE, WRITABLE } from "./_poller.ts";
-import { Sockaddrs } from "./_sockaddr.ts";
+import { type Destination, Sockaddrs } from "./_sockaddr.ts";
+import { SplitOutgoing } from "./_split.ts";
 import { openStrangers } from "./_strangers.ts";
 import { Turn } from "./_turn.ts";
 import {
   type Datagrams,
+  joined,
+  joinedBytes,
   type Link,
   type LinkOptions,
   type LinkStats,
   segmentCount,
+  type SplitDatagrams,
   udpPayloadBytesMax,
 } from "./link.ts";
 
@@ -70,9 +75,9 @@ export async function openLinuxUdp(options: LinkOptions): Promise<Link> {
   try {
     const found = await resolved(asked);
     await askPermission(found);
-    const socket = bind(poller.libc, found);
-    const beside = found.strangersApart ? openStrangers(poller.libc, socket) : [];
-    return new LinuxUdpLink(poller, socket, beside);
+    const link = new LinuxUdpLink(poller, bind(poller.libc, found), found.naps === true);
+    if (found.strangersApart) link.partStrangers();
+    return link;
   } catch (error) {
     poller.release();
     throw error;
@@ -109,7 +114,8 @@ class LinuxUdpLink implements Link {
   readonly payloadBytesMax = udpPayloadBytesMax;
   readonly burstPacketsMax: number;
   readonly local: Address;
-  readonly strangers: readonly LinuxUdpLink[];
+  readonly #socket: LinuxSocket;
+  #strangers: readonly LinuxUdpLink[] = [];
   /** The one of whose strangers this is. */
   readonly #main: LinuxUdpLink | undefined;
   readonly #poller: Poller;
@@ -121,6 +127,9 @@ class LinuxUdpLink implements Link {
   readonly #permission = new NetPermission();
   readonly #counters: Counters;
   readonly #turn = new Turn();
+  readonly #nap: Nap | undefined;
+  /** Made when something is first sent that lies apart; away while somebody waits to send more of it. */
+  #split: SplitOutgoing | undefined;
   #isReading = false;
   #closed = false;
   /** What killed the socket, if not `close`. */
@@ -128,8 +137,10 @@ class LinuxUdpLink implements Link {
   /** The descriptor is not ours any more: it may be somebody else's by now. */
   #isGone = false;
 
-  constructor(poller: Poller, socket: LinuxSocket, beside: readonly LinuxSocket[], main?: LinuxUdpLink) {
+  /** `main` is given to one for its strangers. */
+  constructor(poller: Poller, socket: LinuxSocket, naps: boolean, main?: LinuxUdpLink) {
     const { descriptor, family, local, receiveBufferBytes } = socket;
+    this.#socket = socket;
     this.#main = main;
     this.#poller = poller;
     this.#libc = poller.libc;
@@ -141,7 +152,17 @@ class LinuxUdpLink implements Link {
     this.#counters = main ? main.#counters : new Counters();
     this.#incoming = new Incoming(poller.libc);
     this.#outgoing = new Outgoing(poller.libc);
-    this.strangers = beside.map((one) => new LinuxUdpLink(poller, one, [], this));
+    this.#nap = naps ? new Nap(poller.libc, descriptor) : undefined;
+  }
+
+  /** From now on what strangers send arrives elsewhere, if the system can do that. */
+  partStrangers(): void {
+    this.#strangers = openStrangers(this.#libc, this.#socket)
+      .map((socket) => new LinuxUdpLink(this.#poller, socket, false, this));
+  }
+
+  get strangers(): readonly Link[] {
+    return this.#strangers;
   }
 
   get stats(): LinkStats {
@@ -181,6 +202,70 @@ class LinuxUdpLink implements Link {
       }
     }
     if (this.#turn.isOver) await this.#turn.yield();
+  }
+
+  sendSplit(split: SplitDatagrams): Promise<void> | undefined {
+    this.#check();
+    const { peer, headerBytes, bodyBytes } = split;
+    const size = headerBytes + bodyBytes;
+    const destination = this.#sockaddrs.destination(peer);
+    const isPlain = size < destination.offloadBelow && size <= this.payloadBytesMax;
+    if (!isPlain || !this.#permission.allows(peer)) return this.#sendJoined(split);
+    const laid = this.#split ??= new SplitOutgoing(this.#libc);
+    laid.lay(split, destination.sockaddr, Math.min(segmentsMax, Math.floor(udpPayloadBytesMax / size)));
+    const sent = this.#sendLaid(laid, 0);
+    if (sent < laid.messages) {
+      this.#split = undefined;
+      return this.#sendRest(laid, sent, split, destination);
+    }
+    return this.#turn.isOver ? this.#turn.yield() : undefined;
+  }
+
+  /** Sends messages from number `first` on, as far as they go: where it came to. */
+  #sendLaid(laid: SplitOutgoing, first: number): number {
+    for (let next = first; next < laid.messages;) {
+      const sent = laid.send(this.#descriptor, next);
+      if (sent < 0) return next;
+      for (const end = next + sent; next < end; next++) {
+        this.#counters.sent(laid.datagrams(next), laid.bytes(next));
+      }
+    }
+    return laid.messages;
+  }
+
+  /** After a send that failed: the rest, whatever the reason was. */
+  async #sendRest(
+    laid: SplitOutgoing,
+    from: number,
+    split: SplitDatagrams,
+    destination: Destination,
+  ): Promise<void> {
+    for (let first = from, waits = 0; first < laid.messages;) {
+      const errno = this.#libc.errno();
+      if (isErrno(errno, ...cannotSegment) && laid.datagrams(first) > 1) {
+        // What has gone already goes once more: this happens once for a host.
+        destination.offloadBelow = Math.min(destination.offloadBelow, split.headerBytes + split.bodyBytes);
+        return await this.#sendJoined(split);
+      }
+      if (isErrno(errno, ...busy) && waits++ < sendWaitsMax) {
+        await this.#ready(WRITABLE);
+        this.#check();
+      } else {
+        this.#diedOf("sendmmsg", errno);
+        this.#check();
+        this.#counters.sendFailed(systemError("sendmmsg", errno), laid.datagrams(first));
+        first++;
+      }
+      const sent = this.#sendLaid(laid, first);
+      if (sent > first) waits = 0;
+      first = sent;
+    }
+    if (this.#turn.isOver) await this.#turn.yield();
+  }
+
+  async #sendJoined(split: SplitDatagrams): Promise<void> {
+    const memory = new Uint8Array(joinedBytes(split));
+    for (const datagrams of joined(split, memory)) await this.send(datagrams);
   }
 
   async receive(): Promise<readonly Datagrams[]> {
@@ -236,12 +321,21 @@ class LinuxUdpLink implements Link {
 
   /** After a receive that brought nothing. */
   async #waitToReceive(errno: number): Promise<void> {
-    if (isErrno(errno, "EAGAIN", "EINTR")) return await this.#ready(READABLE);
+    if (isErrno(errno, "EAGAIN", "EINTR")) return await this.#waitForData();
     this.#diedOf("recvmmsg", errno);
     this.#check();
     // The failure of an earlier send may show here. It says nothing about this socket.
     this.#counters.receiveFailed(systemError("recvmmsg", errno));
     await new Promise((resolve) => setTimeout(resolve, retryMs));
+  }
+
+  async #waitForData(): Promise<void> {
+    const nap = this.#nap;
+    if (!nap) return await this.#ready(READABLE);
+    const since = performance.now();
+    const isThere = nap.pays && await nap.take(() => !this.#closed && !this.#isGone);
+    if (!isThere) await this.#ready(READABLE);
+    nap.note(performance.now() - since);
   }
 
   /** Until the socket is ready, perhaps, or closed. @throws {RgtpError} SOCKET when the system does not let us wait */

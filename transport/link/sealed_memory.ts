@@ -19,6 +19,9 @@ const [SEEK_END, SEEK_HOLE] = [2, 4];
 const STATFS_BYTES = 120;
 const TMPFS_MAGIC = 0x01021994n;
 const PROT_READ_WRITE = 1 | 2;
+const O_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
+/** Room for `struct stat`, which has 144 bytes, or 128. */
+const STAT_BYTES = 256;
 const MAP_PRIVATE_FIXED = 2 | 0x10;
 const MAP_ANONYMOUS = 0x20;
 const MAP_FAILED = 2n ** 64n - 1n;
@@ -34,9 +37,17 @@ const WINDOW_BYTES_MAX = 65_536 * WASM_PAGE_BYTES;
 /** What says in `/proc` what this is. */
 const NAME = new TextEncoder().encode("rgtp-shared\0");
 
+/** A file that memory is filled from: it is copied from where the system keeps it, and this program sees nothing of it. */
+export interface MemoryFile {
+  /** Its descriptor. */
+  readonly descriptor: number;
+  /** Where in it the memory begins. */
+  readonly offset: number;
+}
+
 /**
- * New memory of `bytes` bytes, sealed; answers with its descriptor, which is the caller's to close. `read` is called for one part after the
- * other, and fills all of what it is given.
+ * New memory of `bytes` bytes, sealed; answers with its descriptor, which is the caller's to close. It is filled from `file`; `read` is
+ * called for one part after the other of what does not come from there, and fills all of what it is given.
  *
  * @throws {Error} with a `code`, when there is no memory or no descriptor; and what `read` throws
  */
@@ -44,13 +55,15 @@ export function makeSealedMemory(
   libc: Libc,
   bytes: number,
   read: (offset: number, into: Uint8Array) => void,
+  file?: MemoryFile,
 ): number {
   const { call } = libc;
   const descriptor = checked(libc, "memfd_create", call.memfd_create(NAME, MFD_CLOEXEC_ALLOW_SEALING));
   try {
     checked(libc, "fchmod", call.fchmod(descriptor, OWNER_ONLY));
-    const step = new Uint8Array(Math.min(bytes, STEP_BYTES));
-    for (let at = 0; at < bytes;) {
+    const sent = file ? sendFile(libc, descriptor, bytes, file) : 0;
+    const step = new Uint8Array(Math.min(bytes - sent, STEP_BYTES));
+    for (let at = sent; at < bytes;) {
       const part = step.subarray(0, bytes - at);
       read(at, part);
       at += checked(libc, "write", Number(call.write(descriptor, part, BigInt(part.length))));
@@ -61,6 +74,37 @@ export function makeSealedMemory(
     call.close(descriptor);
     throw error;
   }
+}
+
+/** Has the system copy a file into memory, as far as it can; how much of it it could. */
+function sendFile({ call }: Libc, memory: number, bytes: number, { descriptor, offset }: MemoryFile): number {
+  const place = BigInt64Array.of(BigInt(offset));
+  for (let at = 0; at < bytes;) {
+    const count = Number(call.sendfile(memory, descriptor, place, BigInt(bytes - at)));
+    if (count <= 0) return at;
+    at += count;
+  }
+  return bytes;
+}
+
+/**
+ * Opens a file to fill memory from, if it is still the one with this device and inode; the descriptor is the caller's to close. `undefined`
+ * where that cannot be had: it is read then.
+ */
+export function openMemoryFile(
+  { call }: Libc,
+  { path, device, inode }: { readonly path: string; readonly device: number; readonly inode: number },
+): number | undefined {
+  // What lies there by now may be a pipe, which would wait for a writer.
+  const descriptor = call.open(new TextEncoder().encode(`${path}\0`), O_NONBLOCK_CLOEXEC);
+  if (descriptor < 0) return undefined;
+  const about = new BigUint64Array(STAT_BYTES / 8);
+  // `struct stat` begins with both, on x86_64 and on aarch64.
+  const isIt = call.fstat?.(descriptor, about) === 0 && about[0] === BigInt(device) &&
+    about[1] === BigInt(inode);
+  if (isIt) return descriptor;
+  call.close(descriptor);
+  return undefined;
 }
 
 /**

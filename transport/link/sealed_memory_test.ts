@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertThrows } from "../../tests/_assert.ts";
 import { Libc } from "./_libc.ts";
-import { isSealedMemory, makeSealedMemory, mapSealedMemory, openWindow } from "./sealed_memory.ts";
+import {
+  isSealedMemory,
+  makeSealedMemory,
+  mapSealedMemory,
+  openMemoryFile,
+  openWindow,
+} from "./sealed_memory.ts";
 
 const libc = Libc.load();
 const name = `sealed memory (${libc ? "" : "skipped: needs Linux and --allow-ffi"})`;
@@ -39,6 +45,32 @@ test("what was read is there, and can be changed by nobody", (libc) => {
   // Who writes to what he sees has a copy of his own.
   one.fill(0);
   assertEquals(other, noise);
+});
+
+test("of a file the system copies what there is of it, and the rest is read", (libc) => {
+  const path = Deno.makeTempFileSync();
+  try {
+    Deno.writeFileSync(path, noise.subarray(0, 200_000));
+    const { dev: device, ino } = Deno.statSync(path);
+    const inode = ino!;
+    const file = openMemoryFile(libc, { path, device, inode });
+    assert(file !== undefined);
+    const reads: number[] = [];
+    const read = (at: number, into: Uint8Array) => {
+      reads.push(at);
+      into.set(noise.subarray(1000 + at, 1000 + at + into.length));
+    };
+    const descriptor = makeSealedMemory(libc, BYTES - 1000, read, { descriptor: file, offset: 1000 });
+    assertEquals(reads, [199_000]);
+    const window = openWindow(BYTES - 1000)!;
+    assert(isSealedMemory(libc, descriptor, window.length) && mapSealedMemory(libc, descriptor, window));
+    assertEquals(window, noise.subarray(1000));
+    for (const opened of [descriptor, file]) libc.call.close(opened);
+    assertEquals(openMemoryFile(libc, { path, device, inode: inode + 1 }), undefined);
+    assertEquals(openMemoryFile(libc, { path: `${path}-absent`, device, inode }), undefined);
+  } finally {
+    Deno.removeSync(path);
+  }
 });
 
 test("a descriptor is memory only when nothing in it can ever change, and all of it is there", (libc) => {

@@ -8,7 +8,8 @@ import { isErrno } from "./_errno.ts";
 import type { Libc } from "./_libc.ts";
 import { Messages } from "./_mmsg.ts";
 import { checked, Poller, READABLE } from "./_poller.ts";
-import { isSealedMemory, makeSealedMemory, mapSealedMemory } from "./sealed_memory.ts";
+import { isSealedMemory, makeSealedMemory, mapSealedMemory, openMemoryFile } from "./sealed_memory.ts";
+import type { MemoryFile } from "./sealed_memory.ts";
 import { Turn } from "./_turn.ts";
 
 /** A datagram from another process of this machine. */
@@ -125,9 +126,14 @@ export class ShareSocket {
     return undefined;
   }
 
+  /** See {@linkcode openMemoryFile}. */
+  openFile(state: { path: string; device: number; inode: number }): number | undefined {
+    return openMemoryFile(this.#libc, state);
+  }
+
   /** See {@linkcode makeSealedMemory}. */
-  makeMemory(bytes: number, read: (offset: number, into: Uint8Array) => void): number {
-    return makeSealedMemory(this.#libc, bytes, read);
+  makeMemory(bytes: number, read: (offset: number, into: Uint8Array) => void, file?: MemoryFile): number {
+    return makeSealedMemory(this.#libc, bytes, read, file);
   }
 
   /** Has `window` show the memory of a descriptor, when that is sealed and of the same size. See {@linkcode mapSealedMemory}. */

@@ -43,8 +43,9 @@ import type { HandshakeReply } from "./responder.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { WorkMeter } from "./work_meter.ts";
 
-// Sends under way at once: the next one is ready when one ends, and a puller that arrives waits for no more than these.
-const SERVES_AT_ONCE = 2;
+// Sends under way at once: what a request asks for of chunks of usual size, so that it can go out together. A puller that arrives waits
+// for no more than these.
+const SERVES_AT_ONCE = 6;
 // Handshakes come after pulls, but a crowd of pulls does not lock newcomers out.
 const ANSWERS_PER_HANDSHAKE = 32;
 const SWEEP_MS = 5000;
@@ -170,11 +171,15 @@ export class ExposerMachine implements Machine<ExposerOutput> {
 
   /** Who pulls now. */
   pullers(now: number): PullerStatus[] {
-    return [...this.#live.values()].filter((live) => !live.done).map((live) => ({
+    const isPulling = (live: LiveToken) => !live.done && now - live.lastAsked <= limits.tokenIdleMsMax;
+    return [...this.#live.values()].filter(isPulling).map((live) => ({
       address: live.address,
       exposureId: live.exposed.id,
+      ticketId: live.ticketId,
       bytesSent: live.bytesSent,
       rate: live.rate(now),
+      ...(live.loss !== undefined && { loss: live.loss }),
+      forMs: now - live.since,
     }));
   }
 
@@ -299,7 +304,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     const live = this.#liveToken(from, report.token, packet.subarray(4, 12));
     if (!live) return;
     if (!packetMacIsRight(this.#engine, live.pullKey, packet)) return this.drops.count("wrong mac");
-    live.lastSeen = this.#now;
+    live.lastSeen = live.lastAsked = this.#now;
     if (!this.groups.handleReport(this.#now, live, report)) return this.drops.count("unexpected");
     if (!live.proven) this.#supersede(live);
   }
@@ -311,7 +316,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     if (!live) return;
     if (!packetMacIsRight(this.#engine, live.pullKey, packet)) return this.drops.count("wrong mac");
     if (!live.proven) this.#supersede(live);
-    live.lastSeen = this.#now;
+    live.lastSeen = live.lastAsked = this.#now;
     live.tag = request.tag;
     if (request.isToGroup) {
       if (!this.groups.handleRequest(this.#now, live, request)) this.drops.count("unexpected");
@@ -370,7 +375,9 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     const live = this.#liveToken(from, message.token, message.tag);
     if (!live) return;
     if (!packetMacIsRight(this.#engine, live.pullKey, packet)) return this.drops.count("wrong mac");
+    if (!live.proven) this.#supersede(live);
     live.lastSeen = this.#now;
+    live.tag = message.tag;
     if (message.flags & 1) {
       const bytes = keepaliveEcho.encode(message, { flags: 2 }, this.#macOf(live));
       this.#outputs.push({ kind: "send", to: from, bytes });
@@ -424,7 +431,9 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     const { address, exposed, expiresAt } = live;
     for (const [key, old] of this.#live) {
       const isOlder = old !== live && old.exposed === exposed && old.expiresAt < expiresAt;
-      if (isOlder && old.isFrom(address)) this.#forget(key, old);
+      if (!isOlder || !old.isFrom(address)) continue;
+      live.since = Math.min(live.since, old.since);
+      this.#forget(key, old);
     }
   }
 

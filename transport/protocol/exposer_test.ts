@@ -20,7 +20,15 @@ import {
 import { exposedOf, leastWireBytes } from "../../tests/sim/exposure.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
 import type { Address } from "../../codec/address.ts";
-import { keepalive, keepaliveEcho, refusal, RefusalReason, retry } from "../../codec/control.ts";
+import {
+  complete,
+  CompleteReason,
+  keepalive,
+  keepaliveEcho,
+  refusal,
+  RefusalReason,
+  retry,
+} from "../../codec/control.ts";
 import { PacketType, readWord } from "../../codec/packet.ts";
 import type { PullRequest } from "../../codec/pull_request.ts";
 import { limits } from "../../core/limits.ts";
@@ -156,34 +164,32 @@ Deno.test("exposer: pieces that are not there, sizes that are none, and what no 
   assertEquals([bench.serving.length, bench.sent.length], [0, 0]);
 });
 
-Deno.test("exposer: pullers are served in turn, two answers at a time, also after one was forgotten in mid-serve", () => {
+Deno.test("exposer: pullers are served in turn, six answers at a time, also after one was forgotten in mid-serve", () => {
   const bench = new ExposerBench();
   const [a, b] = [us, { ...us, port: 4001 }];
   const [first, second] = [bench.grant(a), bench.grant(b)];
   for (let number = 1; number <= 10; number++) bench.hear(a, request(first, number));
-  assertEquals(bench.serving.length, 2);
+  assertEquals(bench.serving.length, 6);
   for (let number = 1; number <= 10; number++) bench.hear(b, request(second, number));
-  assertEquals(bench.serving.length, 2);
+  assertEquals(bench.serving.length, 6);
   const order: number[] = [];
-  for (let i = 0; i < 8; i++) {
+  for (let i = 0; i < 12; i++) {
     const serve = bench.serving.shift()!;
     order.push(serve.puller.address.port);
     bench.end(serve);
   }
-  assertEquals(order.slice(2), [4000, 4001, 4000, 4001, 4000, 4001]);
-  // All is taken back while two serves are under way: their ends still count.
+  assertEquals(order.slice(6), [4000, 4001, 4000, 4001, 4000, 4001]);
+  // All is taken back while six serves are under way: their ends still count.
   bench.machine.withdraw(bench.now, sealed.id);
   bench.drain();
   assertEquals(bench.machine.memory.answers, 0);
   bench.machine.add(exposedOf(exposure, () => psk));
   bench.hear(a, request(first, 100));
   bench.hear(a, request(first, 101));
-  assertEquals(bench.serving.length, 2);
+  assertEquals(bench.serving.length, 6);
   bench.serveAll();
-  bench.hear(a, request(first, 102));
-  bench.hear(a, request(first, 103));
-  bench.hear(a, request(first, 104));
-  assertEquals(bench.serving.length, 2);
+  for (let number = 102; number < 110; number++) bench.hear(a, request(first, number));
+  assertEquals(bench.serving.length, 6);
 });
 
 Deno.test("exposer: a handshake comes after pulls, but not after all of them, and not behind a limited rate", () => {
@@ -333,6 +339,25 @@ Deno.test("exposer: a keepalive keeps, and is echoed when it asks", () => {
   assertEquals(bench.machine.memory.liveTokens, 1);
   bench.tick(limits.tokenIdleMsMax + 5001);
   assertEquals(bench.machine.memory.liveTokens, 0);
+});
+
+Deno.test("exposer: who only keeps its way open does not count as pulling, and is told all the same when it is withdrawn", () => {
+  const bench = new ExposerBench();
+  const { token, pullKey } = bench.grant();
+  const mac = (packet: Uint8Array) => packetMac(engine, pullKey, packet);
+  for (let number = 0; number < 10; number++) {
+    bench.hear(us, keepalive.encode({ tag, number, token }, {}, mac));
+    // One of two gets lost.
+    bench.tick(2 * limits.keepaliveIntervalMs);
+    assertEquals(bench.machine.pullers(bench.now), []);
+  }
+  bench.sent.length = 0;
+  bench.machine.withdraw(bench.now, exposure.sealed.id);
+  bench.drain();
+  const [{ to, bytes }] = bench.sent;
+  const message = complete.decode(bytes)!;
+  assertEquals([to, message.field, message.tag], [us, CompleteReason.WITHDRAWN, tag]);
+  assertEquals(bytes.slice(-8), packetMac(engine, pullKey, bytes.slice(0, -8)));
 });
 
 Deno.test("exposer: it says who came and who left, once", () => {

@@ -49,16 +49,24 @@ export interface ExposerOptions {
  */
 export type HandshakeOutcome = "granted" | "answered" | "denied" | "dropped";
 
-/** A puller that is pulling now, for status lines. */
+/** A puller that is pulling now: it has asked for something in the last 20 seconds. All of it is known from its token and its requests. */
 export interface PullerStatus {
   /** Where it is. */
   readonly address: Address;
   /** ID of the exposure. */
   readonly exposureId: Uint8Array;
-  /** Bytes sent to it. */
+  /** Which ticket it holds, 8 bytes; zeros for none. */
+  readonly ticketId: Uint8Array;
+  /** The label of that ticket, where there is one. */
+  readonly ticket?: string;
+  /** Bytes sent to it, under its present token. */
   readonly bytesSent: number;
   /** Bytes a second of late. */
   readonly rate: number;
+  /** The share of what was sent of late that it does not report as received, 0 to 1; absent while that is not known. */
+  readonly loss?: number;
+  /** For how long it has been pulling, ms. */
+  readonly forMs: number;
 }
 
 /** How much an exposer keeps for others. */

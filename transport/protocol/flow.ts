@@ -19,7 +19,7 @@ import type { TrafficClass } from "./traffic_class.ts";
 import type { DropCounter } from "./drops.ts";
 import { Holdings } from "./holdings.ts";
 import type { PiecesInHand, Taker } from "./pieces_in_hand.ts";
-import { RequestsUnderWay } from "./requests_under_way.ts";
+import { entriesOf, RequestsUnderWay } from "./requests_under_way.ts";
 import type { AskedRun, SentRequest } from "./requests_under_way.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
@@ -36,6 +36,8 @@ const COPIES_MAX = 6;
 const TAIL_MARGIN = 2;
 /** What a late timer has made requests fall behind may be caught up with, up to this. */
 const PACE_SLACK_MS = 3;
+/** A timeout that is noticed late is looked at again after as long, and not less than this: the sockets have their turn before. */
+const SECOND_LOOK_MS_MIN = 3;
 /** Under a limited rate a request asks for what may come in this time, but for some symbols at least. */
 const LIMITED_MS = 250;
 const LIMITED_BYTES_MIN = 6000;
@@ -101,7 +103,10 @@ export class Flow implements Taker {
   #firstUnderGrant = 1;
   #underWay = 0;
   #lastActivity: number;
-  #lastSend: number;
+  /** When the present token must be shown again, if nothing else shows it. */
+  #keepaliveAt: number;
+  /** Until when silence is waited out once more, and after which activity that was. */
+  #grace = { until: -Infinity, since: -Infinity };
   #keepalives = 0;
   #limitedUntil = Infinity;
   /** When the next request may follow, and whether one waits for that. */
@@ -116,7 +121,7 @@ export class Flow implements Taker {
     this.#grant = options.grant;
     this.#receipt = options.grant.receipt;
     this.#congestion = new Congestion(now, options);
-    this.#lastActivity = this.#lastSend = this.lastFullSymbolAt = now;
+    this.#lastActivity = this.#keepaliveAt = this.lastFullSymbolAt = now;
     // What is over the exposer's ceiling it would only drop.
     const rate = Math.min(options.limitRate || Infinity, options.grant.pullRateMax || Infinity);
     const own = rate < Infinity ? [new TokenBucket(rate, Math.max(16_384, rate / 50), now)] : [];
@@ -136,6 +141,11 @@ export class Flow implements Taker {
   /** Smoothed round trip, ms. */
   get roundTrip(): number {
     return this.#congestion.roundTrip;
+  }
+
+  /** The shortest round trip of late, ms: that of a way without a queue. */
+  get leastRoundTrip(): number {
+    return this.#congestion.state.leastTrip;
   }
 
   /** Share of symbols that get lost, of late. */
@@ -173,6 +183,7 @@ export class Flow implements Taker {
     this.#receivedUnderToken = 0;
     this.#firstUnderGrant = this.#nextNumber;
     this.#lastActivity = now;
+    if (this.#requests.empty) this.#keepaliveAt = now;
     if (!lost) return;
     this.fullSymbolsUnderGrant = 0;
     this.silentTimeouts = 0;
@@ -265,9 +276,9 @@ export class Flow implements Taker {
     return this.#encode(now, this.#nextNumber++, [], true);
   }
 
-  /** Keeps the way open while there is nothing to ask for; every fourth asks for an echo. */
+  /** Keeps the way open, and us known, while there is nothing to ask for; every fourth asks for an echo. */
   keepalive(now: number): Uint8Array {
-    this.#lastSend = now;
+    this.#keepaliveAt = now + limits.keepaliveIntervalMs;
     const number = this.#keepalives++;
     const flags = number % 4 === 3 ? 1 : 0;
     return keepalive.encode(
@@ -279,16 +290,11 @@ export class Flow implements Taker {
 
   /** When something must be lost, or nothing has come for too long, or a limit ends, or the way must be kept open. */
   get deadline(): number {
-    const idle = this.#requests.empty ? this.#lastSend + limits.keepaliveIntervalMs : this.#silentAt;
+    const idle = this.#requests.empty ? this.#keepaliveAt : this.#silentAt;
     const { wishAt } = this.holdings;
     const wish = this.#requests.empty ? wishAt : Infinity;
-    return Math.min(
-      idle,
-      wish,
-      this.#limitedUntil,
-      this.#pacedUntil,
-      this.#requests.deadline(this.roundTrip),
-    );
+    const overdue = this.#requests.deadline(this.roundTrip);
+    return Math.min(idle, wish, this.#limitedUntil, this.#pacedUntil, overdue);
   }
 
   /** What the clock brings: what was asked for so long ago is lost, or the way must be kept open. */
@@ -297,10 +303,8 @@ export class Flow implements Taker {
     if (now >= this.#pacedUntil) this.#pacedUntil = Infinity;
     if (now >= this.holdings.wishAt) this.holdings.handleTimeout(now);
     this.#loseOverdue(now);
-    if (this.#requests.empty) {
-      return now >= this.#lastSend + limits.keepaliveIntervalMs ? "keepalive" : undefined;
-    }
-    if (now < this.#silentAt) return undefined;
+    if (this.#requests.empty) return now >= this.#keepaliveAt ? "keepalive" : undefined;
+    if (now < this.#silentAt || this.#looksAgain(now)) return undefined;
     this.silentTimeouts++;
     const { timeout } = this.#congestion;
     for (const request of this.#requests.values()) {
@@ -339,10 +343,19 @@ export class Flow implements Taker {
     this.#underWay = 0;
   }
 
+  /** A process that was held up has answers in its socket, perhaps, and the other side may have been held up with it. */
+  #looksAgain(now: number): boolean {
+    const late = now - this.#silentAt;
+    if (late === 0 || this.#grace.since === this.#lastActivity) return false;
+    const again = Math.min(this.#congestion.timeout, Math.max(late, SECOND_LOOK_MS_MIN));
+    this.#grace = { until: now + again, since: this.#lastActivity };
+    return true;
+  }
+
   /** A request that has only just been sent has its time too, however long the others have been silent. */
   get #silentAt(): number {
-    return Math.max(this.#lastActivity, this.#requests.oldest?.sentAt ?? -Infinity) +
-      this.#congestion.timeout;
+    const since = Math.max(this.#lastActivity, this.#requests.oldest?.sentAt ?? -Infinity);
+    return Math.max(since + this.#congestion.timeout, this.#grace.until);
   }
 
   #takeRuns(symbols: number, number: number): AskedRun[] {
@@ -404,7 +417,7 @@ export class Flow implements Taker {
   }
 
   #encode(now: number, number: number, sections: (readonly RequestEntry[])[], done = false): Uint8Array {
-    this.#lastSend = now;
+    this.#keepaliveAt = now + limits.keepaliveIntervalMs;
     return encodePullRequest({
       tag: this.#options.tag,
       number,
@@ -474,18 +487,4 @@ export class Flow implements Taker {
     const owner = this.#ownerOf(number);
     return runs.reduce((sum, run) => sum + run.assembly.release(run, owner), 0);
   }
-}
-
-/** The entries that ask for runs: in their order, and the parity of a block with the first of its data, if any is asked for. */
-function entriesOf(runs: readonly AskedRun[]): RequestEntry[] {
-  const entries: (RequestEntry & { block: number })[] = [];
-  for (const { assembly, block, first, count, parityFirst, parityCount } of runs) {
-    const sameBlock = (entry: RequestEntry & { block: number }) =>
-      entry.piece === assembly.piece && entry.block === block;
-    const at = count === 0 ? entries.findIndex(sameBlock) : -1;
-    const entry = { piece: assembly.piece, block, first, count, parityFirst, parityCount };
-    if (at < 0) entries.push(entry);
-    else entries[at] = { ...entries[at], parityFirst, parityCount };
-  }
-  return entries.sort((a, b) => a.piece - b.piece || a.first - b.first);
 }

@@ -70,6 +70,43 @@ class CircuitBreaker {
   }
 }
 
+const LOSS_WINDOW_MS = 2000;
+
+/**
+ * Which share of what was sent to a puller it does not report as received. What is under way at both ends of a window cancels out, but not
+ * while a pull gathers speed: so the first window does not count.
+ */
+class LossMeter {
+  #since: number;
+  #sent = 0;
+  #received = 0;
+  #windows = 0;
+  #loss: number | undefined;
+
+  constructor(now: number) {
+    this.#since = now;
+  }
+
+  /** The share of late; `undefined` while it is not known. */
+  get loss(): number | undefined {
+    return this.#loss;
+  }
+
+  /** So much was sent by now, and so much is reported (modulo 2^32). */
+  note(now: number, sent: number, received: number): void {
+    if (now - this.#since < LOSS_WINDOW_MS) return;
+    const sentInWindow = sent - this.#sent;
+    const receivedInWindow = (received - this.#received) >>> 0;
+    if (this.#windows++ > 0 && sentInWindow > 0) {
+      const loss = Math.max(0, 1 - receivedInWindow / sentInWindow);
+      this.#loss = this.#loss === undefined ? loss : (this.#loss + loss) / 2;
+    }
+    this.#since = now;
+    this.#sent = sent;
+    this.#received = received;
+  }
+}
+
 /**
  * What an exposer remembers of a puller that is pulling now: small, bounded, and gone seconds after its last request.
  * All of it can be lost at any time; then the puller's next request makes it anew.
@@ -93,6 +130,10 @@ export class LiveToken {
   tag: Uint8Array = new Uint8Array(8);
   /** Time of its newest valid packet. */
   lastSeen: number;
+  /** Time of its newest request or report: who only keeps its way open does not pull. */
+  lastAsked = -Infinity;
+  /** When it was first seen, under this token or one before. */
+  since: number;
   /** Bytes sent to it, headers included. */
   bytesSent = 0;
   /** The receipt that its answers carry now, and when it was made. */
@@ -111,6 +152,7 @@ export class LiveToken {
   readonly paid: PaidPieces = new PaidPieces(PAID_PIECES_MAX);
   readonly #window = new RequestWindow();
   readonly #breaker: CircuitBreaker;
+  readonly #losses: LossMeter;
   readonly #floor: TokenBucket;
   readonly #ceiling: TokenBucket | undefined;
   #rate = { at: 0, bytes: 0, perSecond: 0 };
@@ -128,9 +170,10 @@ export class LiveToken {
     this.ticketId = facts.ticketId;
     this.epoch = facts.epoch;
     this.expiresAt = facts.expiresAt;
-    this.lastSeen = now;
+    this.lastSeen = this.since = now;
     this.work = new WorkMeter(limits.coldBytesPerSecond, limits.coldBurstBytesMax, now);
     this.#breaker = new CircuitBreaker(now);
+    this.#losses = new LossMeter(now);
     this.#floor = new TokenBucket(limits.floorBytesPerSecond, limits.floorBytesPerSecond / 4, now);
     this.#ceiling = pullRateMax > 0 ? new TokenBucket(pullRateMax, limits.requestBytesMax, now) : undefined;
     this.#rate.at = now;
@@ -149,9 +192,15 @@ export class LiveToken {
   /** Whether `bytes` more may be queued: under the ceiling, and under the floor rate when the puller has not shown that it receives. */
   allows(now: number, bytes: number, receiptFresh: boolean, received: number): boolean {
     const broken = this.#breaker.check(now, this.bytesSent, received);
+    this.#losses.note(now, this.bytesSent, received);
     if (this.queuedBytes + bytes > limits.tokenQueueBytesMax) return false;
     if ((broken || !receiptFresh) && !this.#floor.trySpend(now, bytes)) return false;
     return this.#ceiling === undefined || this.#ceiling.trySpend(now, bytes);
+  }
+
+  /** The share of what was sent to it of late that it does not report as received; `undefined` while it is not known. */
+  get loss(): number | undefined {
+    return this.#losses.loss;
   }
 
   /** Bytes a second sent to it, over the last second or so. */

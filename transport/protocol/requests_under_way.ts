@@ -123,3 +123,17 @@ export class RequestsUnderWay {
     }
   }
 }
+
+/** The entries that ask for runs: in their order, and the parity of a block with the first of its data, if any is asked for. */
+export function entriesOf(runs: readonly AskedRun[]): RequestEntry[] {
+  const entries: (RequestEntry & { block: number })[] = [];
+  for (const { assembly, block, first, count, parityFirst, parityCount } of runs) {
+    const sameBlock = (entry: RequestEntry & { block: number }) =>
+      entry.piece === assembly.piece && entry.block === block;
+    const at = count === 0 ? entries.findIndex(sameBlock) : -1;
+    const entry = { piece: assembly.piece, block, first, count, parityFirst, parityCount };
+    if (at < 0) entries.push(entry);
+    else entries[at] = { ...entries[at], parityFirst, parityCount };
+  }
+  return entries.sort((a, b) => a.piece - b.piece || a.first - b.first);
+}

@@ -19,6 +19,10 @@ export interface SourceStatus {
   readonly symbolsLost: number;
   /** Smoothed, in ms. */
   readonly roundTrip: number;
+  /** The shortest of late, ms. */
+  readonly leastRoundTrip: number;
+  /** Bytes a second that it lets one puller have; absent: it says none. */
+  readonly rateMax?: number;
   /** Whether it is asked for nothing more. */
   readonly isGone: boolean;
 }
@@ -73,7 +77,7 @@ export class Sources {
 
   /** What each has brought. */
   get status(): SourceStatus[] {
-    return this.all.flatMap(({ address, flow, isGone }) =>
+    return this.all.flatMap(({ address, flow, grant, isGone }) =>
       address && flow
         ? [{
           address,
@@ -81,6 +85,8 @@ export class Sources {
           symbolsReceived: flow.symbolsReceived,
           symbolsLost: flow.symbolsLost,
           roundTrip: flow.roundTrip,
+          leastRoundTrip: flow.leastRoundTrip,
+          ...(grant?.pullRateMax && { rateMax: grant.pullRateMax }),
           isGone,
         }]
         : []
