@@ -69,6 +69,9 @@ export const limits = {
   handshakesPerSecondBeforeRetry: 200,
   /** What strangers get of an exposer's time while others pull, where the system keeps apart what they send. */
   strangersTimePercent: 10,
+  /** First messages of several fragments that an exposer puts together at once, and for how long it keeps one, with its answer. */
+  handshakeFragmentedMax: 64,
+  handshakeFragmentsMsMax: 2000,
   /** A passphrase: characters at least, and bytes of UTF-8 at most. */
   passphraseCharactersMin: 8,
   passphraseBytesMax: 1024,

@@ -19,13 +19,13 @@ export interface PullerCounts {
   /** Chunks that are here, each the same as in the file. */
   readonly chunks: number;
   readonly drops: Readonly<Record<string, number>>;
-  /** Datagrams that were given to it. */
+  /** Datagrams that it has looked at. */
   readonly received: number;
   /** Resident bytes, after its garbage was collected. */
   readonly rss: number;
 }
 
-/** A link that gives what has come one message at a time, and counts it: so nothing that it has counted lies there unseen when a pull ends. */
+/** A link that gives what has come one message at a time, and counts it when the next one is asked for: so all that it has counted was looked at. */
 class CountedLink implements Link {
   readonly kind: string;
   readonly local;
@@ -34,6 +34,7 @@ class CountedLink implements Link {
   received = 0;
   readonly #link: Link;
   #waiting: Datagrams[] = [];
+  #given = 0;
 
   constructor(link: Link) {
     this.#link = link;
@@ -52,9 +53,11 @@ class CountedLink implements Link {
   }
 
   async receive(): Promise<readonly Datagrams[]> {
+    this.received += this.#given;
+    this.#given = 0;
     if (this.#waiting.length === 0) this.#waiting = [...await this.#link.receive()];
     const next = this.#waiting.splice(0, 1);
-    for (const datagrams of next) this.received += segmentCount(datagrams);
+    for (const datagrams of next) this.#given = segmentCount(datagrams);
     return next;
   }
 

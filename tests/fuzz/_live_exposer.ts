@@ -23,6 +23,9 @@ const SOCKETS = 8;
 /** Datagrams after which the sender waits for the exposer: more would overrun the buffer in which it has what strangers send. */
 const TURN = 250;
 const HANDSHAKES = 50;
+/** So many looks at the exposer, so far apart, that show nothing new: then nothing will come. */
+const IDLE_LOOKS = 10;
+const IDLE_MS = 2;
 
 /** What came of it. */
 export interface LiveSums {
@@ -72,12 +75,17 @@ async function counts(exposer: BenchProcess, how = "look"): Promise<Counts> {
   return await exposer.ask(how) as unknown as Counts;
 }
 
-/** Until nothing more arrives: what has, has been looked at then. */
-async function settled(exposer: BenchProcess, pauseMs: number): Promise<void> {
-  for (let before = -1, now = 0; now !== before;) {
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    [before, now] = [now, (await counts(exposer)).link.packetsReceived];
+/** Until the exposer has looked at so many datagrams in all, or nothing more comes: what the system has dropped never does. Answers with how many it has. */
+async function settled(exposer: BenchProcess, expected: number): Promise<number> {
+  let received = 0;
+  for (let idle = 0; idle < IDLE_LOOKS; idle++) {
+    const now = (await counts(exposer)).link.packetsReceived;
+    if (now >= expected) return now;
+    if (now > received) idle = 0;
+    received = now;
+    await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
   }
+  return received;
 }
 
 async function sendAll(
@@ -91,14 +99,15 @@ async function sendAll(
   const links: Link[] = [];
   try {
     for (let i = 0; i < SOCKETS; i++) links.push(await openLink({ host: "127.0.0.1", port: 0 }));
+    let received = (await counts(exposer)).link.packetsReceived;
     for (let sent = 0; sent < datagrams; sent += TURN) {
       const count = Math.min(TURN, datagrams - sent);
       for (let i = 0; i < count; i++) {
         await throwOne(links[random.integer(SOCKETS)], peer, random, handshakes);
       }
-      await settled(exposer, 0);
+      received = await settled(exposer, received + count);
     }
-    await settled(exposer, 20);
+    await settled(exposer, Infinity);
   } finally {
     for (const link of links) link.close();
   }
