@@ -68,7 +68,7 @@ export const limits = {
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,
   /** What strangers get of an exposer's time while others pull, where the system keeps apart what they send. */
-  strangersTimePercent: 10,
+  strangersTimePercent: 5,
   /** First messages of several fragments that an exposer puts together at once, and for how long it keeps one, with its answer. */
   handshakeFragmentedMax: 64,
   handshakeFragmentsMsMax: 2000,

@@ -3,8 +3,8 @@ import type { Clock } from "../core/machine.ts";
 import type { Drive } from "./drive.ts";
 import type { Link } from "./link/link.ts";
 
-/** Work for strangers that is done before the time that it took is weighed, in ms: far less than anybody waits for. */
-const TURN_MS = 1;
+/** Work for strangers that is done before the time that it took is weighed, in ms. To be woken for less than that costs more than the work. */
+const TURN_MS = 4;
 
 /** Does something after so many ms; what it returns keeps it from that. */
 export type Later = (ms: number, what: () => void) => () => void;
