@@ -1,10 +1,11 @@
 /*
- * The other side of `bench/rnp.ts`, in a process of its own: `FOLDER`. It takes messages over RNP, and bytes over bare `node:tls` with the
- * same certificates; it prints both ports, and answers `app.proof` with what it has got.
+ * The other side of `bench/rnp.ts`, in a process of its own: `FOLDER [hmac]`. It takes messages over RNP, pulls what it is given a ticket
+ * for, and takes bytes over bare `node:tls` with the same certificates; it prints both ports, and answers `app.proof` with what it has got.
  */
 import { createHash } from "node:crypto";
 import tls from "node:tls";
 import { count, readNodeFolder, record, startNode, text } from "../cluster/mod.ts";
+import { pull } from "../mod.ts";
 
 const { credentials, secret } = await readNodeFolder(Deno.args[0]);
 const isSigned = Deno.args[1] === "hmac";
@@ -17,7 +18,12 @@ const node = await startNode({
 let hash: ReturnType<typeof createHash> | undefined = createHash("sha256");
 let [messages, bytes] = [0, 0];
 node.handle("heartbeat", () => void messages++);
-node.handle("fs.write", () => {});
+node.handle("fs.write", async ({ size, ticket }) => {
+  if (ticket === undefined) return;
+  const { bytes, sha256 } = await pull(ticket).saveTo(`${Deno.args[0]}/taken`);
+  await Deno.remove(`${Deno.args[0]}/taken`);
+  return { type: "fs.stored", data: { file_id: sha256, complete: bytes === size } };
+}, { concurrent: true });
 node.handle("fs.replicate", ({ chunk_data }) => {
   bytes += chunk_data.length;
   hash?.update(chunk_data);

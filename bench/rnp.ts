@@ -1,6 +1,7 @@
 /*
  * What one link between two nodes carries, over mutual TLS on loopback, two processes: messages of a heartbeat's size, PING, FS.WRITE of a
- * megabyte, and bulk beside what bare `node:tls` moves with the same certificates in the same run.
+ * megabyte, and bulk beside what bare `node:tls` moves with the same certificates in the same run, in writes of a megabyte and in such as it
+ * likes best. Then FS.WRITE of a file as an exposure.
  *
  *   deno task bench:rnp [ROUNDS] [hmac]
  */
@@ -8,7 +9,8 @@ import { createHash } from "node:crypto";
 import tls from "node:tls";
 import { anyMap, initAuthority, issueNode, readNodeFolder, startNode } from "../cluster/mod.ts";
 import type { ClusterNode, Credentials, Delivery } from "../cluster/mod.ts";
-import { BenchProcess, cpuSeconds, spread } from "./_processes.ts";
+import { expose } from "../mod.ts";
+import { BenchProcess, cpuSeconds, fastTempDir, spread, writeRandomFile } from "./_processes.ts";
 
 const rounds = Number(Deno.args[0] ?? 5);
 const isSigned = Deno.args[1] === "hmac";
@@ -16,13 +18,16 @@ const MESSAGES = 200_000;
 const PINGS = 5000;
 const BULK_MB = 300;
 const CHUNK = 1_000_000;
+/** The runtime encrypts so much in one step. */
+const TLS_PIECE = 49_152;
 
 const beat = { cpu_percent: 45.2, ram_used_mb: 2048, instance_count: 12 };
 const chunk = new Uint8Array(CHUNK);
 for (let at = 0; at < CHUNK; at += 50_000) crypto.getRandomValues(chunk.subarray(at, at + 50_000));
 
-const folder = await Deno.makeTempDir({ prefix: "rnp-bench-" });
+const folder = await fastTempDir();
 try {
+  await writeRandomFile(`${folder}/file`, BULK_MB * 1e6);
   await initAuthority(folder);
   for (const id of ["node-a", "node-b"]) await issueNode(folder, id);
   await using process = new BenchProcess("bench/_rnp_node.ts", [
@@ -48,8 +53,12 @@ try {
     "FS.WRITE 1 MB, ms": [] as number[],
     "bulk, MB/s": [] as number[],
     "bare node:tls, MB/s": [] as number[],
+    "bare node:tls in pieces of 48 KiB, MB/s": [] as number[],
     "bulk ÷ bare": [] as number[],
+    "bulk ÷ bare in pieces": [] as number[],
     "bulk ÷ bare, both processors' time": [] as number[],
+    "making an exposure, MB/s": [] as number[],
+    "FS.WRITE of it, MB/s": [] as number[],
   };
   const used = async () => [await cpuSeconds(Deno.pid), await process.cpuSeconds()];
   /** The figure of some work, and the seconds of processor that it has taken here and there. */
@@ -63,7 +72,9 @@ try {
     const pings = await pingTimes(node);
     const beats = await costing(() => messageRate(node, "exactly-once"));
     const bulk = await costing(() => bulkRate(node));
-    const bare = await costing(() => bareRate(barePort, credentials));
+    const bare = await costing(() => bareRate(barePort, credentials, CHUNK));
+    const pieces = await bareRate(barePort, credentials, TLS_PIECE);
+    const exposure = await exposureRates(node);
     const found = {
       "heartbeats exactly once, thousands/s": beats.figure,
       "  their sender's processor, µs each": beats.here * 1e6 / MESSAGES,
@@ -74,8 +85,12 @@ try {
       "FS.WRITE 1 MB, ms": await writeTime(node),
       "bulk, MB/s": bulk.figure,
       "bare node:tls, MB/s": bare.figure,
+      "bare node:tls in pieces of 48 KiB, MB/s": pieces,
       "bulk ÷ bare": bulk.figure / bare.figure,
+      "bulk ÷ bare in pieces": bulk.figure / pieces,
       "bulk ÷ bare, both processors' time": (bulk.here + bulk.there) / (bare.here + bare.there),
+      "making an exposure, MB/s": exposure.made,
+      "FS.WRITE of it, MB/s": exposure.taken,
     };
     // The first round is for the compilers.
     if (round < 0) continue;
@@ -166,7 +181,7 @@ async function bulkRate(node: ClusterNode): Promise<number> {
 }
 
 /** The same bytes over a connection of its own, one after the other, until the other side says that it has all. */
-async function bareRate(port: number, { cert, key, ca }: Credentials): Promise<number> {
+async function bareRate(port: number, { cert, key, ca }: Credentials, pieceBytes: number): Promise<number> {
   const socket = tls.connect({ host: "127.0.0.1", port, cert, key, ca, servername: "node-a" });
   await new Promise<void>((resolve) => socket.once("secureConnect", resolve));
   const answer = new Promise<void>((resolve) => socket.once("data", () => resolve()));
@@ -174,11 +189,28 @@ async function bareRate(port: number, { cert, key, ca }: Credentials): Promise<n
   const head = new Uint8Array(4);
   new DataView(head.buffer).setUint32(0, BULK_MB);
   socket.write(head);
-  for (let i = 0; i < BULK_MB; i++) {
-    if (!socket.write(chunk)) await new Promise<void>((resolve) => socket.once("drain", resolve));
+  for (let left = BULK_MB * CHUNK; left > 0; left -= pieceBytes) {
+    const piece = chunk.subarray(0, Math.min(pieceBytes, left));
+    if (!socket.write(piece)) await new Promise<void>((resolve) => socket.once("drain", resolve));
   }
   await answer;
   const rate = BULK_MB * 1000 / (performance.now() - started);
   socket.destroy();
   return rate;
+}
+
+/** A file as large as the bulk: exposed, and then written to the other node, which pulls and checks it. */
+async function exposureRates(node: ClusterNode): Promise<{ made: number; taken: number }> {
+  const started = performance.now();
+  await using offer = await expose(`${folder}/file`, { port: 0, host: "127.0.0.1", profile: "lan" });
+  const offered = performance.now();
+  const size = BULK_MB * CHUNK;
+  const write = { path: "/file", size, checksum: "sha256:0", chunks: 0, replication_factor: 1 };
+  const { data } = await node.request("node-a", "fs.write", { ...write, ticket: offer.ticket }, {
+    pool: "data",
+    timeoutMs: 120_000,
+  });
+  if (data.complete !== true) throw new Error("the file did not arrive whole");
+  const rate = (from: number, to: number) => BULK_MB * 1000 / (to - from);
+  return { made: rate(started, offered), taken: rate(offered, performance.now()) };
 }

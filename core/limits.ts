@@ -116,8 +116,10 @@ export const limits = {
   rnpWindowBytesMin: 65_536,
   rnpWindowBytesMax: 16_777_216,
   /** What waits for its turn: from here on a sender is asked to slow down, and here it is refused. */
-  rnpQueueHighBytesMax: 4_194_304,
+  rnpQueueHighBytesMax: 262_144,
   rnpQueueBytesMax: 67_108_864,
+  /** What a connection is given before it has written it: all else waits where it can still be counted, and put in order. */
+  rnpUnwrittenBytesMax: 98_304,
   /** Memory of large messages that is kept for the next ones. */
   rnpSpareBytesMax: 33_554_432,
   /** Acknowledgements wait for others to go with: so long, and for so much. */

@@ -15,13 +15,13 @@ export interface BindOptions extends LinkChoice {
 const PORT = 9000;
 const PORTS_TRIED = 100;
 
-/** The asked-for port, or the first free one. */
-export async function bindExposer(options: BindOptions): Promise<Link> {
+/** The asked-for port, or the first free one; `naps` is for a thread that does nothing else: see `LinkOptions`. */
+export async function bindExposer(options: BindOptions, naps = false): Promise<Link> {
   const { port } = options;
   const last = port ?? PORT + PORTS_TRIED - 1;
   for (let next = port ?? PORT;; next++) {
     try {
-      return await openHost(options, next);
+      return await openHost(options, next, naps);
     } catch (error) {
       const taken = error instanceof RgtpError && error.condition === "ADDRESS_IN_USE";
       if (!taken || next >= last) throw error;
@@ -30,8 +30,8 @@ export async function bindExposer(options: BindOptions): Promise<Link> {
 }
 
 /** All addresses by default: of both families where the machine has them. */
-async function openHost({ host, ...choice }: BindOptions, port: number): Promise<Link> {
-  const open = (one: string) => openLink({ host: one, port, ...chosen(choice) });
+async function openHost({ host, ...choice }: BindOptions, port: number, naps: boolean): Promise<Link> {
+  const open = (one: string) => openLink({ host: one, port, naps, ...chosen(choice) });
   if (host !== undefined) return open(host);
   try {
     return await open("::");

@@ -94,7 +94,7 @@ export interface Exposer extends AsyncDisposable {
  */
 export async function openExposer(options: ExposerOptions = {}): Promise<Exposer> {
   // A taken port shall not show only after a large file was sealed.
-  const link = await bindExposer(options);
+  const link = await bindExposer(options, true);
   try {
     const engine = defaultEngine();
     const state = openState(engine, systemRandom, options.stateDir);

@@ -1,3 +1,5 @@
+import { AnswerTrain, packetsFor } from "./answer_train.ts";
+import type { Serve } from "./answer_train.ts";
 import { CHUNK_HEADER_BYTES, stampChunkHeader } from "../codec/packet.ts";
 import { segmentCount } from "./link/link.ts";
 import type { Address } from "../codec/address.ts";
@@ -9,10 +11,9 @@ import type { Link } from "./link/link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import { ExposerMachine } from "./protocol/exposer.ts";
 import type { ExposerOptions, ExposerOutput } from "./protocol/exposer_types.ts";
-import type { Answer } from "./protocol/live_token.ts";
 
 /** What is sent one after the other: packets of pieces, and what says which of them have gone out. */
-type Serve = Extract<ExposerOutput, { kind: "serve" | "cast" | "status" }>;
+type Departure = Extract<ExposerOutput, { kind: "serve" | "cast" | "status" }>;
 /** Marks how far sends have come. */
 interface Mark {
   readonly kind: "mark";
@@ -35,7 +36,8 @@ export class ExposerShell {
   readonly #groupLinks = new Map<Exposed, Link>();
   /** Bytes of chunks handed out of each. */
   readonly #sent = new Map<Exposed, number>();
-  readonly #serves: (Serve | Mark)[] = [];
+  readonly #departures: (Departure | Mark)[] = [];
+  readonly #train = new AnswerTrain();
   readonly #controls = new Set<Promise<void>>();
   #sending = false;
   #casts: Promise<void> = Promise.resolve();
@@ -135,7 +137,7 @@ export class ExposerShell {
     }
   }
 
-  #count(output: Serve): void {
+  #count(output: Departure): void {
     if (output.kind === "status") return;
     const [exposed, bytes] = output.kind === "serve"
       ? [output.puller.exposed, output.bytes]
@@ -143,9 +145,9 @@ export class ExposerShell {
     this.#sent.set(exposed, this.bytesSent(exposed) + bytes);
   }
 
-  #enqueue(next: Serve | Mark): void {
-    this.#serves.push(next);
-    if (!this.#sending) this.#casts = this.#sendServes();
+  #enqueue(next: Departure | Mark): void {
+    this.#departures.push(next);
+    if (!this.#sending) this.#casts = this.#depart();
   }
 
   #sendControl(peer: Address, bytes: Uint8Array): void {
@@ -155,35 +157,55 @@ export class ExposerShell {
     this.#controls.add(sent);
   }
 
-  /** One after the other: the packets of a chunk are stamped in place, so no two sends of one chunk may overlap. */
-  async #sendServes(): Promise<void> {
+  /** Sends one after the other, from when all that has just arrived was looked at: so pullers have their turns. */
+  async #depart(): Promise<void> {
     this.#sending = true;
     try {
-      for (let serve = this.#serves.shift(); serve; serve = this.#serves.shift()) {
-        if (serve.kind === "mark") {
-          serve.reached();
-          continue;
+      await undefined;
+      for (let next = this.#departures.shift(); next; next = this.#departures.shift()) {
+        if (next.kind === "mark") next.reached();
+        else if (next.kind === "serve") await this.#serve(next);
+        else {
+          const ok = await (next.kind === "cast" ? this.#sendCast(next) : this.#sendStatus(next));
+          const { exposed } = next;
+          if (next.kind === "cast") this.#drive.mutate((now) => this.machine.handleCast(now, exposed, ok));
         }
-        const ok = await this.#send(serve);
-        this.#drive.mutate((now) => {
-          if (serve.kind === "serve") this.machine.handleServed(now, serve.puller, ok);
-          else if (serve.kind === "cast") this.machine.handleCast(now, serve.exposed, ok);
-        });
       }
     } catch {
       // The socket is dead or closed: `run` ends with the reason.
-      for (const serve of this.#serves.splice(0)) if (serve.kind === "mark") serve.reached();
+      for (const left of this.#departures.splice(0)) if (left.kind === "mark") left.reached();
     } finally {
       this.#sending = false;
     }
   }
 
-  #send(serve: Serve): Promise<boolean> {
-    if (serve.kind === "serve") return this.#sendAnswer(serve);
-    return serve.kind === "cast" ? this.#sendCast(serve) : this.#sendStatus(serve);
+  /** Sends an answer, and with it those behind it to the same request. */
+  #serve(first: Serve): Promise<void> | undefined {
+    const { puller } = first;
+    const oks = [this.#load(first)];
+    for (let next = this.#departures[0]; next?.kind === "serve"; next = this.#departures[0]) {
+      // What has to be made first may take the place of what is in the train.
+      const store = this.#stores.get(next.puller.exposed);
+      if (!this.#train.takes(next) || !store?.isAtHand(next.piece, next.symbolSize)) break;
+      this.#departures.shift();
+      oks.push(this.#load(next));
+    }
+    const report = () => {
+      for (const ok of oks) this.#drive.mutate((now) => this.machine.handleServed(now, puller, ok));
+    };
+    const waiting = this.#train.send(this.link);
+    if (waiting) return waiting.then(report);
+    report();
+    return undefined;
   }
 
-  async #sendCast({ exposed, cast }: Extract<Serve, { kind: "cast" }>): Promise<boolean> {
+  /** Whether the store has it. */
+  #load(serve: Serve): boolean {
+    const store = this.#stores.get(serve.puller.exposed);
+    return store !== undefined && this.#train.add(serve, store);
+  }
+
+  async #sendCast({ exposed, cast }: Extract<Departure, { kind: "cast" }>): Promise<boolean> {
     const { group } = exposed.cast!;
     const store = this.#stores.get(exposed);
     const bytes = store && packetsFor(store, cast);
@@ -198,34 +220,9 @@ export class ExposerShell {
     return true;
   }
 
-  async #sendStatus({ exposed, bytes }: Extract<Serve, { kind: "status" }>): Promise<boolean> {
+  async #sendStatus({ exposed, bytes }: Extract<Departure, { kind: "status" }>): Promise<boolean> {
     const peer = exposed.cast!.group.address;
     await this.#groupLinks.get(exposed)!.send({ peer, bytes, segmentSize: bytes.length });
     return true;
   }
-
-  async #sendAnswer(serve: Extract<Serve, { kind: "serve" }>): Promise<boolean> {
-    const { puller, symbolSize, request, receipt } = serve;
-    const store = this.#stores.get(puller.exposed);
-    const bytes = store && packetsFor(store, serve);
-    if (!bytes) return false;
-    const stride = CHUNK_HEADER_BYTES + symbolSize;
-    for (let at = 0; at < bytes.length; at += stride) {
-      stampChunkHeader(bytes, at, puller.tag, request, receipt);
-    }
-    await this.link.send({ peer: puller.address, bytes, segmentSize: stride });
-    return true;
-  }
-}
-
-/** The stored packets that answer a request, after each other; `undefined` when the store cannot give them. */
-export function packetsFor(
-  store: ChunkStore,
-  { piece, symbolSize, first, count, parityOf }: Omit<Answer, "request" | "bytes">,
-): Uint8Array | undefined {
-  if (parityOf !== undefined) {
-    return store.parityPackets(piece, symbolSize, { block: parityOf, first, count });
-  }
-  const stride = CHUNK_HEADER_BYTES + symbolSize;
-  return store.packets(piece, symbolSize)?.subarray(first * stride, (first + count) * stride);
 }

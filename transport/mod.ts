@@ -39,7 +39,14 @@ export type { DiscoverOptions, FoundExposure } from "./discover.ts";
 export type { AnnouncedTo } from "./protocol/announcements.ts";
 export { profiles } from "./exposure/profiles.ts";
 export type { ProfileName } from "./exposure/profiles.ts";
-export type { Datagrams, Link, LinkOptions, LinkStats, MulticastOptions } from "./link/link.ts";
+export type {
+  Datagrams,
+  Link,
+  LinkOptions,
+  LinkStats,
+  MulticastOptions,
+  SplitDatagrams,
+} from "./link/link.ts";
 export { linkKinds, openLink, udpLinkKinds } from "./link/open_link.ts";
 export type { LinkChoice, LinkKind, OpenLinkOptions } from "./link/open_link.ts";
 export { memoryNetwork } from "./link/memory.ts";

@@ -340,16 +340,18 @@ export class ClusterNode implements AsyncDisposable {
 
   #peer(peerId: string): PeerShell {
     if (this.#isClosed) throw new RgtpError("CANCELLED", "this node is closed");
+    return this.#peers.get(peerId) ?? this.#newPeer(peerId);
+  }
+
+  #newPeer(peerId: string): PeerShell {
     if (!isNodeId(peerId) || peerId === this.id) throw new RangeError(`'${peerId}' is no ID of another node`);
-    let peer = this.#peers.get(peerId);
-    if (!peer) {
-      if (this.#peers.size >= limits.rnpPeersMax) {
-        throw rnpError({ code: "QUOTA_EXCEEDED", message: `${this.#peers.size} peers are known already` });
-      }
-      const { pools, retry = defaultRetry } = this.#options;
-      peer = new PeerShell(this.#host, this.#node, { peerId, retry, pools: { ...defaultPools, ...pools } });
-      this.#peers.set(peerId, peer);
+    if (this.#peers.size >= limits.rnpPeersMax) {
+      throw rnpError({ code: "QUOTA_EXCEEDED", message: `${this.#peers.size} peers are known already` });
     }
+    const { pools, retry = defaultRetry } = this.#options;
+    const settings = { peerId, retry, pools: { ...defaultPools, ...pools } };
+    const peer = new PeerShell(this.#host, this.#node, settings);
+    this.#peers.set(peerId, peer);
     return peer;
   }
 

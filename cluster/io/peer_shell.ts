@@ -1,7 +1,4 @@
-import type { TLSSocket } from "node:tls";
-import { concatBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
-import { limits } from "../../core/limits.ts";
 import { drain } from "../../core/machine.ts";
 import type { Clock } from "../../core/machine.ts";
 import { Fifo } from "../protocol/_fifo.ts";
@@ -11,6 +8,7 @@ import type { PoolName } from "../protocol/message_data.ts";
 import { PeerMachine } from "../protocol/peer.ts";
 import type { Delivered, PeerOutput, PeerSettings } from "../protocol/peer_types.ts";
 import type { SecureConnection } from "./tls.ts";
+import { Wire } from "./wire.ts";
 
 /** What the shell of a peer needs of its node. */
 export interface PeerHost {
@@ -26,27 +24,6 @@ export interface PeerHost {
   onLinkEnd(peer: PeerShell, fault: RnpFault | undefined): void;
 }
 
-/** Bytes that a connection may hold unsent before its link counts as blocked. */
-const UNSENT_BYTES_MAX = 65_536;
-/** Bytes of messages that an application works on at once before nothing more is read from a connection. */
-const UNHANDLED_BYTES_MAX = 1_048_576;
-/** Frames that are put together before they are written: as much as a few TLS records hold. */
-const BATCH_BYTES = 65_536;
-/** From the end of writing to the end of the connection. */
-const LINGER_MS = 2000;
-
-/** A connection and what is not written to it yet. */
-interface Wire {
-  readonly socket: TLSSocket;
-  readonly batch: Uint8Array[];
-  batchBytes: number;
-  isBlocked: boolean;
-  isEnding: boolean;
-  /** Bytes of messages that the application works on. */
-  unhandledBytes: number;
-  expiry: ReturnType<typeof setTimeout> | undefined;
-}
-
 /** The one loop between the machine of a peer and its connections. */
 export class PeerShell {
   /** Who the peer is. */
@@ -59,7 +36,7 @@ export class PeerShell {
   #nextLink = 1;
   #isDraining = false;
   #isHandling = false;
-  #isFlushPlanned = false;
+  #isTurnEndPlanned = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #isClosed = false;
@@ -89,13 +66,13 @@ export class PeerShell {
     if (this.#isClosed) return;
     if (this.#isDraining) return void this.#later.push(change);
     this.#apply(change);
+    this.#planTurnEnd();
     if (this.#isHandling) return;
     this.#isHandling = true;
     for (let next = this.#arrived.shift(); next; next = this.#arrived.shift()) {
       this.#host.onDelivered(this, next);
     }
     this.#isHandling = false;
-    this.#arm();
   }
 
   /** A connection of the peer was accepted. */
@@ -106,11 +83,7 @@ export class PeerShell {
 
   /** The application has finished with a message. */
   handled(delivered: Delivered): void {
-    const wire = this.#wires.get(delivered.link);
-    if (wire) {
-      wire.unhandledBytes -= delivered.bytes;
-      if (wire.unhandledBytes < limits.rnpWindowBytesMin && wire.socket.isPaused()) wire.socket.resume();
-    }
+    this.#wires.get(delivered.link)?.handled(delivered.bytes);
     this.mutate((now) => this.#machine.handled(now, delivered));
   }
 
@@ -118,10 +91,7 @@ export class PeerShell {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    for (const wire of this.#wires.values()) {
-      clearTimeout(wire.expiry);
-      wire.socket.destroy();
-    }
+    for (const wire of this.#wires.values()) wire.destroy();
     this.#wires.clear();
   }
 
@@ -139,41 +109,24 @@ export class PeerShell {
     }
   }
 
-  #attach({ socket, expires }: SecureConnection): number {
+  #attach(connection: SecureConnection): number {
     const link = this.#nextLink++;
-    const wire: Wire = {
-      socket,
-      batch: [],
-      batchBytes: 0,
-      isBlocked: false,
-      isEnding: false,
-      unhandledBytes: 0,
-      expiry: undefined,
-    };
+    const wire = new Wire(connection, {
+      onBytes: (bytes) => this.mutate((now) => this.#machine.handleBytes(now, link, bytes)),
+      onWritten: (bytes) => this.mutate((now) => this.#machine.handleWritten(now, link, bytes)),
+      onClosed: () => {
+        this.#wires.delete(link);
+        this.mutate((now) => this.#machine.handleClosed(now, link));
+      },
+    });
     this.#wires.set(link, wire);
-    endWhenExpired(wire, expires);
-    socket.setNoDelay(true);
-    socket.on("data", (bytes: Uint8Array) => {
-      const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      this.mutate((now) => this.#machine.handleBytes(now, link, view));
-    });
-    socket.on("drain", () => {
-      wire.isBlocked = false;
-      this.mutate((now) => this.#machine.handleBlocked(now, link, false));
-    });
-    socket.on("end", () => socket.end());
-    socket.once("close", () => {
-      clearTimeout(wire.expiry);
-      this.#wires.delete(link);
-      this.mutate((now) => this.#machine.handleClosed(now, link));
-    });
     return link;
   }
 
   readonly #perform = (output: PeerOutput): void => {
     switch (output.kind) {
       case "write":
-        return this.#write(output.link, output.bytes);
+        return this.#wires.get(output.link)?.write(output.bytes);
       case "deliver":
         return this.#deliver(output.delivered);
       case "dial":
@@ -186,11 +139,7 @@ export class PeerShell {
   };
 
   #deliver(delivered: Delivered): void {
-    const wire = this.#wires.get(delivered.link);
-    if (wire) {
-      wire.unhandledBytes += delivered.bytes;
-      if (wire.unhandledBytes >= UNHANDLED_BYTES_MAX) wire.socket.pause();
-    }
+    this.#wires.get(delivered.link)?.delivered(delivered.bytes);
     this.#arrived.push(delivered);
   }
 
@@ -207,43 +156,20 @@ export class PeerShell {
     this.mutate((now) => this.#machine.dialled(now, link, pool, slot));
   }
 
-  /** Frames of one turn go out together. */
-  #write(link: number, bytes: Uint8Array): void {
-    const wire = this.#wires.get(link);
-    if (!wire) return;
-    // A large byte string is not copied to go with what is in front of it.
-    if (bytes.length >= BATCH_BYTES) this.#flush(link, wire);
-    wire.batch.push(bytes);
-    wire.batchBytes += bytes.length;
-    if (wire.batchBytes >= BATCH_BYTES) return this.#flush(link, wire);
-    if (this.#isFlushPlanned) return;
-    this.#isFlushPlanned = true;
-    queueMicrotask(() => {
-      this.#isFlushPlanned = false;
-      for (const [link, wire] of this.#wires) this.#flush(link, wire);
-    });
-  }
-
-  #flush(link: number, wire: Wire): void {
-    if (wire.batchBytes === 0) return;
-    const bytes = wire.batch.length === 1 ? wire.batch[0] : concatBytes(...wire.batch);
-    wire.batch.length = wire.batchBytes = 0;
-    if (wire.socket.destroyed) return;
-    wire.socket.write(bytes);
-    if (wire.isBlocked || wire.socket.writableLength < UNSENT_BYTES_MAX) return;
-    wire.isBlocked = true;
-    this.mutate((now) => this.#machine.handleBlocked(now, link, true));
-  }
-
   #end(link: number, fault: RnpFault | undefined): void {
     this.#host.onLinkEnd(this, fault);
-    const wire = this.#wires.get(link);
-    if (!wire || wire.isEnding) return;
-    wire.isEnding = true;
-    this.#flush(link, wire);
-    wire.socket.end();
-    clearTimeout(wire.expiry);
-    wire.expiry = setTimeout(() => wire.socket.destroy(), LINGER_MS);
+    this.#wires.get(link)?.end();
+  }
+
+  /** Frames of one turn go out together, and the timer is set once for all that was changed in it. */
+  #planTurnEnd(): void {
+    if (this.#isTurnEndPlanned) return;
+    this.#isTurnEndPlanned = true;
+    queueMicrotask(() => {
+      this.#isTurnEndPlanned = false;
+      for (const wire of this.#wires.values()) wire.flush();
+      this.#arm();
+    });
   }
 
   #arm(): void {
@@ -259,13 +185,4 @@ export class PeerShell {
       this.mutate((now) => this.#machine.handleTimeout(now));
     }, wait);
   }
-}
-
-/** A link does not outlive the certificate that it stands on. */
-function endWhenExpired(wire: Wire, expires: number): void {
-  const left = expires - Date.now();
-  // Timers take at most 2^31 - 1 ms.
-  wire.expiry = left <= 0
-    ? void wire.socket.destroy()
-    : setTimeout(() => endWhenExpired(wire, expires), Math.min(left, 2 ** 31 - 1));
 }

@@ -44,6 +44,8 @@ export interface PairOptions {
   readonly delayMs?: number;
   /** Bytes of a piece, at most; all at once when nothing is said. */
   readonly pieceBytesMax?: number;
+  /** How long a connection takes to write what it was given, in ms. */
+  readonly writingMs?: number;
   readonly retry?: RetryPolicy;
   readonly pools?: Readonly<Record<PoolName, number>>;
   /** How long an application takes for a message, in ms; 0 is at once. */
@@ -226,6 +228,8 @@ export class Pair {
     const connection = this.#connections.get(link);
     if (!connection) return;
     from.bytes += bytes.length;
+    const write = () => this.do(from, (machine) => machine.handleWritten(this.now, link, bytes.length));
+    this.at(this.#options.writingMs ?? 0, write);
     const to = this.#other(from);
     const { pieceBytesMax = Infinity } = this.#options;
     for (let at = 0; at < bytes.length;) {

@@ -11,7 +11,7 @@ import { linkTypes } from "./message_types.ts";
 import type { DataOf, Greeting, PoolName } from "./message_data.ts";
 import type { MessageTypes } from "./message_types.ts";
 import { decodeMessage, encodeMessage } from "./payload.ts";
-import type { FrameParts, Integrity, Message } from "./payload.ts";
+import type { Integrity, Message } from "./payload.ts";
 
 /** What a node is to all of its links. */
 export interface LocalNode {
@@ -106,7 +106,7 @@ export class LinkMachine implements Machine<LinkOutput> {
     this.#heardAt = now;
   }
 
-  /** Whether messages can be sent. */
+  /** Whether frames of messages may go over its connection; they are not its business. */
   get isOpen(): boolean {
     return this.#state === "open";
   }
@@ -142,12 +142,6 @@ export class LinkMachine implements Machine<LinkOutput> {
   /** Tells the peer what is wrong, and ends the link. */
   refuse(now: number, fault: RnpFault): void {
     this.#fail(now, fault);
-  }
-
-  /** Sends a frame that was made before. */
-  write({ parts }: FrameParts): void {
-    if (this.#state !== "open") return;
-    for (const bytes of parts) this.#outputs.push({ kind: "write", bytes });
   }
 
   /** Acknowledges messages. */

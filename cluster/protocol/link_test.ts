@@ -317,7 +317,7 @@ Deno.test("link: goodbye waits for its answer, and takes what still comes", () =
   assertEquals(fixture.kinds().at(-1), "message");
   fixture.send({ type: "goodbye_ack", data: {} });
   assertEquals(fixture.outputs.at(-1), { kind: "end" });
-  fixture.link.write({ length: 3, parts: [new Uint8Array(3)] });
+  fixture.link.acknowledge(NOW, { ids: ["550e8400-e29b-41d4-a716-000000000001"] });
   assertEquals(fixture.link.poll(), undefined);
 });
 

@@ -26,8 +26,8 @@ interface HeldLink {
   slot?: Slot;
   greeting?: Greeting;
   compress: boolean;
-  /** Whether the connection takes no more bytes for now. */
-  isBlocked: boolean;
+  /** Bytes that its connection has not written yet. */
+  unwritten: number;
   usedAt: number;
   openedAt: number;
 }
@@ -125,11 +125,11 @@ export class PeerMachine implements Machine<PeerOutput> {
     this.#drainLink(now, link);
   }
 
-  /** A connection takes no more bytes for now, or takes them again. */
-  handleBlocked(now: number, link: number, isBlocked: boolean): void {
+  /** A connection has written so many of the bytes that it was given. */
+  handleWritten(now: number, link: number, bytes: number): void {
     const held = this.#links.get(link);
     if (!held) return;
-    held.isBlocked = isBlocked;
+    held.unwritten -= bytes;
     for (const slot of this.#channels.over(link)) this.#pump(now, slot);
   }
 
@@ -230,18 +230,17 @@ export class PeerMachine implements Machine<PeerOutput> {
 
   #hold(now: number, link: number, machine: LinkMachine, slot?: Slot): LinkMachine {
     const times = { usedAt: now, openedAt: Infinity };
-    this.#links.set(link, { machine, compress: false, isBlocked: false, ...times, ...(slot && { slot }) });
+    this.#links.set(link, { machine, compress: false, unwritten: 0, ...times, ...(slot && { slot }) });
     return machine;
   }
 
   /** Sends what the window and the connection let pass. */
   #pump(now: number, slot: Slot): void {
     const held = this.#links.get(slot.links[0]);
-    while (held?.machine.isOpen && !held.isBlocked) {
+    while (held?.machine.isOpen && held.unwritten < limits.rnpUnwrittenBytesMax) {
       const next = slot.outbox.next();
       if (!next) break;
       this.#transmit(now, slot, held, next);
-      this.#drainLink(now, slot.links[0]);
     }
     this.#checkRoom();
   }
@@ -249,12 +248,17 @@ export class PeerMachine implements Machine<PeerOutput> {
   #transmit(now: number, slot: Slot, held: HeldLink, outgoing: Outgoing): void {
     refresh(now, this.#node, outgoing, held.compress);
     held.usedAt = now;
-    held.machine.write(outgoing.frame);
+    for (const bytes of outgoing.frame.parts) this.#write(slot.links[0], held, bytes);
     if (outgoing.delivery === "at-most-once") {
       return void this.#outputs.push({ kind: "settled", id: outgoing.message.id });
     }
     outgoing.sentTo = held.greeting!.incarnation;
     slot.outbox.keep(outgoing);
+  }
+
+  #write(link: number, held: HeldLink, bytes: Uint8Array): void {
+    held.unwritten += bytes.length;
+    this.#outputs.push({ kind: "write", link, bytes });
   }
 
   #drainLink(now: number, link: number): void {
@@ -265,7 +269,7 @@ export class PeerMachine implements Machine<PeerOutput> {
   #carryOut(now: number, link: number, held: HeldLink, output: LinkOutput): void {
     switch (output.kind) {
       case "write":
-        return void this.#outputs.push({ kind: "write", link, bytes: output.bytes });
+        return this.#write(link, held, output.bytes);
       case "message":
         return this.#take(now, link, held, output);
       case "ack":

@@ -44,7 +44,7 @@ export interface Delivered {
 
 /** What a peer's machine asks for. */
 export type PeerOutput =
-  /** Bytes for a connection. */
+  /** Bytes for a connection: to be answered by `handleWritten`. */
   | { readonly kind: "write"; readonly link: number; readonly bytes: Uint8Array }
   /** Close a connection when all is sent. */
   | { readonly kind: "end"; readonly link: number; readonly fault?: RnpFault }

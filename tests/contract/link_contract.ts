@@ -5,8 +5,22 @@
  */
 import type { Address } from "../../codec/address.ts";
 import { RgtpError } from "../../core/errors.ts";
-import { type Datagrams, type Link, segments } from "../../transport/link/link.ts";
-import { assert, assertEquals, assertLessOrEqual, assertRejects, assertStringIncludes } from "../_assert.ts";
+import {
+  type Datagrams,
+  joined,
+  joinedBytes,
+  type Link,
+  segments,
+  splitDatagramsMax,
+} from "../../transport/link/link.ts";
+import {
+  assert,
+  assertEquals,
+  assertLessOrEqual,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../_assert.ts";
 
 /** What a test asks of a kind's `open`. */
 export interface OpenOptions {
@@ -122,6 +136,56 @@ const contract: Record<string, Body> = {
     assertEquals([packetsSent, bytesSent, sendErrors], [count, bytes.length, 0]);
     const { packetsReceived, bytesReceived, receiveDrops } = b.link.stats;
     assertEquals([packetsReceived, bytesReceived, receiveDrops], [count, bytes.length, 0]);
+  },
+
+  "datagrams that lie apart arrive as if they had been put together, in any order": async (open) => {
+    const [a, b] = [await open(), await open()];
+    // A run of full bodies, one that ends in a short body, one that is only that, many, and the smallest of all.
+    const shapes = [[4 * 1428], [3 * 1428 + 5], [9], [1428, 17, 2 * 1428 + 1, 5 * 1428], [60 * 1428 + 3], [
+      1,
+    ]];
+    for (const bodyStride of [1428, 1452]) {
+      for (const lengths of shapes) {
+        const runs = lengths.map((length, i) => bodies(length, 1428, bodyStride, i));
+        const count = lengths.reduce((sum, length) => sum + Math.ceil(length / 1428), 0);
+        const headers = pattern(count * 24, 7);
+        const split = { peer: b.address, headers, headerBytes: 24, runs, bodyBytes: 1428, bodyStride };
+        const rows = joined(split, new Uint8Array(joinedBytes(split)));
+        const expected = Array.from(rows, (row) => [...segments({ ...row, bytes: row.bytes.slice() })])
+          .flat();
+        assertEquals(expected.length, count);
+        if (a.link.sendSplit) await a.link.sendSplit(split);
+        else for (const row of joined(split, new Uint8Array(joinedBytes(split)))) await a.link.send(row);
+        // What was sent may be used again.
+        for (const run of runs) run.fill(0);
+        headers.fill(0);
+        assertEquals(hexes(payloads(await collect(b.link, count))), hexes(expected));
+      }
+    }
+  },
+
+  "datagrams that lie apart are counted, and refused, like others": async (open) => {
+    const [a, b] = [await open(), await open()];
+    const { sendSplit } = a.link;
+    if (!sendSplit) return;
+    const many = (count: number, peer = b.address) => ({
+      ...{ peer, headers: new Uint8Array(count), headerBytes: 1, bodyBytes: 2, bodyStride: 2 },
+      runs: [new Uint8Array(2 * count)],
+    });
+    await a.link.sendSplit!(many(splitDatagramsMax));
+    assertEquals([a.link.stats.packetsSent, a.link.stats.bytesSent], [
+      splitDatagramsMax,
+      3 * splitDatagramsMax,
+    ]);
+    await collect(b.link, splitDatagramsMax);
+    assertThrows(() => a.link.sendSplit!(many(splitDatagramsMax + 1)), RangeError, "at once");
+    assertThrows(
+      () => a.link.sendSplit!(many(1, { host: "peer.example", port: 9 })),
+      TypeError,
+      "peer.example",
+    );
+    a.link.close();
+    assertThrows(() => a.link.sendSplit!(many(1)), RgtpError, "closed");
   },
 
   "the buffer may be used again after send": async (open) => {
@@ -296,6 +360,16 @@ async function collect(link: Link, count: number): Promise<Datagrams[]> {
 
 function payloads(all: readonly Datagrams[]): Uint8Array[] {
   return all.map(({ bytes }) => bytes);
+}
+
+/** Bodies of `bodyBytes` and a last one, `length` bytes in all, from one to the next `bodyStride`. */
+function bodies(length: number, bodyBytes: number, bodyStride: number, salt: number): Uint8Array {
+  const last = Math.ceil(length / bodyBytes) - 1;
+  return pattern(last * bodyStride + length - last * bodyBytes, salt);
+}
+
+function hexes(all: readonly Uint8Array[]): string[] {
+  return all.map((bytes) => bytes.toHex()).sort();
 }
 
 /** Sorted: these datagrams went out separately, and order among them is not promised. */

@@ -10,7 +10,7 @@ import { ticketId } from "../../crypto/key_schedule.ts";
 import type { LiveToken } from "../../transport/protocol/live_token.ts";
 import { ExposerMachine } from "../../transport/protocol/exposer.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
-import { packetsFor } from "../../transport/exposer_shell.ts";
+import { packetsFor } from "../../transport/answer_train.ts";
 import { ChunkOpener } from "../../transport/puller_shell.ts";
 import { CHUNK_HEADER_BYTES, PAGE_BIT, stampChunkHeader } from "../../codec/packet.ts";
 import { exposedOf, exposerAddress, pullerAddress, simExposure } from "../sim/transfer.ts";

@@ -6,7 +6,7 @@ import { drain } from "../../core/machine.ts";
 import { HASH_BYTES } from "../../crypto/engine.ts";
 import { ticketId } from "../../crypto/key_schedule.ts";
 import { leafHash } from "../../crypto/merkle.ts";
-import { packetsFor } from "../../transport/exposer_shell.ts";
+import { packetsFor } from "../../transport/answer_train.ts";
 import { NO_KEY } from "../../transport/protocol/exposed.ts";
 import { ExposerMachine } from "../../transport/protocol/exposer.ts";
 import type { ExposerOutput } from "../../transport/protocol/exposer_types.ts";

@@ -11,7 +11,7 @@ import type { ExposerOptions, ExposerOutput } from "../../transport/protocol/exp
 import type { ChunkRun } from "../../transport/protocol/chunk_plan.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
 import type { PullerOptions, PullerOutput } from "../../transport/protocol/puller_types.ts";
-import { packetsFor } from "../../transport/exposer_shell.ts";
+import { packetsFor } from "../../transport/answer_train.ts";
 import { ChunkOpener } from "../../transport/puller_shell.ts";
 import { exposedOf } from "./exposure.ts";
 import type { SimExposure } from "./exposure.ts";

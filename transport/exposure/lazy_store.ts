@@ -143,6 +143,10 @@ class LazyStore implements ChunkStore {
     return this.#parity.packets(piece, bytes, symbolSize, run, () => this.packets(piece, symbolSize));
   }
 
+  isAtHand(piece: number, symbolSize: number): boolean {
+    return isPagePiece(piece) || this.#cached.has(piece, symbolSize);
+  }
+
   coldBytes(piece: number, symbolSize: number): number {
     const { facts, spill } = this.#options;
     const isThere = isPagePiece(piece) || this.#state !== "open" || pieceBytes(facts, piece) === undefined ||

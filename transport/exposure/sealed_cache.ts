@@ -160,6 +160,10 @@ export class SealedCache implements ChunkStore {
     return this.#parity.packets(piece, bytes, symbolSize, run, () => this.packets(piece, symbolSize));
   }
 
+  isAtHand(): boolean {
+    return true;
+  }
+
   coldBytes(): number {
     return 0;
   }

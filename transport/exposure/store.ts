@@ -29,8 +29,8 @@ export interface StoreCounters {
 export interface ChunkStore {
   /**
    * All data packets of a piece, as `packetise` makes them, or `undefined` when there is no such piece or no such symbol size, when the
-   * piece cannot be made again as it was sealed, or the store is closed. The caller stamps its request into the headers in place and sends within the same turn of the event loop;
-   * later the memory may serve another piece.
+   * piece cannot be made again as it was sealed, or the store is closed. The memory is theirs until another piece is asked for that is not
+   * at hand. Whoever stamps something into the headers stamps all that was there before.
    */
   packets(piece: number, symbolSize: number): Uint8Array | undefined;
 
@@ -40,6 +40,9 @@ export interface ChunkStore {
    * @throws {RangeError} when the block has no such symbols
    */
   parityPackets(piece: number, symbolSize: number, run: ParityRun): Uint8Array | undefined;
+
+  /** Whether asking for a piece leaves what others were given as it is: it need not be made in memory that may have been theirs. */
+  isAtHand(piece: number, symbolSize: number): boolean;
 
   /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand, or not there at all. */
   coldBytes(piece: number, symbolSize: number): number;
@@ -169,6 +172,10 @@ class MemoryStore implements ChunkStore {
     const bytes = pieceBytes(this.#facts, piece);
     if (bytes === undefined || this.#closed) return undefined;
     return this.#parity.packets(piece, bytes, symbolSize, run, () => this.packets(piece, symbolSize));
+  }
+
+  isAtHand(): boolean {
+    return true;
   }
 
   coldBytes(): number {

@@ -22,6 +22,7 @@ const functions = {
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   /** Waits in a thread of the runtime's pool. */
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32", nonblocking: true },
+  ppoll: { parameters: ["buffer", "usize", "buffer", "pointer"], result: "i32" },
   /** With no bytes to copy it only tells where its first argument lies. */
   address: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
   peek: { name: "memcpy", parameters: ["buffer", "usize", "usize"], result: "usize" },

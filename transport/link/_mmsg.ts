@@ -26,23 +26,28 @@ const CMSG_HEADER_BYTES = 16;
 /** A control message with a number in it, `CMSG_SPACE(4)`. */
 export const CMSG_BYTES = 24;
 
-/** A row of messages, each with one buffer. Addresses are numbers: those of user space fit. */
+/** A row of messages, each with one buffer, or with several parts one after the other. Addresses are numbers: those of user space fit. */
 export class Messages {
   /** What the system call takes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #words: Uint32Array;
   readonly #iovecs: number;
 
-  /** `addressOf` tells where a buffer lies. */
-  constructor(count: number, addressOf: (buffer: Uint8Array<ArrayBuffer>) => number) {
-    this.bytes = new Uint8Array(new ArrayBuffer(count * (MMSGHDR.bytes + IOVEC_BYTES)));
+  readonly #iovecsAddress: number;
+
+  /** `addressOf` tells where a buffer lies; `parts` is how many there are of all messages together. */
+  constructor(count: number, addressOf: (buffer: Uint8Array<ArrayBuffer>) => number, parts = count) {
+    this.bytes = new Uint8Array(new ArrayBuffer(count * MMSGHDR.bytes + parts * IOVEC_BYTES));
     this.#words = new Uint32Array(this.bytes.buffer);
     this.#iovecs = count * MMSGHDR.bytes / 4;
-    const at = addressOf(this.bytes) + count * MMSGHDR.bytes;
-    for (let i = 0; i < count; i++) {
-      this.#setAddress(i * 16 + MMSGHDR.iov, at + i * IOVEC_BYTES);
-      this.#words[i * 16 + MMSGHDR.iovCount] = 1;
-    }
+    this.#iovecsAddress = addressOf(this.bytes) + count * MMSGHDR.bytes;
+    for (let i = 0; i < count; i++) this.setParts(i, i, 1);
+  }
+
+  /** A message is made of `count` parts, from part `first` of all on. */
+  setParts(index: number, first: number, count: number): void {
+    this.#setAddress(index * 16 + MMSGHDR.iov, this.#iovecsAddress + first * IOVEC_BYTES);
+    this.#words[index * 16 + MMSGHDR.iovCount] = count;
   }
 
   /** The peer's address: where it lies, and how much room or how many bytes there are. */
@@ -51,7 +56,7 @@ export class Messages {
     this.#words[index * 16 + MMSGHDR.nameBytes] = bytes;
   }
 
-  /** The buffer: where it lies, and its length. */
+  /** A part, or the buffer of a message that has one: where it lies, and its length. */
   setBuffer(index: number, address: number, bytes: number): void {
     const word = this.#iovecs + index * 4;
     this.#setAddress(word, address);

@@ -29,6 +29,28 @@ export interface Datagrams {
   readonly views?: readonly Uint8Array[];
 }
 
+/**
+ * Datagrams to one peer whose headers lie apart from what follows them: what is kept can be sent from where it lies, and stays as it is.
+ * To write a few bytes into each packet of a chunk that no cache holds costs more than sending it.
+ */
+export interface SplitDatagrams {
+  /** The other side. */
+  readonly peer: Address;
+  /** The headers of all datagrams after each other, each of `headerBytes`. */
+  readonly headers: Uint8Array;
+  /** Bytes of a header. */
+  readonly headerBytes: number;
+  /** What follows the headers, in runs: in each the bodies after each other, from one to the next `bodyStride` bytes. None is empty. */
+  readonly runs: readonly Uint8Array[];
+  /** Bytes of each body, but perhaps the last of a run. */
+  readonly bodyBytes: number;
+  /** At least `bodyBytes`. */
+  readonly bodyStride: number;
+}
+
+/** Datagrams that may be sent at once in this form. */
+export const splitDatagramsMax = 256;
+
 /** What a link has done and seen since it was opened. The object lives: read it again for newer figures. */
 export interface LinkStats {
   /** Datagrams that the network took. It may still have lost them. */
@@ -73,6 +95,15 @@ export interface Link extends Disposable {
    */
   send(datagrams: Datagrams): Promise<void>;
   /**
+   * The same for at most {@linkcode splitDatagramsMax} datagrams that lie apart, in any order; without a promise where there is nothing to
+   * wait for. Absent: they are to be put together first, see {@linkcode joined}.
+   *
+   * @throws {RgtpError} `SOCKET`, also at once
+   * @throws {TypeError} when `peer.host` is a name
+   * @throws {RangeError} when they are too many
+   */
+  sendSplit?(datagrams: SplitDatagrams): Promise<void> | undefined;
+  /**
    * What has arrived: waits for at least one. Empty after `close`, and only then. The arrays (and the bytes they hold)
    * are valid until the next call. One caller at a time.
    *
@@ -104,6 +135,11 @@ export interface LinkOptions {
   readonly port: number;
   /** For a link to a multicast group. */
   readonly multicast?: MulticastOptions;
+  /**
+   * Whether `receive` may hold up this thread for a ms at a time while much comes: who does little but answer saves what it costs to be
+   * woken by another thread. Not every kind does it.
+   */
+  readonly naps?: boolean;
 }
 
 /**
@@ -146,4 +182,31 @@ export function segmentAt(datagrams: Datagrams, index: number): Uint8Array {
 export function* segments(datagrams: Datagrams): Generator<Uint8Array, void, undefined> {
   const count = segmentCount(datagrams);
   for (let i = 0; i < count; i++) yield segmentAt(datagrams, i);
+}
+
+/** Bodies in a run of {@linkcode SplitDatagrams}. */
+export function bodyCount(run: Uint8Array, { bodyStride }: Pick<SplitDatagrams, "bodyStride">): number {
+  return Math.ceil(run.length / bodyStride);
+}
+
+/** The same datagrams put together, a row for each run, one row after the other in the front of `memory`. */
+export function* joined(split: SplitDatagrams, memory: Uint8Array): Generator<Datagrams, void, undefined> {
+  const { peer, headers, headerBytes, runs, bodyBytes, bodyStride } = split;
+  let header = 0;
+  for (const run of runs) {
+    let end = 0;
+    for (let at = 0; at < run.length; at += bodyStride, header += headerBytes) {
+      const body = run.subarray(at, at + bodyBytes);
+      memory.set(headers.subarray(header, header + headerBytes), end);
+      memory.set(body, end + headerBytes);
+      end += headerBytes + body.length;
+    }
+    yield { peer, bytes: memory.subarray(0, end), segmentSize: headerBytes + bodyBytes };
+  }
+}
+
+/** Bytes that {@linkcode joined} needs: those of the longest run. */
+export function joinedBytes(split: SplitDatagrams): number {
+  const each = split.headerBytes + split.bodyBytes;
+  return Math.max(...split.runs.map((run) => bodyCount(run, split) * each));
 }

@@ -14,17 +14,22 @@ import { Incoming } from "./_incoming.ts";
 import type { Libc } from "./_libc.ts";
 import { type LinuxSocket, openSocket } from "./_linux_socket.ts";
 import { askPermission, resolved } from "./_lookup.ts";
+import { Nap } from "./_nap.ts";
 import { NetPermission } from "./_net_permission.ts";
 import { Outgoing, type Train } from "./_outgoing.ts";
 import { Poller, READABLE, WRITABLE } from "./_poller.ts";
-import { Sockaddrs } from "./_sockaddr.ts";
+import { type Destination, Sockaddrs } from "./_sockaddr.ts";
+import { SplitOutgoing } from "./_split.ts";
 import { Turn } from "./_turn.ts";
 import {
   type Datagrams,
+  joined,
+  joinedBytes,
   type Link,
   type LinkOptions,
   type LinkStats,
   segmentCount,
+  type SplitDatagrams,
   udpPayloadBytesMax,
 } from "./link.ts";
 
@@ -69,7 +74,7 @@ export async function openLinuxUdp(options: LinkOptions): Promise<Link> {
   try {
     const found = await resolved(asked);
     await askPermission(found);
-    return new LinuxUdpLink(poller, bind(poller.libc, found));
+    return new LinuxUdpLink(poller, bind(poller.libc, found), found.naps === true);
   } catch (error) {
     poller.release();
     throw error;
@@ -115,6 +120,9 @@ class LinuxUdpLink implements Link {
   readonly #permission = new NetPermission();
   readonly #counters = new Counters();
   readonly #turn = new Turn();
+  readonly #nap: Nap | undefined;
+  /** Made when something is first sent that lies apart; away while somebody waits to send more of it. */
+  #split: SplitOutgoing | undefined;
   #isReading = false;
   #closed = false;
   /** What killed the socket, if not `close`. */
@@ -122,7 +130,11 @@ class LinuxUdpLink implements Link {
   /** The descriptor is not ours any more: it may be somebody else's by now. */
   #isGone = false;
 
-  constructor(poller: Poller, { descriptor, family, local, receiveBufferBytes }: LinuxSocket) {
+  constructor(
+    poller: Poller,
+    { descriptor, family, local, receiveBufferBytes }: LinuxSocket,
+    naps: boolean,
+  ) {
     this.#poller = poller;
     this.#libc = poller.libc;
     this.#descriptor = descriptor;
@@ -131,6 +143,7 @@ class LinuxUdpLink implements Link {
     this.#sockaddrs = new Sockaddrs(family);
     this.#incoming = new Incoming(poller.libc);
     this.#outgoing = new Outgoing(poller.libc);
+    this.#nap = naps ? new Nap(poller.libc, descriptor) : undefined;
   }
 
   get stats(): LinkStats {
@@ -170,6 +183,70 @@ class LinuxUdpLink implements Link {
       }
     }
     if (this.#turn.isOver) await this.#turn.yield();
+  }
+
+  sendSplit(split: SplitDatagrams): Promise<void> | undefined {
+    this.#check();
+    const { peer, headerBytes, bodyBytes } = split;
+    const size = headerBytes + bodyBytes;
+    const destination = this.#sockaddrs.destination(peer);
+    const isPlain = size < destination.offloadBelow && size <= this.payloadBytesMax;
+    if (!isPlain || !this.#permission.allows(peer)) return this.#sendJoined(split);
+    const laid = this.#split ??= new SplitOutgoing(this.#libc);
+    laid.lay(split, destination.sockaddr, Math.min(segmentsMax, Math.floor(udpPayloadBytesMax / size)));
+    const sent = this.#sendLaid(laid, 0);
+    if (sent < laid.messages) {
+      this.#split = undefined;
+      return this.#sendRest(laid, sent, split, destination);
+    }
+    return this.#turn.isOver ? this.#turn.yield() : undefined;
+  }
+
+  /** Sends messages from number `first` on, as far as they go: where it came to. */
+  #sendLaid(laid: SplitOutgoing, first: number): number {
+    for (let next = first; next < laid.messages;) {
+      const sent = laid.send(this.#descriptor, next);
+      if (sent < 0) return next;
+      for (const end = next + sent; next < end; next++) {
+        this.#counters.sent(laid.datagrams(next), laid.bytes(next));
+      }
+    }
+    return laid.messages;
+  }
+
+  /** After a send that failed: the rest, whatever the reason was. */
+  async #sendRest(
+    laid: SplitOutgoing,
+    from: number,
+    split: SplitDatagrams,
+    destination: Destination,
+  ): Promise<void> {
+    for (let first = from, waits = 0; first < laid.messages;) {
+      const errno = this.#libc.errno();
+      if (isErrno(errno, ...cannotSegment) && laid.datagrams(first) > 1) {
+        // What has gone already goes once more: this happens once for a host.
+        destination.offloadBelow = Math.min(destination.offloadBelow, split.headerBytes + split.bodyBytes);
+        return await this.#sendJoined(split);
+      }
+      if (isErrno(errno, ...busy) && waits++ < sendWaitsMax) {
+        await this.#ready(WRITABLE);
+        this.#check();
+      } else {
+        this.#diedOf("sendmmsg", errno);
+        this.#check();
+        this.#counters.sendFailed(systemError("sendmmsg", errno), laid.datagrams(first));
+        first++;
+      }
+      const sent = this.#sendLaid(laid, first);
+      if (sent > first) waits = 0;
+      first = sent;
+    }
+    if (this.#turn.isOver) await this.#turn.yield();
+  }
+
+  async #sendJoined(split: SplitDatagrams): Promise<void> {
+    const memory = new Uint8Array(joinedBytes(split));
+    for (const datagrams of joined(split, memory)) await this.send(datagrams);
   }
 
   async receive(): Promise<readonly Datagrams[]> {
@@ -224,12 +301,21 @@ class LinuxUdpLink implements Link {
 
   /** After a receive that brought nothing. */
   async #waitToReceive(errno: number): Promise<void> {
-    if (isErrno(errno, "EAGAIN", "EINTR")) return await this.#ready(READABLE);
+    if (isErrno(errno, "EAGAIN", "EINTR")) return await this.#waitForData();
     this.#diedOf("recvmmsg", errno);
     this.#check();
     // The failure of an earlier send may show here. It says nothing about this socket.
     this.#counters.receiveFailed(systemError("recvmmsg", errno));
     await new Promise((resolve) => setTimeout(resolve, retryMs));
+  }
+
+  async #waitForData(): Promise<void> {
+    const nap = this.#nap;
+    if (!nap) return await this.#ready(READABLE);
+    const since = performance.now();
+    const isThere = nap.pays && await nap.take(() => !this.#closed && !this.#isGone);
+    if (!isThere) await this.#ready(READABLE);
+    nap.note(performance.now() - since);
   }
 
   /** Until the socket is ready, perhaps, or closed. @throws {RgtpError} SOCKET when the system does not let us wait */

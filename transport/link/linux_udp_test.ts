@@ -145,6 +145,42 @@ test("to and from a link that knows no trains", async () => {
   assertEquals((await collect(link, 40)).get(plain.local.port)?.numbers, upTo(40));
 });
 
+test("what answers a request goes out as few messages: each may end in a short datagram", async () => {
+  using from = await openLinuxUdp(loopback);
+  using to = await openLinuxUdp(loopback);
+  const [bodyBytes, chunk] = [1428, 65_552];
+  // A part of a chunk, three whole ones, the begin of another: 176 datagrams in five runs, of which four end short.
+  const lengths = [1292 + 10 * bodyBytes, chunk, chunk, chunk, 27 * bodyBytes];
+  const count = lengths.reduce((sum, length) => sum + Math.ceil(length / bodyBytes), 0);
+  const headers = Uint8Array.from({ length: count * 24 }, (_, i) => Math.floor(i / 24));
+  const runs = lengths.map((length) => new Uint8Array(length));
+  await from.sendSplit!({ peer: to.local, headers, headerBytes: 24, runs, bodyBytes, bodyStride: bodyBytes });
+  const got = (await collect(to, count)).get(from.local.port)!;
+  assertEquals([count, got.messages], [176, 4]);
+  assertEquals(got.numbers.sort((a, b) => a - b), upTo(176));
+});
+
+test("a link that naps wakes for what comes, soon or late, and when it is closed", async () => {
+  using to = await openLinuxUdp({ ...loopback, naps: true });
+  using from = await openLinuxUdp(loopback);
+  let number = 0;
+  const send = () => from.send({ peer: to.local, bytes: Uint8Array.of(number++), segmentSize: 1 });
+  for (const pauseMs of [0, 0, 0, 20, 0, 0, 3, 0]) {
+    const waiting = collect(to, 1);
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await send();
+    assertEquals((await waiting).get(from.local.port)?.numbers, [number - 1]);
+  }
+  const waiting = to.receive();
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  clearInterval(timer);
+  assertGreater(ticks, 3, "timers run while it waits");
+  to.close();
+  assertEquals(await waiting, []);
+});
+
 test("a port is free as soon as its link is closed, even if someone waits", async () => {
   let { port } = loopback;
   for (let i = 0; i < 50; i++) {

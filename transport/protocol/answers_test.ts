@@ -11,7 +11,7 @@ import {
 } from "../../codec/packet.ts";
 import type { RequestEntry } from "../../codec/pull_request.ts";
 import { BLOCK_INDEXES, blockData, makeParity } from "../../fec/mod.ts";
-import { packetsFor } from "../exposer_shell.ts";
+import { packetsFor } from "../answer_train.ts";
 import { depacketise } from "../exposure/packetise.ts";
 import { pieceBytes } from "../exposure/pieces.ts";
 import { answersOf, bitmapEntries, symbolsBytes } from "./answers.ts";

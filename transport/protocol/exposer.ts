@@ -41,8 +41,9 @@ import { outcomeOf, Responder } from "./responder.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { WorkMeter } from "./work_meter.ts";
 
-// Sends under way at once: the next one is ready when one ends, and a puller that arrives waits for no more than these.
-const SERVES_AT_ONCE = 2;
+// Sends under way at once: what a request asks for of chunks of usual size, so that it can go out together. A puller that arrives waits
+// for no more than these.
+const SERVES_AT_ONCE = 6;
 // Handshakes come after pulls, but a crowd of pulls does not lock newcomers out.
 const ANSWERS_PER_HANDSHAKE = 32;
 const SWEEP_MS = 5000;

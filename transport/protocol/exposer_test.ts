@@ -163,34 +163,32 @@ Deno.test("exposer: pieces that are not there, sizes that are none, and what no 
   assertEquals([bench.serving.length, bench.sent.length], [0, 0]);
 });
 
-Deno.test("exposer: pullers are served in turn, two answers at a time, also after one was forgotten in mid-serve", () => {
+Deno.test("exposer: pullers are served in turn, six answers at a time, also after one was forgotten in mid-serve", () => {
   const bench = new ExposerBench();
   const [a, b] = [us, { ...us, port: 4001 }];
   const [first, second] = [bench.grant(a), bench.grant(b)];
   for (let number = 1; number <= 10; number++) bench.hear(a, request(first, number));
-  assertEquals(bench.serving.length, 2);
+  assertEquals(bench.serving.length, 6);
   for (let number = 1; number <= 10; number++) bench.hear(b, request(second, number));
-  assertEquals(bench.serving.length, 2);
+  assertEquals(bench.serving.length, 6);
   const order: number[] = [];
-  for (let i = 0; i < 8; i++) {
+  for (let i = 0; i < 12; i++) {
     const serve = bench.serving.shift()!;
     order.push(serve.puller.address.port);
     bench.end(serve);
   }
-  assertEquals(order.slice(2), [4000, 4001, 4000, 4001, 4000, 4001]);
-  // All is taken back while two serves are under way: their ends still count.
+  assertEquals(order.slice(6), [4000, 4001, 4000, 4001, 4000, 4001]);
+  // All is taken back while six serves are under way: their ends still count.
   bench.machine.withdraw(bench.now, sealed.id);
   bench.drain();
   assertEquals(bench.machine.memory.answers, 0);
   bench.machine.add(exposedOf(exposure, () => psk));
   bench.hear(a, request(first, 100));
   bench.hear(a, request(first, 101));
-  assertEquals(bench.serving.length, 2);
+  assertEquals(bench.serving.length, 6);
   bench.serveAll();
-  bench.hear(a, request(first, 102));
-  bench.hear(a, request(first, 103));
-  bench.hear(a, request(first, 104));
-  assertEquals(bench.serving.length, 2);
+  for (let number = 102; number < 110; number++) bench.hear(a, request(first, number));
+  assertEquals(bench.serving.length, 6);
 });
 
 Deno.test("exposer: a handshake comes after pulls, but not after all of them, and not behind a limited rate", () => {

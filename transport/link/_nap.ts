@@ -1,0 +1,41 @@
+import { setImmediate } from "node:timers";
+import type { Libc } from "./_libc.ts";
+import { READABLE } from "./_poller.ts";
+
+/** A nap lasts no longer, and only who was woken sooner the last time takes one. */
+const napMs = 1;
+
+/**
+ * Waits for a socket in the thread that reads it. To be woken by the poller costs two switches of threads and a turn of the event loop,
+ * which is more than an exposer does with the request that wakes it; while requests follow each other at once, that is most of its time.
+ * Everything else in the thread has its turn before each nap, and is held up by it for a ms at most.
+ */
+export class Nap {
+  readonly #libc: Libc;
+  /** `struct pollfd`: descriptor 4, events 2, what happened 2. */
+  readonly #socket: Int32Array<ArrayBuffer>;
+  /** `struct timespec`: s 8, ns 8. */
+  readonly #time = BigInt64Array.of(0n, BigInt(napMs * 1e6));
+  #waitedMs = Infinity;
+
+  constructor(libc: Libc, descriptor: number) {
+    this.#libc = libc;
+    this.#socket = Int32Array.of(descriptor, READABLE);
+  }
+
+  /** Whether something is likely to come before it ends. */
+  get pays(): boolean {
+    return this.#waitedMs < napMs;
+  }
+
+  /** Until the socket can be read, for a ms at most; whether it can. `isOpen` is asked when the others have had their turn. */
+  async take(isOpen: () => boolean): Promise<boolean> {
+    await new Promise((resolve) => setImmediate(resolve));
+    return !isOpen() || this.#libc.call.ppoll(this.#socket, 1n, this.#time, null) !== 0;
+  }
+
+  /** How long the reader has waited this time, napping or not. */
+  note(ms: number): void {
+    this.#waitedMs = ms;
+  }
+}
