@@ -43,9 +43,10 @@ export interface LazyStoreOptions {
 const SLOTS_MIN = 4;
 /** Memory is taken in slabs of about this many bytes, when they are needed. */
 const SLAB_BYTES = 16_777_216;
-/** What chunks may have of the whole, and leaf pages. */
-const CHUNKS_SHARE = 15 / 16;
+/** What chunks may have of the whole, leaf pages, and parity. */
+const CHUNKS_SHARE = 14 / 16;
 const PAGES_SHARE = 1 / 16;
+const PARITY_SHARE = 1 / 16;
 
 /**
  * A store that holds as much as it may, and seals the rest again when it is asked for. What was sealed again is sent only if it is what
@@ -106,7 +107,7 @@ class LazyStore implements ChunkStore {
   readonly #leaves: Uint8Array;
   readonly #pager: LeafPager;
   readonly #pages: RecentPackets;
-  readonly #parity = new ParityPackets();
+  readonly #parity: ParityPackets;
   #counters: StoreCounters;
   #state: "open" | "changed" | "closed" = "open";
 
@@ -122,6 +123,7 @@ class LazyStore implements ChunkStore {
     this.#leaves = leaves;
     this.#pager = pager;
     this.#pages = new RecentPackets(options.memoryBytesMax * PAGES_SHARE);
+    this.#parity = new ParityPackets(options.memoryBytesMax * PARITY_SHARE);
     this.#counters = { seals: sealed, reseals: 0, packings: sealed, spillReads: 0 };
   }
 

@@ -21,7 +21,7 @@ const options = {
   chunkSize: CHUNK,
 } satisfies SealOptions;
 /** Room for ten chunks, and leaf pages. */
-const memoryBytesMax = Math.ceil((10 * packetisedBytes(CHUNK + 16, 1200)) / (15 / 16));
+const memoryBytesMax = Math.ceil((10 * packetisedBytes(CHUNK + 16, 1200)) / (14 / 16));
 
 function sample(): Uint8Array<ArrayBuffer> {
   return new Uint8Array((CHUNKS - 1) * CHUNK + 77).map((_, i) => (i * 31 + (i >> 8) * 7) & 255);
