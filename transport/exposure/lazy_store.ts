@@ -131,8 +131,21 @@ class LazyStore implements ChunkStore {
     const bytes = pieceBytes(this.#options.facts, piece);
     if (bytes === undefined || this.#state !== "open" || !symbolSizes.includes(symbolSize)) return undefined;
     if (isPagePiece(piece)) return this.#page(piece, symbolSize);
-    const held = this.#cached.use(piece, symbolSize);
-    if (held) return held;
+    const held = this.#cached.use(piece, symbolSize) ?? this.#seen(piece, symbolSize);
+    return held ?? this.#load(piece, symbolSize);
+  }
+
+  /** Where the spill file is mapped: as it lies there, which takes none of the memory. */
+  #seen(chunk: number, symbolSize: number): Uint8Array | undefined {
+    const { facts, spill } = this.#options;
+    if (!spill || symbolSize !== this.#options.symbolSize) return undefined;
+    const seen = spill.view(chunk, packetisedBytes(sealedChunkBytes(facts, chunk), symbolSize));
+    if (seen) this.#count({ spillReads: 1 });
+    return seen;
+  }
+
+  /** Gets what is not held into the memory. */
+  #load(piece: number, symbolSize: number): Uint8Array | undefined {
     const memory = this.#cached.admit(piece, symbolSize);
     if (this.#fill(piece, symbolSize, memory)) return memory;
     this.#cached.forget(piece, symbolSize);
@@ -142,11 +155,17 @@ class LazyStore implements ChunkStore {
   parityPackets(piece: number, symbolSize: number, run: ParityRun): Uint8Array | undefined {
     const bytes = pieceBytes(this.#options.facts, piece);
     if (bytes === undefined || this.#state !== "open") return undefined;
-    return this.#parity.packets(piece, bytes, symbolSize, run, () => this.packets(piece, symbolSize));
+    // Never from what is mapped: a disk that fails ends who looks there, but not who has it sent or read.
+    const data = () =>
+      isPagePiece(piece)
+        ? this.packets(piece, symbolSize)
+        : this.#cached.use(piece, symbolSize) ?? this.#load(piece, symbolSize);
+    return this.#parity.packets(piece, bytes, symbolSize, run, data);
   }
 
   isAtHand(piece: number, symbolSize: number): boolean {
-    return isPagePiece(piece) || this.#cached.has(piece, symbolSize);
+    if (isPagePiece(piece) || this.#cached.has(piece, symbolSize)) return true;
+    return symbolSize === this.#options.symbolSize && this.#options.spill?.view(piece, 1) !== undefined;
   }
 
   coldBytes(piece: number, symbolSize: number): number {
