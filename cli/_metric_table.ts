@@ -122,6 +122,7 @@ export const metricTable: readonly Metric[] = [
       pullers: memory.liveTokens,
       answers: memory.answers,
       handshakes: memory.handshakes,
+      fragmented: memory.fragmented,
       refusals: memory.refusals,
     }),
   },

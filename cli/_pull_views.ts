@@ -63,16 +63,17 @@ export class JsonPullView implements PullView {
   done({ reusedBytes: reused, ...result }: PullResult): void {
     const { bytes, seconds, handshakeSeconds, wireBytes, sharedBytes: shared, id, path, sha256, ...rest } =
       result;
-    const { alreadyComplete, files } = rest;
+    const { alreadyComplete, files, handshake } = rest;
     const fields = {
       bytes,
       seconds,
       handshakeSeconds,
+      handshake,
       wireBytes,
       shared,
       id,
       path,
-      sha256,
+      ...(sha256 !== undefined && { sha256 }),
       reused,
       alreadyComplete,
     };
@@ -143,7 +144,7 @@ export class HumanPullView implements PullView {
       );
     }
     // As sha256sum writes it; a folder has no such sum.
-    this.#io.out(files === undefined ? `${sha256}  ${path}` : path);
+    this.#io.out(files === undefined && sha256 !== undefined ? `${sha256}  ${path}` : path);
   }
 
   clear(): void {

@@ -34,8 +34,9 @@ export class ServingLog implements Disposable {
   }
 
   /** A puller came or went. */
-  event({ kind, address, bytesSent }: ExposureEvent): void {
-    this.#log("info", `pull ${kind}`, { address: formatAddress(address), bytesSent });
+  event({ kind, address, bytesSent, handshake }: ExposureEvent): void {
+    const fields = { address: formatAddress(address), bytesSent };
+    this.#log("info", `pull ${kind}`, handshake ? { ...fields, handshake } : fields);
   }
 
   /** Something is not as it should be. */

@@ -29,7 +29,7 @@ function port(pullers: readonly PullerStatus[], names: Record<string, string> = 
     left: 1,
     handshakes: { granted: 4, answered: 1, denied: 3, dropped: 0 },
     drops: { "bad token": 1, malformed: 20 },
-    memory: { liveTokens: 0, answers: 0, answerBytes: 0, handshakes: 0, refusals: 0 },
+    memory: { liveTokens: 0, answers: 0, answerBytes: 0, handshakes: 0, fragmented: 0, refusals: 0 },
     link: {
       packetsSent: 0,
       bytesSent: 0,

@@ -4,7 +4,9 @@ import { RgtpError } from "../core/errors.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
 import { find, unlock } from "../transport/find.ts";
 import type { FindOptions, NewExposer } from "../transport/find.ts";
+import type { PostQuantum } from "../transport/protocol/handshake_shape.ts";
 import type { FlagTable } from "./_args.ts";
+import { handshakeOptions } from "./_handshake_flag.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { linkOptions } from "./_link_flag.ts";
@@ -41,6 +43,7 @@ export interface Wanted {
 
 /** Flags that say how it is looked for. */
 export interface WantedFlags extends LinkFlags {
+  readonly "post-quantum"?: PostQuantum | undefined;
   readonly key: string | undefined;
   readonly "password-file": string | undefined;
   readonly "state-dir": string | undefined;
@@ -49,7 +52,9 @@ export interface WantedFlags extends LinkFlags {
 }
 
 /** Commands that read a ticket, and flags of theirs that say how it is opened. */
-export type UnlockFlags = LinkFlags & Pick<WantedFlags, "password-file" | "timeout" | "json">;
+export type UnlockFlags =
+  & LinkFlags
+  & Pick<WantedFlags, "password-file" | "timeout" | "json" | "post-quantum">;
 
 /**
  * Understands `TICKET [OUT]` and `HOST:PORT NAME [OUT]`; the latter is looked up at the exposer.
@@ -146,6 +151,7 @@ async function unlockWith(
     onStall: stallTeller(io, flags.json),
     ...(flags.timeout !== undefined && { timeoutMs: flags.timeout }),
     ...linkOptions(flags),
+    ...handshakeOptions(flags),
   });
 }
 
@@ -176,6 +182,7 @@ export function findOptions(
     onStall: stallTeller(io, json),
     ...(timeout !== undefined && { timeoutMs: timeout }),
     ...linkOptions(flags),
+    ...handshakeOptions(flags),
     ...(stateDir !== undefined && { stateDir }),
   };
   if (key !== undefined) {

@@ -11,6 +11,7 @@ import type { Command } from "./_command.ts";
 import { exposedBy } from "./_exposed_paths.ts";
 import { HumanExposeView, isLoopback, JsonExposeView } from "./_expose_views.ts";
 import type { ExposeView } from "./_expose_views.ts";
+import { handshakeFlags, handshakeOptions } from "./_handshake_flag.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { linkFlags, linkOptions, linkPermission, sharedFlags } from "./_link_flag.ts";
@@ -76,6 +77,7 @@ const flags = {
   ...accessFlags,
   ...storeFlags,
   ...linkFlags,
+  ...handshakeFlags,
   ...sharedFlags,
   "all-users": {
     kind: "boolean",
@@ -259,6 +261,7 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
     ...(name !== undefined && { name }),
     ...(profile !== undefined && { profile }),
     ...linkOptions(flags, flags.multicast !== undefined),
+    ...handshakeOptions(flags),
     ...(flags["no-shared"] && { shared: "off" }),
     ...(flags["all-users"] && { shared: "all" }),
     ...(chunkSize !== undefined && { chunkSize }),

@@ -7,6 +7,7 @@ import type { PullProgress, PullResult } from "../transport/pull.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
+import { handshakeFlags, handshakeOptions } from "./_handshake_flag.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { linkFlags, linkOptions, linkPermission, sharedFlags } from "./_link_flag.ts";
@@ -33,6 +34,11 @@ const flags = {
       "several times",
   },
   force: { kind: "boolean", help: "replace OUT, or files in it, where something else is there" },
+  "no-sha256": {
+    kind: "boolean",
+    help:
+      "do not hash the finished file as a whole, which is for people: every chunk is verified all the same",
+  },
   timeout: {
     kind: "duration",
     help: "give up after this long without progress",
@@ -55,6 +61,7 @@ const flags = {
   ...sourceFlags,
   ...exposerFlags,
   ...linkFlags,
+  ...handshakeFlags,
   ...sharedFlags,
   unicast: { kind: "boolean", help: "pull for yourself, also where the exposer has a multicast group" },
   json: { kind: "boolean", help: "print JSON lines, and nothing else" },
@@ -195,6 +202,7 @@ async function runToFile({ ticket, sources: named, flags, io, out }: Run): Promi
   try {
     result = await task.saveTo((what) => output.choose(what), {
       force: flags.force,
+      sha256: !flags["no-sha256"],
       ...(flags.files && { files: flags.files }),
       onProgress: (progress) => view.progress(progress),
       onHash: (bytes) => view.hashing(bytes),
@@ -284,6 +292,7 @@ function pullOptions(
     ...(limitRate !== undefined && { limitRate }),
     ...(priority !== undefined && { priority }),
     ...linkOptions(flags, !flags.unicast),
+    ...handshakeOptions(flags),
     multicast: !flags.unicast,
     ...(flags["no-shared"] && { shared: false }),
     ...(stateDir !== undefined && { stateDir }),

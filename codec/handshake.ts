@@ -6,8 +6,9 @@
  *   13   1  RETRY cookie, bytes (0 or 16)
  *   14   2  state cookie, bytes
  *   16   -  offers, RETRY cookie, state cookie
- *    -   -  Noise message, or the sealed grant that answers XX
+ *    -   -  Noise message, or the sealed grant that answers XX; of a fragment its part of it
  */
+import { equalBytes } from "../core/bytes.ts";
 import { limits } from "../core/limits.ts";
 import { bytes, layout, u16, u8 } from "./layout.ts";
 import type { Layout } from "./layout.ts";
@@ -26,18 +27,24 @@ export const HandshakeMessage = {
   IK_PSK2: 8,
   PASS_PROOF: 9,
   PASS_GRANT: 10,
+  HYBRID_XX1: 11,
+  HYBRID_XX2: 12,
+  HYBRID_IK1: 13,
+  HYBRID_IK2: 14,
+  HYBRID_IK_PSK1: 15,
+  HYBRID_IK_PSK2: 16,
 } as const;
 
-/** What a puller can offer; the exposer chooses one. 2 is reserved for the hybrid with ML-KEM-768. */
+/** What a puller can offer; the exposer chooses one. */
 export const Offer = { X25519: 1, X25519_MLKEM768: 2 } as const;
 
 /** A HANDSHAKE packet. */
 export interface Handshake {
   /** One of {@linkcode HandshakeMessage}. */
   readonly message: number;
-  /** Which fragment this is, from 0, and of how many: 0 of 1 unless hybrid. */
+  /** Which fragment this is, from 0. */
   readonly fragment: number;
-  /** Fragments of the message. */
+  /** Fragments of the message: 1, or of a hybrid message {@linkcode HYBRID_FRAGMENTS}. */
   readonly fragments: number;
   /** 8 random bytes of the puller. */
   readonly exchange: Uint8Array;
@@ -75,6 +82,10 @@ export const handshakeHeadLayout: Layout<HandshakeHead> = layout<HandshakeHead>(
 export const HANDSHAKE_HEAD_BYTES = 16;
 /** Bytes of a RETRY cookie. */
 export const RETRY_COOKIE_BYTES = 16;
+/** Fragments of a hybrid message, of either side. */
+export const HYBRID_FRAGMENTS = 2;
+/** In the word of a RETRY: its exposer takes hybrid handshakes, and no others from whoever offers one. */
+export const RETRY_HYBRID_FLAG = 1;
 
 /** Encodes a handshake packet. @throws {RangeError} when it is longer than a control packet may be, or nobody could decode it */
 export function encodeHandshake(handshake: Handshake): Uint8Array<ArrayBuffer> {
@@ -134,6 +145,68 @@ export function decodeHandshake(packet: Uint8Array): Handshake | undefined {
   if (fragments === 0 || fragment >= fragments) return undefined;
   return { message, fragment, fragments, exchange: head.exchange, offers, retryCookie, stateCookie, body };
 }
+
+/**
+ * The packets of a message of one or more fragments: `handshake.fragments` says how many. Each but the last is as long as a packet may
+ * be. All have offers and RETRY cookie; the state cookie is in the first alone.
+ *
+ * @throws {RangeError} when they do not hold it
+ */
+export function encodeFragments(handshake: Handshake): Uint8Array<ArrayBuffer>[] {
+  const { fragments, offers, retryCookie, stateCookie, body } = handshake;
+  const room = limits.controlPacketBytesMax - HANDSHAKE_HEAD_BYTES - offers.length - retryCookie.length;
+  // The first has the state cookie in place of so much of the body.
+  const startOf = (fragment: number) => Math.max(0, fragment * room - stateCookie.length);
+  return Array.from({ length: fragments }, (_, fragment) =>
+    encodeHandshake({
+      ...handshake,
+      fragment,
+      stateCookie: fragment === 0 ? stateCookie : NONE,
+      body: body.subarray(startOf(fragment), fragment + 1 < fragments ? startOf(fragment + 1) : undefined),
+    }));
+}
+
+/**
+ * Collects the fragments of one message, in any order. Of one that comes twice the newer counts, and it takes the place of all that are
+ * not of the same message: a forged one spoils nothing for good. What it keeps is its own.
+ */
+export class FragmentedMessage {
+  #parts: Handshake[] = [];
+
+  /** The whole message, with `fragment` 0, as soon as all are here. */
+  add(part: Handshake): Handshake | undefined {
+    const others = this.#parts.filter((one) => isBeside(one, part));
+    this.#parts = [...others, ownCopy(part)].sort((a, b) => a.fragment - b.fragment);
+    if (this.#parts.length < part.fragments) return undefined;
+    const body = new Uint8Array(this.#parts.reduce((sum, one) => sum + one.body.length, 0));
+    let at = 0;
+    for (const one of this.#parts) {
+      body.set(one.body, at);
+      at += one.body.length;
+    }
+    return { ...this.#parts[0], body };
+  }
+}
+
+/** Whether two parts can be of one message, and are not the same part of it. */
+function isBeside(a: Handshake, b: Handshake): boolean {
+  return a.message === b.message && a.fragments === b.fragments && a.fragment !== b.fragment &&
+    equalBytes(Uint8Array.from(a.offers), Uint8Array.from(b.offers));
+}
+
+/** Decoded parts are views of a packet, which is the link's. */
+function ownCopy(part: Handshake): Handshake {
+  const { exchange, retryCookie, stateCookie, body } = part;
+  return {
+    ...part,
+    exchange: exchange.slice(),
+    retryCookie: retryCookie.slice(),
+    stateCookie: stateCookie.slice(),
+    body: body.slice(),
+  };
+}
+
+const NONE = new Uint8Array(0);
 
 /** What both sides mix into the Noise prologue, so that nobody can change it on the way. */
 export function handshakePrologue(version: number, pattern: string, offers: readonly number[]): Uint8Array {

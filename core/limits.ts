@@ -67,6 +67,9 @@ export const limits = {
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,
+  /** First messages of several fragments that an exposer puts together at once, and for how long it keeps one, with its answer. */
+  handshakeFragmentedMax: 64,
+  handshakeFragmentsMsMax: 2000,
   /** A passphrase: characters at least, and bytes of UTF-8 at most. */
   passphraseCharactersMin: 8,
   passphraseBytesMax: 1024,

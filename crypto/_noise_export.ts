@@ -73,5 +73,7 @@ export function decodeState(engine: Engine, bytes: Uint8Array): HandshakeState |
     ephemeralPrivate,
     remoteEphemeral,
     remoteStatic,
+    kemSecret: undefined,
+    remoteKem: undefined,
   };
 }

@@ -19,6 +19,15 @@ export const XNONCE_BYTES = 24;
 /** Bytes of an Ed25519 signature. */
 export const SIGNATURE_BYTES = 64;
 
+/** Bytes of what an ML-KEM-768 key pair is made of: FIPS 203's d and z. */
+export const KEM_SEED_BYTES = 64;
+
+/** Bytes of an ML-KEM-768 public (encapsulation) key. */
+export const KEM_PUBLIC_KEY_BYTES = 1184;
+
+/** Bytes of an ML-KEM-768 ciphertext. */
+export const KEM_CIPHERTEXT_BYTES = 1088;
+
 /** Authenticated encryption of one message at a time (RFC 5116). Inputs are never changed, but where they overlap `out`. */
 export interface Aead {
   /** Which AEAD this is. */
@@ -159,6 +168,38 @@ export interface Ed25519 {
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
 }
 
+/** What an ML-KEM encapsulation gives: 1,088 bytes for the other side, 32 that both then have. */
+export interface Encapsulated {
+  /** To be sent. */
+  readonly ciphertext: Uint8Array<ArrayBuffer>;
+  /** The shared secret. */
+  readonly secret: Uint8Array<ArrayBuffer>;
+}
+
+/** Agreement on a secret that a quantum computer does not find either: ML-KEM-768 (FIPS 203). */
+export interface MlKem768 {
+  /**
+   * The key pair of a seed. The secret key is to be used here alone, and may be of any form.
+   *
+   * @throws {RangeError} when the seed is not 64 bytes
+   */
+  keyPair(seed: Uint8Array): { publicKey: Uint8Array<ArrayBuffer>; secretKey: Uint8Array<ArrayBuffer> };
+
+  /**
+   * A secret for whoever has the key, made of 32 random bytes; `undefined` when `publicKey` is not 1,184 bytes or fails the
+   * modulus check (FIPS 203 §7.2).
+   *
+   * @throws {RangeError} when the random bytes are not 32
+   */
+  encapsulate(publicKey: Uint8Array, random: Uint8Array): Encapsulated | undefined;
+
+  /**
+   * The 32-byte secret of a ciphertext; `undefined` when that is not 1,088 bytes. One that was changed gives another secret, not
+   * an error (FIPS 203 §6.3).
+   */
+  decapsulate(secretKey: Uint8Array, ciphertext: Uint8Array): Uint8Array<ArrayBuffer> | undefined;
+}
+
 /**
  * All cryptography that the protocol needs, synchronous, from one platform. Every engine gives the same
  * bytes; they differ in speed. Results are plain `Uint8Array`s that nobody else holds.
@@ -178,6 +219,9 @@ export interface Engine {
 
   /** Ed25519. */
   readonly ed25519: Ed25519;
+
+  /** ML-KEM-768. */
+  readonly mlKem768: MlKem768;
 
   /** One of the AEADs. */
   aead(name: AeadName): Aead;

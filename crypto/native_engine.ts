@@ -21,7 +21,7 @@ import { portableEngine } from "./portable_engine.ts";
  * permission; {@linkcode libcryptoEngine} is faster. Where there is no `node:crypto`, every use throws `RgtpError("CRYPTO_INIT")`; {@linkcode
  * defaultEngine} tries that out.
  *
- * XChaCha20-Poly1305, which `node:crypto` lacks, comes from the portable engine.
+ * XChaCha20-Poly1305 and ML-KEM, which `node:crypto` lacks, come from the portable engine.
  */
 export const nativeEngine: Engine = Object.freeze({
   name: "native",
@@ -29,6 +29,7 @@ export const nativeEngine: Engine = Object.freeze({
   xchacha20Poly1305: portableEngine.xchacha20Poly1305,
   x25519: x25519(),
   ed25519: ed25519(),
+  mlKem768: portableEngine.mlKem768,
   aead: (name: AeadName): Aead => AEADS[name],
   hmacSha256,
   // RFC 5869 §2.2: the salt is the HMAC's key; HMAC pads an empty one to zeros by itself.

@@ -1,11 +1,11 @@
 import { concatBytes, type Random, RgtpError } from "../core/mod.ts";
 import { expectLength } from "./_checks.ts";
 import { decodeState, encodeState } from "./_noise_export.ts";
-import { type NoisePattern, PATTERNS, usesPsk } from "./_noise_patterns.ts";
+import { isHybrid, type NoisePattern, PATTERNS, protocolName, usesPsk } from "./_noise_patterns.ts";
 import { NOISE_MESSAGE_BYTES_MAX, SymmetricState } from "./_noise_symmetric.ts";
 import { cloneState, type HandshakeState, nextTokens, readToken, writeToken } from "./_noise_tokens.ts";
 import { isUsableX25519Key } from "./_points.ts";
-import { type Engine, KEY_BYTES } from "./engine.ts";
+import { type Encapsulated, type Engine, KEY_BYTES } from "./engine.ts";
 
 export type { NoisePattern } from "./_noise_patterns.ts";
 export { CipherState, NOISE_MESSAGE_BYTES_MAX } from "./_noise_symmetric.ts";
@@ -39,7 +39,8 @@ export interface TransportKeys {
 }
 
 /**
- * One side of a Noise handshake (Noise Protocol Framework, revision 34) with 25519, ChaChaPoly and SHA256.
+ * One side of a Noise handshake (Noise Protocol Framework, revision 34) with 25519, ChaChaPoly and SHA256; in patterns with `hfs` with
+ * ML-KEM-768 as well, by Noise's extension for hybrid forward secrecy.
  *
  * A message that is not right (damaged, forged, too short, with a key of low order) is refused with
  * `undefined` and changes *nothing*: the right one can still be read afterwards. Whose turn it is, the caller
@@ -63,8 +64,7 @@ export class Handshake {
    */
   static start(engine: Engine, options: HandshakeOptions): Handshake {
     const { pattern, initiator, prologue, remoteStatic } = options;
-    // Noise §8: the name of the whole protocol.
-    const symmetric = SymmetricState.initialize(engine, `Noise_${pattern}_25519_ChaChaPoly_SHA256`);
+    const symmetric = SymmetricState.initialize(engine, protocolName(pattern));
     symmetric.mixHash(prologue);
     const state: HandshakeState = {
       pattern,
@@ -75,6 +75,8 @@ export class Handshake {
       ephemeralPrivate: undefined,
       remoteEphemeral: undefined,
       remoteStatic: undefined,
+      kemSecret: undefined,
+      remoteKem: undefined,
     };
     if (PATTERNS[pattern].responderKnown) mixResponderStatic(engine, state, remoteStatic);
     return new Handshake(engine, state);
@@ -96,6 +98,11 @@ export class Handshake {
   /** Which messages are exchanged. */
   get pattern(): NoisePattern {
     return this.#state.pattern;
+  }
+
+  /** Whether a secret of ML-KEM takes part. */
+  get isHybrid(): boolean {
+    return isHybrid(this.#state.pattern);
   }
 
   /** Messages written and read so far. */
@@ -126,6 +133,11 @@ export class Handshake {
     return this.#state.remoteStatic && Uint8Array.from(this.#state.remoteStatic);
   }
 
+  /** The ML-KEM-768 key that a responder's next message encapsulates for; `undefined` without one. */
+  get remoteKem(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#state.remoteKem && Uint8Array.from(this.#state.remoteKem);
+  }
+
   /**
    * Noise §11.2: 32 bytes that name this run of the handshake to both sides, for use after the last message.
    */
@@ -154,16 +166,16 @@ export class Handshake {
 
   /**
    * Noise §5.3 WriteMessage: the next message, with `payload` encrypted as far as the pattern has keys by
-   * then.
+   * then. `ready` is what was encapsulated for {@linkcode Handshake.remoteKem} elsewhere; absent: the engine does it now.
    *
    * @throws {RgtpError} INTERNAL when it is not this side's turn
    * @throws {TypeError} when the psk is still missing
    * @throws {RangeError} when the message would be longer than {@linkcode NOISE_MESSAGE_BYTES_MAX}
    */
-  writeMessage(payload: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
+  writeMessage(payload: Uint8Array, random: Random, ready?: Encapsulated): Uint8Array<ArrayBuffer> {
     if (!this.isWriter) throw this.#outOfTurn("write");
     const next = cloneState(this.#state);
-    const parts = nextTokens(next).map((token) => writeToken(this.#engine, next, token, random));
+    const parts = nextTokens(next).map((token) => writeToken(this.#engine, next, token, random, ready));
     const message = concatBytes(...parts, next.symmetric.encryptAndHash(payload));
     if (message.length > NOISE_MESSAGE_BYTES_MAX) {
       throw new RangeError(
@@ -214,10 +226,10 @@ export class Handshake {
    * be sealed. Possible only while a message is awaited: what can be imported twice must never write, or it
    * would encrypt twice under one key and nonce.
    *
-   * @throws {RgtpError} INTERNAL when this side writes next, or the handshake is finished
+   * @throws {RgtpError} INTERNAL when this side writes next, the handshake is finished, or a key of ML-KEM is not used yet
    */
   exportState(): Uint8Array<ArrayBuffer> {
-    if (!this.isReader) throw this.#outOfTurn("export");
+    if (!this.isReader || this.#state.kemSecret) throw this.#outOfTurn("export");
     return encodeState(this.#state);
   }
 

@@ -18,7 +18,7 @@ import type { PullOptions } from "./pull.ts";
 
 /** How a question is asked; see {@linkcode PullOptions}. */
 export interface AskOptions
-  extends LinkChoice, Pick<PullOptions, "timeoutMs" | "signal" | "stateDir" | "onStall"> {
+  extends LinkChoice, Pick<PullOptions, "timeoutMs" | "signal" | "stateDir" | "onStall" | "postQuantum"> {
   /** Asks for what this passphrase opens. */
   readonly passphrase?: string;
 }
@@ -34,7 +34,7 @@ export async function ask(
   where: readonly Address[],
   wanted: Ask,
   exposerKey: Uint8Array | undefined,
-  { timeoutMs = TIMEOUT_MS, stateDir, signal, onStall, passphrase, ...choice }: AskOptions,
+  { timeoutMs = TIMEOUT_MS, stateDir, signal, onStall, passphrase, postQuantum, ...choice }: AskOptions,
 ): Promise<Ended> {
   throwIfAborted(signal);
   const addresses = await resolveAddresses(where, {
@@ -56,6 +56,7 @@ export async function ask(
       : createIdentity(engine, loadIdentitySeed(stateDir, systemRandom).seed).staticPrivate,
     ...(exposerKey && { exposerKey }),
     ...(passphrase !== undefined && { passphrase: stretcher(passphrase) }),
+    ...(postQuantum && { postQuantum }),
     ask: wanted,
     addresses,
     timeoutMs,

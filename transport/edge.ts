@@ -14,6 +14,7 @@ import { EdgeUpstream, mayComeBack } from "./edge_upstream.ts";
 import type { ExposureEvent, ServingStats } from "./expose.ts";
 import { ExposerShell } from "./exposer_shell.ts";
 import type { ExposerEvent } from "./exposer_shell.ts";
+import { grantedEvent } from "./exposure_stats.ts";
 import { accessPolicy } from "./exposure/access.ts";
 import type { AccessOptions } from "./exposure/access.ts";
 import { loadIdentitySeed } from "./exposure/identity_file.ts";
@@ -336,7 +337,7 @@ class RunningEdge implements Edge {
 
   #handleEvent(event: ExposerEvent): void {
     if (event.kind === "granted") {
-      return this.#options.onEvent?.({ kind: "granted", address: event.to, bytesSent: 0 });
+      return this.#options.onEvent?.(grantedEvent(event));
     }
     const kind = event.done ? "completed" : "left";
     this.#pulls[kind]++;

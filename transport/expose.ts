@@ -7,11 +7,12 @@ import type { ProfileName } from "./exposure/profiles.ts";
 import type { ExposureEvent, ExposureStats } from "./exposure_stats.ts";
 import type { CastOptions } from "./group_cast.ts";
 import type { LinkChoice } from "./link/open_link.ts";
+import type { HandshakeChoice } from "./protocol/handshake_shape.ts";
 export type { ExposureEvent, ExposureStats, ServingStats } from "./exposure_stats.ts";
 export type { ShareStats } from "./share_door.ts";
 
 /** How something is exposed, and (`open`, `allow`, `access`, `passphrase`) to whom. */
-export interface ExposeOptions extends AccessOptions, LinkChoice {
+export interface ExposeOptions extends AccessOptions, LinkChoice, HandshakeChoice {
   /** The address to listen on; all of this machine's when absent. Not with `ethernet`, whose interface has one. */
   readonly host?: string;
   /** The port: exactly this one, 0 for any. Absent: 9000, or the next free one above. */

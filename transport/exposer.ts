@@ -45,6 +45,7 @@ export type ExposerOptions = Pick<
   | "stateDir"
   | "limitRate"
   | "pullRateMax"
+  | "postQuantum"
   | "onWarning"
 >;
 
@@ -144,7 +145,7 @@ class RunningExposer implements Exposer {
   #closing: Promise<void> | undefined;
 
   constructor(link: Link, state: ExposerState, engine: Engine, options: ExposerOptions) {
-    const { limitRate, pullRateMax } = options;
+    const { limitRate, pullRateMax, postQuantum } = options;
     this.#engine = engine;
     this.#state = state;
     this.#options = options;
@@ -154,6 +155,7 @@ class RunningExposer implements Exposer {
       random: systemRandom,
       ...(limitRate !== undefined && { limitRate }),
       ...(pullRateMax !== undefined && { pullRateMax }),
+      ...(postQuantum && { postQuantum }),
     }, (event) => this.#tell(event));
     this.#stopWatching = watchTickets(state, this.#books, {
       ended: (id) => this.#shell.revoke(id),

@@ -1,6 +1,8 @@
 import type { Address } from "../codec/address.ts";
 import type { StoreCounters } from "./exposure/store.ts";
 import type { LinkStats } from "./link/link.ts";
+import { handshakeName } from "./protocol/handshake_shape.ts";
+import type { HandshakeName } from "./protocol/handshake_shape.ts";
 import type { ExposerMemory, HandshakeOutcome, PullerStatus } from "./protocol/exposer_types.ts";
 import type { ShareStats } from "./share_door.ts";
 
@@ -12,6 +14,13 @@ export interface ExposureEvent {
   readonly address: Address;
   /** Bytes sent to it under its present token. */
   readonly bytesSent: number;
+  /** Of `"granted"`: what the keys of the handshake were made with. */
+  readonly handshake?: HandshakeName;
+}
+
+/** The event that a grant is. */
+export function grantedEvent({ to, isHybrid }: { to: Address; isHybrid: boolean }): ExposureEvent {
+  return { kind: "granted", address: to, bytesSent: 0, handshake: handshakeName(isHybrid) };
 }
 
 /** What whoever serves, an exposure or an edge, has done so far. */

@@ -51,6 +51,7 @@ export { linkKinds, openLink, udpLinkKinds } from "./link/open_link.ts";
 export type { LinkChoice, LinkKind, OpenLinkOptions } from "./link/open_link.ts";
 export { memoryNetwork } from "./link/memory.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./link/memory.ts";
+export type { HandshakeChoice, HandshakeName, PostQuantum } from "./protocol/handshake_shape.ts";
 export { trafficClassNames } from "./protocol/traffic_class.ts";
 export type { TrafficClassName } from "./protocol/traffic_class.ts";
 export type { ExposerMemory, HandshakeOutcome, PullerStatus } from "./protocol/exposer_types.ts";

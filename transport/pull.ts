@@ -27,6 +27,8 @@ import type { OtherSource, PullFrom } from "./pull_sources.ts";
 import { grantedEvent, progressOf, statsOf } from "./pull_stats.ts";
 import type { PullEvent, PullProgress, PullState, PullStats } from "./pull_stats.ts";
 import type { LinkChoice } from "./link/open_link.ts";
+import { handshakeName } from "./protocol/handshake_shape.ts";
+import type { HandshakeChoice, HandshakeName } from "./protocol/handshake_shape.ts";
 import type { TrafficClassName } from "./protocol/traffic_class.ts";
 import type { SourceFacts } from "./protocol/source.ts";
 import type { PullerOptions, PullerTimes } from "./protocol/puller_types.ts";
@@ -41,7 +43,7 @@ import type { VerifyResult, VerifyRun } from "./verify.ts";
 import { WholeSink } from "./whole_sink.ts";
 
 /** How something is pulled. */
-export interface PullOptions extends LinkChoice, PullFrom {
+export interface PullOptions extends LinkChoice, PullFrom, HandshakeChoice {
   /** Without any progress for this long it fails; 30 s. The first contact has 10 s unless this is given. */
   readonly timeoutMs?: number;
   /** Bytes a second to ask for at most. */
@@ -91,6 +93,8 @@ export interface PullResult {
   readonly seconds: number;
   /** From the start to the grant. */
   readonly handshakeSeconds: number;
+  /** What the handshake's keys were made with; of several sources where none has less. */
+  readonly handshake: HandshakeName;
   /** Bytes of chunks received, headers included. */
   readonly wireBytes: number;
   /** Bytes that were found on disk and did not have to be pulled. */
@@ -101,8 +105,8 @@ export interface PullResult {
   readonly id: string;
   /** Where the file is, or the folder that holds the collection's contents. */
   readonly path: string;
-  /** SHA-256 of the file as it stands on disk, hex; of a collection that of its index, in which each file's own stands. */
-  readonly sha256: string;
+  /** SHA-256 of the file as it stands on disk, hex; of a collection that of its index, in which each file's own stands. Absent: unwanted. */
+  readonly sha256?: string;
   /** Whether everything had been there already, whole and right. */
   readonly alreadyComplete: boolean;
   /** Of a collection: how many files were wanted. */
@@ -118,6 +122,11 @@ export interface SaveOptions {
    * for anything. Absent: all. Only their chunks move, and the index.
    */
   readonly files?: readonly string[];
+  /**
+   * Whether to hash the file as a whole, for {@linkcode PullResult.sha256}; absent: true. Every chunk is verified all the same: that hash
+   * is for people, and a quarter of what a pull over a fast network costs.
+   */
+  readonly sha256?: boolean;
   /** Told about every 100 ms. */
   readonly onProgress?: (progress: PullProgress) => void;
   /** Told while the finished file, or files that were there already, are hashed: bytes hashed. */
@@ -281,6 +290,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       return {
         seconds: (times.finishedAt! - times.requestedAt!) / 1000,
         handshakeSeconds: (times.grantedAt! - times.startedAt) / 1000,
+        handshake: handshakeName(this.#shell!.machine.sources.every(({ isHybrid }) => isHybrid)),
         wireBytes: progress.wireBytes,
         sharedBytes: progress.shared,
         id: this.ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true }),
@@ -447,7 +457,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
 
   #machineOptions(addresses: readonly Address[], others: readonly SourceFacts[], link: Link): PullerOptions {
     const { exposureId, exposureKey } = this.ticket;
-    const { timeoutMs, limitRate, priority, stateDir } = this.#options;
+    const { timeoutMs, limitRate, priority, stateDir, postQuantum } = this.#options;
     const engine = defaultEngine();
     const symbolSize = link.pathBytesMax === undefined ? undefined : fittingSymbolSize(link.pathBytesMax);
     return {
@@ -464,6 +474,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       burstPacketsMax: burstPacketsOf(link),
       ...(limitRate !== undefined && { limitRate }),
       ...(priority && { trafficClass: priority }),
+      ...(postQuantum && { postQuantum }),
       joinsGroups: this.#options.multicast !== false && this.#options.link !== "ethernet",
       timeoutMs: timeoutMs ?? TIMEOUT_MS,
       handshakeTimeoutMs: timeoutMs ?? FIRST_CONTACT_MS,

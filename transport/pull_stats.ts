@@ -2,6 +2,8 @@ import type { Address } from "../codec/address.ts";
 import { chunkCount } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
 import type { RgtpError } from "../core/errors.ts";
+import { handshakeName } from "./protocol/handshake_shape.ts";
+import type { HandshakeName } from "./protocol/handshake_shape.ts";
 import type { PullerMachine } from "./protocol/puller.ts";
 import type { PullerProgress } from "./protocol/puller_types.ts";
 
@@ -24,6 +26,8 @@ export interface PullSource {
   readonly loss: number;
   /** Smoothed, in ms; 0 before the first request. */
   readonly roundTripMs: number;
+  /** What the keys of its last handshake were made with. */
+  readonly handshake: HandshakeName;
   /** The shortest of the last 15 to 30 seconds, ms: what the way takes while no queue stands on it. */
   readonly leastRoundTripMs: number;
   /** Bytes a second that it lets one puller have; absent: it says none. */
@@ -131,6 +135,7 @@ export function statsOf(
       wireBytes: source.wireBytes,
       loss: lossOf(source),
       roundTripMs: source.roundTrip,
+      handshake: handshakeName(source.isHybrid),
       leastRoundTripMs: source.leastRoundTrip,
       ...(source.rateMax !== undefined && { rateMax: source.rateMax }),
       isGone: source.isGone,

@@ -11,6 +11,7 @@ import { stretchPassphrase } from "../crypto/passphrase.ts";
 import { announcedFacts, Announcer } from "./announce.ts";
 import type { ExposeOptions, Exposure } from "./expose.ts";
 import type { ExposerEvent, ExposerShell } from "./exposer_shell.ts";
+import { grantedEvent } from "./exposure_stats.ts";
 import type { AccessPolicy } from "./exposure/access.ts";
 import { LIST_CHUNK_BYTES, listingSource } from "./exposure/listing.ts";
 import { passphraseDoor } from "./exposure/passphrase_door.ts";
@@ -133,7 +134,7 @@ export function serveExposure(parts: Parts): Exposure {
 type Counts = Record<"completed" | "left", number>;
 
 function tell(event: ExposerEvent, { onEvent }: ExposeOptions, counts: Counts): void {
-  if (event.kind === "granted") return onEvent?.({ kind: "granted", address: event.to, bytesSent: 0 });
+  if (event.kind === "granted") return onEvent?.(grantedEvent(event));
   const kind = event.done ? "completed" : "left";
   counts[kind]++;
   onEvent?.({ kind, address: event.from, bytesSent: event.bytesSent });

@@ -147,8 +147,8 @@ Deno.test("machines: a puller that has ended says nothing more, whatever comes",
 Deno.test("machines: a finder that has ended says nothing more, whatever comes", () => {
   const [found, failed, answers] = [finder(), finder(), exposer()];
   const heard: Uint8Array[] = [];
-  // Its two questions, and what comes of them.
-  for (let i = 0; i < 2; i++) {
+  // Its questions, the first for a cookie, and what comes of them.
+  for (let i = 0; i < 3; i++) {
     for (const output of outputs(found)) {
       assert(output.kind === "send");
       answers.handleDatagram(1001, pullerAddress, output.bytes);

@@ -238,7 +238,17 @@ Deno.test("events and stats: a grant and an end, with their numbers", async () =
     0,
   ]);
   const { leastRoundTripMs } = sources[0];
-  assertEquals(sources, [{ address: source, wireBytes, loss, roundTripMs, leastRoundTripMs, isGone: false }]);
+  const handshake = "x25519" as const;
+  const expected = {
+    address: source,
+    wireBytes,
+    loss,
+    roundTripMs,
+    handshake,
+    leastRoundTripMs,
+    isGone: false,
+  };
+  assertEquals(sources, [expected]);
   assertGreater(leastRoundTripMs, 0);
   assertGreater(wireBytes, 1_000_000);
   assertGreater(roundTripMs, 0);

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertGreater } from "../_assert.ts";
 import { exposerAddress, SimExposer, simExposure, SimPuller } from "../sim/transfer.ts";
 import { simSeeds, World } from "../sim/world.ts";
 
-const NOTHING = { liveTokens: 0, answers: 0, answerBytes: 0, handshakes: 0, refusals: 0 };
+const NOTHING = { liveTokens: 0, answers: 0, answerBytes: 0, handshakes: 0, fragmented: 0, refusals: 0 };
 
 Deno.test("30 pullers, a third of them killed, and strangers: all is forgotten 30 s later", async () => {
   for (const seed of simSeeds(1, 2)) {

@@ -93,7 +93,7 @@ export class SimAsker implements SimHost {
     }
     const result = this.#attempts?.handle(now, packet);
     if (result === "next") this.timeout(now);
-    else if (result?.answer.granted) {
+    else if (typeof result === "object" && result.answer.granted) {
       this.#attempts = undefined;
       this.grants.push(result.answer.grant);
       this.receipt = result.answer.grant.receipt;

@@ -147,11 +147,12 @@ export class SimExposer implements SimHost {
   #check(): void {
     if (this.#crashed || this.#world.isAsleep(this)) return;
     checkMachine(this.machine, this.#now);
-    const { liveTokens, answers, answerBytes, handshakes, refusals } = this.machine.memory;
+    const { liveTokens, answers, answerBytes, handshakes, fragmented, refusals } = this.machine.memory;
     expectAtMost("live tokens", liveTokens, limits.liveTokensMax);
     expectAtMost("answers", answers, limits.answerQueueEntriesMax);
     expectAtMost("bytes of answers", answerBytes, limits.answerQueueBytesMax);
     expectAtMost("handshakes", handshakes, limits.handshakeQueueMax);
+    expectAtMost("handshakes in fragments", fragmented, limits.handshakeFragmentedMax);
     expectAtMost("refused hosts", refusals, limits.liveTokensMax);
   }
 }

@@ -21,6 +21,7 @@ import { nativeEngine as engine } from "../../crypto/native_engine.ts";
 import { ExposerMachine } from "./exposer.ts";
 import type { Exposed } from "./exposed.ts";
 import { DEFAULT_RATE_POLICY } from "./group_rate.ts";
+import { OFFERS } from "./handshake_shape.ts";
 import { Initiator } from "./initiator.ts";
 import type { InitiatorOptions } from "./initiator.ts";
 
@@ -78,6 +79,13 @@ function changed(changes: Partial<NonNullable<ReturnType<typeof decodeHandshake>
   return encodeHandshake({ ...decodeHandshake(first({ exposerKey }))!, ...changes });
 }
 
+/** The first packet of a message that shows a cookie nobody gave. */
+function withCookie(options: Partial<InitiatorOptions>): Uint8Array {
+  const puller = new Initiator({ engine, random, staticPrivate: random(32), ask: byId(openId), ...options });
+  puller.handleRetry(random(16));
+  return puller.packet;
+}
+
 /** A packet of one type with any content, and as short as its answer. */
 function shortest(type: number, version = PROTOCOL_VERSION): Uint8Array {
   const packet = random(12).slice();
@@ -101,6 +109,10 @@ const questions: Readonly<Record<string, () => Uint8Array>> = {
     first({ exposerKey, ask: byId(secured.id), passphrase: () => fresh(32) }),
   "HANDSHAKE IK_PSK1, granted": () => first({ exposerKey, psk, ask: byId(sealed.id, knownTicket) }),
   "HANDSHAKE IK_PSK1, denied": () => first({ exposerKey, psk: fresh(32), ask: byId(sealed.id, fresh(8)) }),
+  "HANDSHAKE XX1 that offers a hybrid": () => first({ offers: OFFERS.auto }),
+  "HANDSHAKE HYBRID_XX1, a fragment without a cookie": () => first({ offers: OFFERS.auto, isHybrid: true }),
+  "HANDSHAKE HYBRID_IK1, a fragment with an invented cookie": () =>
+    withCookie({ exposerKey, offers: OFFERS.auto, isHybrid: true }),
   "HANDSHAKE for another key": () => first({ exposerKey: engine.x25519.publicKey(fresh(32)) }),
   "HANDSHAKE with offers that are unknown": () => changed({ offers: [200] }),
   "HANDSHAKE XX3 with an invented cookie": () =>

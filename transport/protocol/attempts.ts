@@ -1,4 +1,6 @@
 import type { Address } from "../../codec/address.ts";
+import type { Retry } from "../../codec/control.ts";
+import { Offer, RETRY_HYBRID_FLAG } from "../../codec/handshake.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { Initiator } from "./initiator.ts";
 import type { HandshakeResult, InitiatorOptions } from "./initiator.ts";
@@ -16,9 +18,14 @@ const RETRIES_AT_ONCE = 3;
 /** So often is the last message of XX repeated: then its cookie is taken for dead, and the handshake starts anew. */
 const LAST_TRIES_MAX = 5;
 
+/** So often the first question is put again beside a hybrid message: whoever said that it is taken may be restarted, or a stranger. */
+const ASK_AGAIN_TRIES = 3;
+
 interface Attempt {
   readonly address: Address;
   initiator: Initiator;
+  /** The hybrid message, once the exposer at that address takes one. */
+  hybrid: Initiator | undefined;
   sendAt: number;
   /** When the present message went out first. */
   sentAt: number;
@@ -41,6 +48,7 @@ export class Attempts {
     this.#attempts = addresses.map((address, i) => ({
       address,
       initiator: new Initiator(options),
+      hybrid: undefined,
       sendAt: now + i * STAGGER_MS,
       sentAt: now,
       tries: 0,
@@ -66,22 +74,25 @@ export class Attempts {
       // The first of several sends: an answer may be to any of them, and a round trip that is too short would do harm.
       if (attempt.tries === 0) attempt.sentAt = now;
       attempt.sendAt = now + Math.min(RESEND_MS_MAX, RESEND_MS * RESEND_GROWTH ** attempt.tries++);
-      yield { to: attempt.address, bytes: attempt.initiator.packet };
+      for (const bytes of packetsOf(attempt)) yield { to: attempt.address, bytes };
     }
   }
 
   /**
-   * Takes a HANDSHAKE packet: `"next"` when the next message is due. A result carries the round trip that it took, in ms, and the
+   * Takes a HANDSHAKE packet: `"next"` when the next message is due, `"part"` when another fragment is awaited. A result carries the round trip that it took, in ms, and the
    * address that was asked, which need not be where the packet seemed to come from: that proves nothing.
    */
   handle(
     now: number,
     packet: Uint8Array,
-  ): (HandshakeResult & { address: Address; roundTrip: number }) | "next" | undefined {
-    const attempt = this.#find(packet.subarray(4, 12));
-    const result = attempt?.initiator.handle(packet);
-    if (!attempt || !result) return undefined;
+  ): (HandshakeResult & { address: Address; roundTrip: number }) | "next" | "part" | undefined {
+    const { attempt, initiator } = this.#find(packet.subarray(4, 12)) ?? {};
+    const result = initiator?.handle(packet);
+    if (!attempt || !initiator) return undefined;
+    if (!result) return initiator.hasPart ? "part" : undefined;
     if (result === "next") {
+      attempt.initiator = initiator;
+      attempt.hybrid = undefined;
       attempt.sendAt = now;
       attempt.tries = 0;
       return "next";
@@ -89,19 +100,30 @@ export class Attempts {
     return { ...result, address: attempt.address, roundTrip: now - attempt.sentAt };
   }
 
-  /** Takes the cookie of a RETRY, if it is for us. */
-  handleRetry(now: number, exchange: Uint8Array, cookie: Uint8Array): boolean {
-    const attempt = this.#find(exchange);
-    if (!attempt || attempt.initiator.isLast) return false;
-    attempt.initiator.handleRetry(cookie);
+  /** Takes the cookie of a RETRY, if it is for us; with word that a hybrid is taken (`flags`), that is begun. */
+  handleRetry(now: number, { exchange, cookie, flags }: Retry & { flags: number }): boolean {
+    const found = this.#find(exchange);
+    if (!found || found.initiator.isLast) return false;
+    const { attempt } = found;
+    const initiator = (flags & RETRY_HYBRID_FLAG) !== 0 ? this.#hybrid(attempt) : found.initiator;
+    if (!initiator?.handleRetry(cookie)) return true;
     // Nothing proves a RETRY: a forger must not make us send as often as he does.
     if (attempt.retries++ < RETRIES_AT_ONCE) attempt.sendAt = now;
     return true;
   }
 
+  #hybrid(attempt: Attempt): Initiator | undefined {
+    if (!this.#options.offers?.includes(Offer.X25519_MLKEM768)) return undefined;
+    if (!attempt.hybrid) {
+      attempt.hybrid = new Initiator({ ...this.#options, isHybrid: true });
+      attempt.tries = 0;
+    }
+    return attempt.hybrid;
+  }
+
   /** Somebody hints that our key is not theirs, or our version. */
   handleHint(exchange: Uint8Array, hint: "key" | "version"): boolean {
-    const attempt = this.#find(exchange);
+    const { attempt } = this.#find(exchange) ?? {};
     // One for each packet of ours: a single forger cannot outrun the exposer's own answer.
     if (attempt && hint === "key") attempt.keyHints = Math.min(attempt.keyHints + 1, attempt.tries);
     if (attempt && hint === "version") this.#versionHints++;
@@ -129,9 +151,19 @@ export class Attempts {
   }
 
   /** The attempt that a packet answers: it names our exchange, which nobody else has seen. */
-  #find(exchange: Uint8Array): Attempt | undefined {
-    const attempt = this.#attempts.find(({ initiator }) => equalBytes(initiator.exchange, exchange));
-    if (attempt) attempt.heard = true;
-    return attempt;
+  #find(exchange: Uint8Array): { attempt: Attempt; initiator: Initiator } | undefined {
+    for (const attempt of this.#attempts) {
+      const { initiator, hybrid } = attempt;
+      const own = [initiator, hybrid].find((one) => one && equalBytes(one.exchange, exchange));
+      if (!own) continue;
+      attempt.heard = true;
+      return { attempt, initiator: own };
+    }
+    return undefined;
   }
+}
+
+function packetsOf({ initiator, hybrid, tries }: Attempt): Uint8Array[] {
+  if (!hybrid) return initiator.packets;
+  return tries % ASK_AGAIN_TRIES === 0 ? [...hybrid.packets, ...initiator.packets] : hybrid.packets;
 }

@@ -125,6 +125,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       answers: this.#queue.answers,
       answerBytes: this.#queue.bytes,
       handshakes: this.#handshakes.length,
+      fragmented: this.#responder.fragmented,
       refusals: this.#lastRefusal.size,
     };
   }
@@ -459,6 +460,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     if (reply.drop) this.drops.count(reply.drop);
     if (reply.refuse) this.#refuse(from, reply.refuse.reason, reply.refuse.echo);
     if (reply.bytes) this.#outputs.push({ kind: "send", to: from, bytes: reply.bytes });
+    for (const bytes of reply.more ?? []) this.#outputs.push({ kind: "send", to: from, bytes });
     if (reply.granted) this.#outputs.push({ kind: "granted", to: from, ...reply.granted });
   }
 

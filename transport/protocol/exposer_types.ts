@@ -3,6 +3,7 @@ import type { Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import type { Exposed } from "./exposed.ts";
 import type { CastOutput } from "./group_casts.ts";
+import type { PostQuantum } from "./handshake_shape.ts";
 import type { Answer, LiveToken } from "./live_token.ts";
 
 /** What an exposer asks its shell to do. */
@@ -19,6 +20,7 @@ export type ExposerOutput =
     readonly to: Address;
     readonly exposed: Exposed;
     readonly ticketId: Uint8Array;
+    readonly isHybrid: boolean;
   }
   /** A puller says that it has all that it wants, or has fallen silent. */
   | {
@@ -41,11 +43,13 @@ export interface ExposerOptions {
   readonly limitRate?: number;
   /** Bytes a second for each puller; absent: no limit. */
   readonly pullRateMax?: number;
+  /** Whether handshakes are hybrid; absent: `auto`. */
+  readonly postQuantum?: PostQuantum;
 }
 
 /**
  * What came of a handshake packet. `granted`: somebody may pull. `answered`: something short of that, such as a cookie to be shown, the
- * first half of a longer handshake, or a question. `denied`: no such exposure, or not for this puller. `dropped`: nothing.
+ * first half of a longer handshake, a question, or a fragment, taken to wait for the others. `denied`: no such exposure, or not for this puller. `dropped`: nothing.
  */
 export type HandshakeOutcome = "granted" | "answered" | "denied" | "dropped";
 
@@ -79,6 +83,8 @@ export interface ExposerMemory {
   readonly answerBytes: number;
   /** Handshakes that wait for their turn. */
   readonly handshakes: number;
+  /** First messages in fragments, with their answers. */
+  readonly fragmented: number;
   /** Hosts that were refused something a moment ago. */
   readonly refusals: number;
 }

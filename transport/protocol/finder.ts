@@ -6,6 +6,8 @@ import { PacketType, PROTOCOL_VERSION, readWord } from "../../codec/packet.ts";
 import type { Machine, Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { Attempts } from "./attempts.ts";
+import { OFFERS } from "./handshake_shape.ts";
+import type { PostQuantum } from "./handshake_shape.ts";
 import { listed, silence, STALL_NOTICE_MS } from "./pull_failures.ts";
 import type { Silence } from "./pull_failures.ts";
 
@@ -39,6 +41,8 @@ export interface FinderOptions {
   readonly passphrase?: (exposerKey: Uint8Array) => Uint8Array;
   /** Where to ask, 1 to 8. */
   readonly addresses: readonly Address[];
+  /** Whether the handshake is hybrid; absent: `auto`. */
+  readonly postQuantum?: PostQuantum;
   /** How long to wait for an answer. */
   readonly timeoutMs: number;
   /** See `PullerOptions.network`. */
@@ -56,12 +60,15 @@ export class FinderMachine implements Machine<FinderOutput> {
   #ended = false;
 
   /** Begins the handshake; the first packet is due at once. @throws {RangeError} when the name has no or too many bytes */
-  constructor(now: number, { addresses, timeoutMs, network = () => "", ...handshake }: FinderOptions) {
+  constructor(
+    now: number,
+    { addresses, timeoutMs, network = () => "", postQuantum = "auto", ...handshake }: FinderOptions,
+  ) {
     this.#addresses = addresses;
     this.#network = network;
     this.#endsAt = now + timeoutMs;
     this.#stallsAt = now + STALL_NOTICE_MS;
-    this.#attempts = new Attempts(now, addresses, handshake);
+    this.#attempts = new Attempts(now, addresses, { ...handshake, offers: OFFERS[postQuantum] });
     this.#send(now);
   }
 
@@ -113,7 +120,7 @@ export class FinderMachine implements Machine<FinderOutput> {
 
   #handleHandshake(now: number, packet: Uint8Array): void {
     const result = this.#attempts.handle(now, packet);
-    if (!result) return;
+    if (!result || result === "part") return;
     if (result === "next") return this.#send(now);
     const { answer, exposerKey } = result;
     if (answer.granted) {
@@ -126,7 +133,7 @@ export class FinderMachine implements Machine<FinderOutput> {
 
   #handleRetry(now: number, packet: Uint8Array): void {
     const message = retry.decode(packet);
-    if (message && this.#attempts.handleRetry(now, message.exchange, message.cookie)) this.#send(now);
+    if (message && this.#attempts.handleRetry(now, message)) this.#send(now);
   }
 
   /** Hints: they end nothing before every address has given several. */

@@ -74,7 +74,8 @@ export class GuessMeter {
 const OTHERS = "others";
 const IPV4_MAPPED = "00000000000000000000ffff";
 
-function networkOf(from: Address): string {
+/** The network that an address is of, as text: an IPv4 address, or a /64 of IPv6. */
+export function networkOf(from: Address): string {
   const bytes = addressBytes(from).toHex();
   return bytes.startsWith(IPV4_MAPPED) ? bytes.slice(0, 32) : bytes.slice(0, 16);
 }

@@ -3,26 +3,34 @@ import type { Answer, Ask } from "../../codec/grant.ts";
 import { decodeAnswer } from "../../codec/grant.ts";
 import {
   decodeHandshake,
-  encodeHandshake,
-  HANDSHAKE_HEAD_BYTES,
+  encodeFragments,
+  FragmentedMessage,
   HandshakeMessage,
   handshakePrologue,
   Offer,
-  RETRY_COOKIE_BYTES,
 } from "../../codec/handshake.ts";
 import type { Handshake as HandshakePacket } from "../../codec/handshake.ts";
 import { PROTOCOL_VERSION } from "../../codec/packet.ts";
 import { decodeChallenge, encodePassphraseAsk } from "../../codec/passphrase.ts";
 import type { Challenge } from "../../codec/passphrase.ts";
+import { equalBytes } from "../../core/bytes.ts";
 import type { Random } from "../../core/machine.ts";
 import { cpaceKey, cpaceShare } from "../../crypto/cpace.ts";
 import type { CPaceShare } from "../../crypto/cpace.ts";
 import type { Engine } from "../../crypto/engine.ts";
-import { AEAD_TAG_BYTES } from "../../crypto/engine.ts";
 import { openGrant, sealGrant } from "../../crypto/grant_seal.ts";
 import { Handshake } from "../../crypto/noise.ts";
 import { passphraseExchange, passphraseKeys } from "../../crypto/passphrase.ts";
-import { FIRST_MESSAGE_BYTES, GRANT_AAD_BYTES, IK2_NOISE_BYTES, NO_PSK } from "./responder.ts";
+import {
+  bareMessage,
+  firstPayloadBytes,
+  GRANT_AAD_BYTES,
+  NO_PSK,
+  OFFERS,
+  sealedAad,
+  shapeOf,
+} from "./handshake_shape.ts";
+import type { HandshakeShape } from "./handshake_shape.ts";
 
 /** What a puller brings to a handshake. */
 export interface InitiatorOptions {
@@ -41,6 +49,10 @@ export interface InitiatorOptions {
    * handshake, as soon as the key is known. Then nobody is believed who does not know the passphrase as well.
    */
   readonly passphrase?: (exposerKey: Uint8Array) => Uint8Array;
+  /** What is offered, ascending; absent: X25519 alone. */
+  readonly offers?: readonly number[];
+  /** Whether the hybrid is begun with that the offers name: the exposer has said that it takes it. */
+  readonly isHybrid?: boolean;
   /** What is asked for. */
   readonly ask: Ask;
 }
@@ -51,6 +63,8 @@ export interface HandshakeResult {
   readonly answer: Answer;
   /** The exposer's static key, proved. */
   readonly exposerKey: Uint8Array;
+  /** Whether a secret of ML-KEM took part. */
+  readonly isHybrid: boolean;
 }
 
 interface Proved {
@@ -59,21 +73,18 @@ interface Proved {
   readonly exposerKey: Uint8Array;
 }
 
-const OFFERS = [Offer.X25519];
-const MESSAGES: Readonly<Record<"XX" | "IK" | "IKpsk2", readonly [number, number]>> = {
-  XX: [HandshakeMessage.XX1, HandshakeMessage.XX2],
-  IK: [HandshakeMessage.IK1, HandshakeMessage.IK2],
-  IKpsk2: [HandshakeMessage.IK_PSK1, HandshakeMessage.IK_PSK2],
-};
-const NONE = new Uint8Array(0);
-
 /** The puller's side of one handshake with one address. Packets are made once and may be sent again as they are. */
 export class Initiator {
   /** 8 random bytes that name this handshake. */
   readonly exchange: Uint8Array;
   readonly #options: InitiatorOptions;
-  readonly #pattern: "XX" | "IK" | "IKpsk2";
+  readonly #shape: HandshakeShape;
+  readonly #offers: readonly number[];
   readonly #noise: Handshake;
+  readonly #parts = new FragmentedMessage();
+  #hasPart = false;
+  /** Of the packet that is looked at, or its first fragment: bound to what is sealed in it. */
+  #head: Uint8Array = new Uint8Array(0);
   #message: HandshakePacket;
   /** Our share of CPace, from the ask on. */
   #share: CPaceShare | undefined;
@@ -83,16 +94,20 @@ export class Initiator {
   /** Makes the first message. */
   constructor(options: InitiatorOptions) {
     this.#options = options;
-    this.#pattern = options.exposerKey === undefined ? "XX" : options.psk === undefined ? "IK" : "IKpsk2";
+    this.#offers = options.offers ?? OFFERS.off;
+    const way = options.exposerKey === undefined ? "XX" : options.psk === undefined ? "IK" : "IKpsk2";
+    this.#shape = shapeOf(way, options.isHybrid ? Offer.X25519_MLKEM768 : Offer.X25519);
+    const { pattern, first, fragments } = this.#shape;
     this.exchange = options.random(8);
     this.#noise = Handshake.start(options.engine, {
-      pattern: this.#pattern,
+      pattern,
       initiator: true,
-      prologue: handshakePrologue(PROTOCOL_VERSION, this.#pattern, OFFERS),
+      prologue: handshakePrologue(PROTOCOL_VERSION, pattern, this.#offers),
       staticPrivate: options.staticPrivate,
       ...(options.exposerKey && { remoteStatic: options.exposerKey }),
     });
-    this.#message = this.#packet(MESSAGES[this.#pattern][0], { offers: OFFERS, body: this.#firstBody() });
+    const message = bareMessage(first, this.exchange, fragments);
+    this.#message = { ...message, offers: this.#offers, body: this.#firstBody() };
   }
 
   /** Whether {@linkcode packet} holds a cookie of the exposer, which dies: the last message of XX, or a proof. */
@@ -100,38 +115,60 @@ export class Initiator {
     return this.#noise.isFinished || this.#proved !== undefined;
   }
 
-  /** The packet to send now, and again while no answer comes. */
+  /** The packets to send now, and again while no answer comes: one, or the fragments of a hybrid's first message. */
+  get packets(): Uint8Array[] {
+    return encodeFragments(this.#message);
+  }
+
+  /** The first of them. */
   get packet(): Uint8Array {
-    return encodeHandshake(this.#message);
+    return this.packets[0];
   }
 
-  /** The exposer is busy and wants proof of our address: the same message goes again with its cookie. */
-  handleRetry(cookie: Uint8Array): void {
+  /** The exposer wants proof of our address: the same message goes again with its cookie. Whether that is another one than before. */
+  handleRetry(cookie: Uint8Array): boolean {
+    if (equalBytes(this.#message.retryCookie, cookie)) return false;
     this.#message = { ...this.#message, retryCookie: cookie };
+    return true;
   }
 
-  /** Takes a HANDSHAKE packet of our exchange: the result, `"next"` when {@linkcode packet} has changed, or `undefined` when it is not right. */
+  /**
+   * Takes a HANDSHAKE packet of our exchange: the result, `"next"` when {@linkcode packets} have changed, or `undefined` when it is not
+   * right, or a fragment that waits for another ({@linkcode hasPart}).
+   */
   handle(packet: Uint8Array): HandshakeResult | "next" | undefined {
-    const message = decodeHandshake(packet);
+    this.#hasPart = false;
+    const part = decodeHandshake(packet);
+    if (!part || part.message !== this.#awaited || part.fragments !== this.#awaitedFragments) {
+      return undefined;
+    }
+    if (part.fragment === 0) this.#head = packet.slice(0, GRANT_AAD_BYTES);
+    const message = part.fragments === 1 ? part : this.#parts.add(part);
+    this.#hasPart = message === undefined;
     if (!message) return undefined;
-    if (this.#proved) {
-      return message.message === HandshakeMessage.PASS_GRANT
-        ? this.#finishProof(this.#proved, packet, message.body)
-        : undefined;
-    }
-    if (this.#noise.isFinished) {
-      return message.message === HandshakeMessage.XX_GRANT
-        ? this.#open(this.#noise, packet, message.body)
-        : undefined;
-    }
-    if (message.message !== MESSAGES[this.#pattern][1]) return undefined;
-    return this.#pattern === "XX" ? this.#continueXX(message) : this.#finishIK(packet, message);
+    if (this.#proved) return this.#finishProof(this.#proved, message.body);
+    if (this.#noise.isFinished) return this.#open(this.#noise, message.body);
+    return this.#shape.way === "XX" ? this.#continueXX(message) : this.#finishIK(message);
+  }
+
+  /** Whether the packet that was taken last is a fragment that waits for another. */
+  get hasPart(): boolean {
+    return this.#hasPart;
+  }
+
+  /** Which message answers ours. */
+  get #awaited(): number {
+    if (this.#proved) return HandshakeMessage.PASS_GRANT;
+    return this.#noise.isFinished ? HandshakeMessage.XX_GRANT : this.#shape.answer;
+  }
+
+  get #awaitedFragments(): number {
+    return this.isLast ? 1 : this.#shape.fragments;
   }
 
   #firstBody(): Uint8Array {
     const { exposerKey, random } = this.#options;
-    const noiseBytes = exposerKey ? 32 + 32 + AEAD_TAG_BYTES + AEAD_TAG_BYTES : 32;
-    const room = FIRST_MESSAGE_BYTES - HANDSHAKE_HEAD_BYTES - OFFERS.length - RETRY_COOKIE_BYTES - noiseBytes;
+    const room = firstPayloadBytes(this.#shape, this.#offers);
     return this.#noise.writeMessage(exposerKey ? this.#ask(exposerKey, room) : new Uint8Array(room), random);
   }
 
@@ -145,21 +182,28 @@ export class Initiator {
 
   #continueXX(message: HandshakePacket): "next" | undefined {
     const choice = this.#noise.readMessage(message.body);
-    if (!choice || choice[0] !== Offer.X25519) return undefined;
+    if (!choice || !this.#isOurs(choice[0])) return undefined;
     const body = this.#noise.writeMessage(this.#ask(this.#noise.remoteStatic!), this.#options.random);
-    this.#message = this.#packet(HandshakeMessage.XX3, { stateCookie: message.stateCookie.slice(), body });
+    const last = bareMessage(HandshakeMessage.XX3, this.exchange);
+    this.#message = { ...last, stateCookie: message.stateCookie.slice(), body };
     return "next";
   }
 
-  #finishIK(packet: Uint8Array, message: HandshakePacket): HandshakeResult | "next" | undefined {
+  /** Whether a choice is what this handshake is, and was offered. */
+  #isOurs(choice: number): boolean {
+    return choice === this.#shape.offer && this.#offers.includes(choice);
+  }
+
+  #finishIK(message: HandshakePacket): HandshakeResult | "next" | undefined {
+    const { answerBytes } = this.#shape;
     // A denial is made without the ticket's psk: the exposer may not know the ticket.
     const psks = this.#options.psk ? [this.#options.psk, NO_PSK] : [undefined];
     for (const psk of psks) {
       const noise = this.#noise.clone();
       if (psk) noise.usePsk(psk);
-      const choice = noise.readMessage(message.body.subarray(0, IK2_NOISE_BYTES));
-      if (!choice || choice[0] !== Offer.X25519) continue;
-      const result = this.#open(noise, packet, message.body.subarray(IK2_NOISE_BYTES));
+      const choice = noise.readMessage(message.body.subarray(0, answerBytes));
+      if (!choice || !this.#isOurs(choice[0])) continue;
+      const result = this.#open(noise, message.body.subarray(answerBytes));
       // Whoever answers without our psk can deny, never grant.
       const isGrant = result !== undefined && result !== "next" && result.answer.granted;
       return isGrant && psk === NO_PSK ? undefined : result;
@@ -167,15 +211,16 @@ export class Initiator {
     return undefined;
   }
 
-  #open(noise: Handshake, packet: Uint8Array, sealed: Uint8Array): HandshakeResult | "next" | undefined {
+  #open(noise: Handshake, sealed: Uint8Array): HandshakeResult | "next" | undefined {
     const { responderKey } = noise.split();
     const exposerKey = noise.remoteStatic!;
-    const plain = openGrant(this.#options.engine, responderKey, packet.subarray(0, GRANT_AAD_BYTES), sealed);
+    const plain = openGrant(this.#options.engine, responderKey, this.#head, sealed);
     const challenge = plain && this.#share && decodeChallenge(plain);
     if (challenge) return this.#prove(noise, challenge);
     const answer = plain && decodeAnswer(plain);
     // A passphrase works both ways: who has not shown that he knows it can deny, never grant.
-    return answer && !(this.#share && answer.granted) ? { answer, exposerKey } : undefined;
+    if (!answer || (this.#share && answer.granted)) return undefined;
+    return { answer, exposerKey, isHybrid: noise.isHybrid };
   }
 
   #prove(noise: Handshake, challenge: Challenge): "next" | undefined {
@@ -185,36 +230,23 @@ export class Initiator {
     const { proof, grantKey } = passphraseKeys(engine, key, noise.handshakeHash);
     const { initiatorKey, responderKey: denialKey } = noise.split();
     this.#proved = { grantKey, denialKey, exposerKey: noise.remoteStatic! };
-    const message = this.#packet(HandshakeMessage.PASS_PROOF, { stateCookie: challenge.cookie });
-    const aad = encodeHandshake(message).subarray(0, GRANT_AAD_BYTES);
-    this.#message = { ...message, body: sealGrant(engine, initiatorKey, random, aad, proof) };
+    const message = {
+      ...bareMessage(HandshakeMessage.PASS_PROOF, this.exchange),
+      stateCookie: challenge.cookie,
+    };
+    this.#message = { ...message, body: sealGrant(engine, initiatorKey, random, sealedAad(message), proof) };
     return "next";
   }
 
   #finishProof(
     { grantKey, denialKey, exposerKey }: Proved,
-    packet: Uint8Array,
     sealed: Uint8Array,
   ): HandshakeResult | undefined {
     const { engine } = this.#options;
-    const aad = packet.subarray(0, GRANT_AAD_BYTES);
-    const granted = openGrant(engine, grantKey, aad, sealed);
-    const plain = granted ?? openGrant(engine, denialKey, aad, sealed);
+    const granted = openGrant(engine, grantKey, this.#head, sealed);
+    const plain = granted ?? openGrant(engine, denialKey, this.#head, sealed);
     const answer = plain && decodeAnswer(plain);
-    return answer && (granted || !answer.granted) ? { answer, exposerKey } : undefined;
-  }
-
-  #packet(message: number, parts: Partial<HandshakePacket>): HandshakePacket {
-    return {
-      message,
-      fragment: 0,
-      fragments: 1,
-      exchange: this.exchange,
-      offers: [],
-      retryCookie: NONE,
-      stateCookie: NONE,
-      body: NONE,
-      ...parts,
-    };
+    if (!answer || (!granted && answer.granted)) return undefined;
+    return { answer, exposerKey, isHybrid: this.#noise.isHybrid };
   }
 }

@@ -28,7 +28,8 @@ import type { Exposed } from "./exposed.ts";
 import { Initiator } from "./initiator.ts";
 import type { InitiatorOptions } from "./initiator.ts";
 import { PassphraseGate } from "./passphrase_gate.ts";
-import { GRANT_AAD_BYTES, Responder } from "./responder.ts";
+import { GRANT_AAD_BYTES } from "./handshake_shape.ts";
+import { Responder } from "./responder.ts";
 
 const { bytes: random } = seededRandom(1, "passphrase");
 const exposure = await simExposure(1, 5000);

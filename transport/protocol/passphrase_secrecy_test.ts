@@ -30,7 +30,8 @@ import { Handshake } from "../../crypto/noise.ts";
 import { passphraseExchange, passphraseKeys } from "../../crypto/passphrase.ts";
 import { TokenMint } from "../../crypto/tokens.ts";
 import { Initiator } from "./initiator.ts";
-import { GRANT_AAD_BYTES, Responder } from "./responder.ts";
+import { GRANT_AAD_BYTES } from "./handshake_shape.ts";
+import { Responder } from "./responder.ts";
 
 const DICTIONARY = [
   "password",

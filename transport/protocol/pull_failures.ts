@@ -69,7 +69,8 @@ export function silence(facts: SilenceFacts): Silence {
     return { condition: "TIMEOUT", what, advice: RUN_AGAIN };
   }
   if (isOtherVersion) {
-    const what = `${addresses} speaks another version of the protocol`;
+    const what =
+      `${addresses} speaks another version of the protocol, or takes no handshake of the kind that is required (--post-quantum)`;
     return { condition: "VERSION", what, advice: "use the same release on both sides" };
   }
   if (isWrongExposer) {

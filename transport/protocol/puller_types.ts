@@ -6,6 +6,7 @@ import type { RgtpError } from "../../core/errors.ts";
 import type { Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import type { ChunkPlanOptions, PiecePlan } from "./chunk_plan.ts";
+import type { PostQuantum } from "./handshake_shape.ts";
 import type { SourceFacts } from "./source.ts";
 import type { TrafficClassName } from "./traffic_class.ts";
 
@@ -59,6 +60,8 @@ export interface PullerOptions extends SourceFacts {
   readonly exposureKey?: Uint8Array;
   /** Pulls for others what it cannot read: no key is asked for, and none is taken. */
   readonly isSealed?: boolean;
+  /** Whether handshakes are hybrid; absent: `auto`. */
+  readonly postQuantum?: PostQuantum;
   /** Who else serves it. What they are not trusted with is to be right: that shows. */
   readonly others?: readonly SourceFacts[];
   /** Packets that our receive buffer holds in one burst. */

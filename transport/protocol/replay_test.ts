@@ -2,16 +2,18 @@
  * Each handshake message, played back a thousand times to one exposer: it never seals twice under one key and nonce, and it remembers
  * nothing of it.
  */
-import { assertEquals, assertGreater, assertThrows } from "../../tests/_assert.ts";
+import { assertEquals, assertGreater, assertLessOrEqual, assertThrows } from "../../tests/_assert.ts";
 import { exposedOf, simExposure } from "../../tests/sim/transfer.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
 import { PacketType, readWord } from "../../codec/packet.ts";
 import { retry } from "../../codec/control.ts";
+import { limits } from "../../core/limits.ts";
 import { drain } from "../../core/machine.ts";
 import type { Aead, Engine } from "../../crypto/engine.ts";
 import { ticketId } from "../../crypto/key_schedule.ts";
 import { nativeEngine } from "../../crypto/native_engine.ts";
 import { ExposerMachine } from "./exposer.ts";
+import { OFFERS } from "./handshake_shape.ts";
 import { Initiator } from "./initiator.ts";
 
 const TIMES = 1000;
@@ -67,8 +69,15 @@ const { bytes: random } = seededRandom(1, "replay");
 const from = { host: "198.51.100.2", port: 4000 };
 const ticket = ticketId(nativeEngine, exposure.psk);
 
-function initiator(pattern: "XX" | "IK" | "IKpsk2", passphrase?: Uint8Array): Initiator {
+function initiator(
+  pattern: "XX" | "IK" | "IKpsk2",
+  passphrase?: Uint8Array,
+  offers: readonly number[] = OFFERS.off,
+  isHybrid = false,
+): Initiator {
   return new Initiator({
+    offers,
+    isHybrid,
     ...(passphrase && { passphrase: () => passphrase }),
     engine: nativeEngine,
     random,
@@ -166,6 +175,29 @@ Deno.test("replay: under load, a first message with its cookie is answered each 
   for (let i = 0; i < TIMES; i++) answers.add(ask(machine, 20, from, puller.packet)[0].toHex());
   assertEquals(answers.size, TIMES);
 });
+
+for (const pattern of ["XX", "IK", "IKpsk2"] as const) {
+  Deno.test(`replay: a hybrid's fragments ${TIMES} times, ${pattern}: no key and nonce recur, and what is remembered is one answer`, () => {
+    const watch = new WatchedEngine();
+    const machine = exposer(watch.engine);
+    const [question] = ask(machine, 0, from, initiator(pattern, undefined, OFFERS.require).packet);
+    const puller = initiator(pattern, undefined, OFFERS.require, true);
+    puller.handleRetry(retry.decode(question)!.cookie.slice());
+    const answers: string[] = [];
+    for (let i = 0; i < TIMES; i++) {
+      // Ten thousand ms: as long as the cookie is good.
+      const sent = puller.packets.flatMap((packet) => ask(machine, 10 * i, from, packet));
+      answers.push(...sent.map((bytes) => bytes.toHex()));
+      assertLessOrEqual(machine.memory.fragmented, 1);
+    }
+    // Two packets for two each time; and one answer for as long as it is remembered.
+    assertEquals(answers.length, 2 * TIMES);
+    assertEquals(new Set(answers).size, 2 * Math.ceil(10 * TIMES / limits.handshakeFragmentsMsMax));
+    // From elsewhere they are nothing.
+    const elsewhere = puller.packets.flatMap((packet) => ask(machine, 10, { ...from, port: 1 }, packet));
+    assertEquals(elsewhere.map((bytes) => readWord(bytes)?.type), [PacketType.RETRY, PacketType.RETRY]);
+  });
+}
 
 Deno.test("replay: an exposer that does use a key and nonce twice is found", () => {
   const { engine } = new WatchedEngine();

@@ -10,12 +10,13 @@ import { AskKind, decodeAsk, DenialReason, encodeAnswer, INSTANCE_BYTES } from "
 import type { Answer, Ask } from "../../codec/grant.ts";
 import {
   decodeHandshake,
-  encodeHandshake,
+  encodeFragments,
   HANDSHAKE_HEAD_BYTES,
   HandshakeMessage,
   handshakePrologue,
   Offer,
   RETRY_COOKIE_BYTES,
+  RETRY_HYBRID_FLAG,
 } from "../../codec/handshake.ts";
 import type { Handshake as HandshakePacket } from "../../codec/handshake.ts";
 import { PacketType, PROTOCOL_VERSION } from "../../codec/packet.ts";
@@ -23,7 +24,6 @@ import { decodePassphraseAsk } from "../../codec/passphrase.ts";
 import { concatBytes } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
 import type { Random } from "../../core/machine.ts";
-import { AEAD_TAG_BYTES } from "../../crypto/engine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { GRANT_SEAL_BYTES, sealGrant } from "../../crypto/grant_seal.ts";
 import { Handshake } from "../../crypto/noise.ts";
@@ -35,27 +35,33 @@ import type { DropReason } from "./drops.ts";
 import { NO_KEY } from "./exposed.ts";
 import type { Exposed } from "./exposed.ts";
 import type { HandshakeOutcome } from "./exposer_types.ts";
+import { HandshakeAssemblies } from "./handshake_assemblies.ts";
+import {
+  bareMessage,
+  FIRST_MESSAGE_BYTES,
+  GRANT_AAD_BYTES,
+  NO_PSK,
+  OFFERS,
+  provesSecret,
+  sealedAad,
+  shapeOf,
+  shapeOfFirst,
+} from "./handshake_shape.ts";
+import type { HandshakeShape, PostQuantum } from "./handshake_shape.ts";
 import { PassphraseGate } from "./passphrase_gate.ts";
-
-/** First messages are padded to this, less room for a RETRY cookie: an answer is never larger than what it answers. */
-export const FIRST_MESSAGE_BYTES = limits.controlPacketBytesMax;
-/** Bytes of a packet that are bound to the grant as associated data: word and exchange. */
-export const GRANT_AAD_BYTES = 12;
-/** e, and its payload's choice with a tag: what comes before the sealed grant in IK2. */
-export const IK2_NOISE_BYTES: number = 32 + 1 + AEAD_TAG_BYTES;
-/** The psk of a denial: it says who denies, and needs no ticket. */
-export const NO_PSK: Uint8Array = new Uint8Array(32);
 
 /** What came of a handshake packet. */
 export interface HandshakeReply {
   /** To be sent back. */
   readonly bytes?: Uint8Array;
+  /** To be sent after it: the other fragments of a hybrid answer. */
+  readonly more?: readonly Uint8Array[];
   /** To be sent back, as a hint, at a bounded rate. */
   readonly refuse?: { readonly reason: number; readonly echo: Uint8Array };
   /** Why it was dropped. */
   readonly drop?: DropReason;
   /** Who got what. */
-  readonly granted?: { readonly exposed: Exposed; readonly ticketId: Uint8Array };
+  readonly granted?: { readonly exposed: Exposed; readonly ticketId: Uint8Array; readonly isHybrid: boolean };
   /** `bytes` say no. */
   readonly denied?: boolean;
 }
@@ -85,20 +91,11 @@ export interface ResponderOptions {
   readonly findNamed?: (name: string) => readonly Exposed[];
   /** The lists that there are, each for others; absent: none. */
   readonly findLists?: () => readonly Exposed[];
+  /** Whether handshakes are hybrid; absent: `auto`. */
+  readonly postQuantum?: PostQuantum;
   /** An exposure whose `access` is asked, for the time that it takes, where there is nothing to ask; absent: none. */
   readonly decoy?: () => Exposed | undefined;
 }
-
-interface FirstMessage {
-  readonly pattern: NoisePattern;
-  readonly answer: number;
-}
-
-const FIRST: Readonly<Record<number, FirstMessage>> = {
-  [HandshakeMessage.XX1]: { pattern: "XX", answer: HandshakeMessage.XX2 },
-  [HandshakeMessage.IK1]: { pattern: "IK", answer: HandshakeMessage.IK2 },
-  [HandshakeMessage.IK_PSK1]: { pattern: "IKpsk2", answer: HandshakeMessage.IK_PSK2 },
-};
 
 /** Answers handshake packets. */
 export class Responder {
@@ -106,6 +103,7 @@ export class Responder {
   readonly #cookies: CookieJar;
   readonly #retries: RetryCookies;
   readonly #gate: PassphraseGate;
+  readonly #assemblies = new HandshakeAssemblies();
   /** Tells pullers that several addresses are this one exposer. */
   readonly #instance: Uint8Array;
   #second = { at: -Infinity, handshakes: 0 };
@@ -123,25 +121,50 @@ export class Responder {
   answer(now: number, from: Address, packet: Uint8Array): HandshakeReply {
     const message = decodeHandshake(packet);
     if (!message) return { drop: "malformed" };
-    if (message.fragments !== 1) return { drop: "unexpected" };
+    const shape = shapeOfFirst(message.message);
+    if (message.fragments !== (shape?.fragments ?? 1)) return { drop: "unexpected" };
     if (message.message === HandshakeMessage.XX3) return this.#answerLast(now, from, message);
     if (message.message === HandshakeMessage.PASS_PROOF) return this.#answerProof(now, from, message, packet);
-    const first = FIRST[message.message];
-    if (!first) return { drop: "unexpected" };
+    if (!shape) return { drop: "unexpected" };
     if (packet.length < FIRST_MESSAGE_BYTES - RETRY_COOKIE_BYTES) return { drop: "handshake too short" };
-    if (!message.offers.includes(Offer.X25519)) {
-      return {
-        drop: "unexpected",
-        refuse: { reason: RefusalReason.VERSION, echo: message.exchange.slice() },
-      };
+    const { takesPlain, takesHybrid } = this.#choices(message.offers);
+    if (!takesPlain && !takesHybrid) {
+      const refuse = { reason: RefusalReason.VERSION, echo: message.exchange.slice() };
+      return { drop: "unexpected", refuse };
     }
-    const challenge = this.#challenge(now, from, message);
-    return challenge ?? this.#answerFirst(now, from, message, first);
+    if (shape.offer === Offer.X25519_MLKEM768) {
+      return takesHybrid ? this.#answerFragment(now, from, message, shape) : { drop: "unexpected" };
+    }
+    // Whoever offers a hybrid gets nothing less: so nobody on the way can talk the two of us out of it. A ticket's secret is no less, and
+    // saves a round trip, as long as an address need not prove itself anyway.
+    const isEnough = takesPlain && (!takesHybrid || provesSecret(shape.pattern));
+    if (!isEnough) return { bytes: this.#retry(now, from, message) };
+    return this.#challenge(now, from, message) ?? this.#answerFirst(now, from, message, shape);
+  }
+
+  /** What is kept of messages in fragments, to look at. */
+  get fragmented(): number {
+    return this.#assemblies.size;
   }
 
   /** Overwrites cookie keys whose life is over. */
   expire(now: number): void {
     this.#cookies.expire(now);
+    this.#assemblies.expire(now);
+  }
+
+  /** What can be chosen among a puller's offers. */
+  #choices(offers: readonly number[]): { takesPlain: boolean; takesHybrid: boolean } {
+    const ours = OFFERS[this.#options.postQuantum ?? "auto"];
+    const takes = (offer: number) => ours.includes(offer) && offers.includes(offer);
+    return { takesPlain: takes(Offer.X25519), takesHybrid: takes(Offer.X25519_MLKEM768) };
+  }
+
+  /** A cookie for whoever is at that address, and word that fragments are taken from it, where its offers say that it has such. */
+  #retry(now: number, from: Address, { exchange, offers }: HandshakePacket): Uint8Array {
+    const cookie = this.#retries.mint(now, addressBytes(from));
+    const flags = this.#choices(offers).takesHybrid ? RETRY_HYBRID_FLAG : 0;
+    return retry.encode({ exchange, cookie }, { flags });
   }
 
   /** Under load an address must prove that it receives before any Diffie-Hellman is done for it. */
@@ -149,41 +172,49 @@ export class Responder {
     if (now - this.#second.at >= 1000) this.#second = { at: now, handshakes: 0 };
     this.#second.handshakes++;
     if (this.#second.handshakes <= limits.handshakesPerSecondBeforeRetry) return undefined;
-    const address = addressBytes(from);
-    const bytes = () =>
-      retry.encode({ exchange: message.exchange, cookie: this.#retries.mint(now, address) });
-    if (message.retryCookie.length === 0) return { bytes: bytes() };
-    if (this.#retries.check(now, address, message.retryCookie)) return undefined;
+    if (message.retryCookie.length === 0) return { bytes: this.#retry(now, from, message) };
+    if (this.#retries.check(now, addressBytes(from), message.retryCookie)) return undefined;
     // Stale, or from before a restart: its sender would repeat it for ever if it got no other one.
-    return { drop: "bad cookie", bytes: bytes() };
+    return { drop: "bad cookie", bytes: this.#retry(now, from, message) };
   }
 
-  #answerFirst(now: number, from: Address, message: HandshakePacket, first: FirstMessage): HandshakeReply {
+  /** Memory is for addresses that have proved themselves, whatever the load. */
+  #answerFragment(now: number, from: Address, part: HandshakePacket, shape: HandshakeShape): HandshakeReply {
+    if (!this.#retries.check(now, addressBytes(from), part.retryCookie)) {
+      return { drop: "bad cookie", bytes: this.#retry(now, from, part) };
+    }
+    const assembled = this.#assemblies.take(now, from, part);
+    if (assembled.kind === "waits") return {};
+    if (assembled.kind === "answered") return assembled.again ? { bytes: assembled.again } : {};
+    const reply = this.#answerFirst(now, from, assembled.message, shape);
+    const answer = reply.bytes && [reply.bytes, ...reply.more ?? []];
+    this.#assemblies.settle(from, part, answer);
+    return reply;
+  }
+
+  #answerFirst(now: number, from: Address, message: HandshakePacket, shape: HandshakeShape): HandshakeReply {
     const { engine, staticPrivate, random } = this.#options;
-    const prologue = handshakePrologue(PROTOCOL_VERSION, first.pattern, message.offers);
-    const noise = Handshake.start(engine, {
-      pattern: first.pattern,
-      initiator: false,
-      prologue,
-      staticPrivate,
-    });
+    const { pattern, way, fragments } = shape;
+    const prologue = handshakePrologue(PROTOCOL_VERSION, pattern, message.offers);
+    const noise = Handshake.start(engine, { pattern, initiator: false, prologue, staticPrivate });
     const payload = noise.readMessage(message.body);
     if (!payload) {
       // Most likely the puller means another exposer, or an old key of ours.
       const refuse = { reason: RefusalReason.KEY, echo: message.exchange.slice() };
       return { drop: "handshake not for this key", refuse };
     }
-    const choice = Uint8Array.of(Offer.X25519);
-    if (first.pattern === "XX") {
+    const choice = Uint8Array.of(shape.offer);
+    const answer = bareMessage(shape.answer, message.exchange, fragments);
+    if (way === "XX") {
       const body = noise.writeMessage(choice, random);
       const aad = cookieAad(from, HandshakeMessage.XX3);
       const stateCookie = this.#cookies.seal(now, aad, noise.exportState());
-      return { bytes: encodeHandshake({ ...reply(message, first.answer), stateCookie, body }) };
+      return inPackets({ ...answer, stateCookie, body });
     }
-    const decision = this.#decide(payload, noise.remoteStatic, first.pattern);
-    if (first.pattern === "IKpsk2") noise.usePsk(decision.psk ?? NO_PSK);
+    const decision = this.#decide(payload, noise.remoteStatic, pattern);
+    if (way === "IKpsk2") noise.usePsk(decision.psk ?? NO_PSK);
     const head = noise.writeMessage(choice, random);
-    return this.#conclude(now, from, { message, noise, payload, decision, head }, first.answer);
+    return this.#conclude(now, from, { noise, payload, decision, head, answer });
   }
 
   #answerLast(now: number, from: Address, message: HandshakePacket): HandshakeReply {
@@ -193,30 +224,30 @@ export class Responder {
     const payload = noise?.readMessage(message.body);
     if (!noise || !payload) return { drop: "bad cookie" };
     const decision = this.#decide(payload, noise.remoteStatic, "XX");
-    const concluded = { message, noise, payload, decision, head: NONE };
-    return this.#conclude(now, from, concluded, HandshakeMessage.XX_GRANT);
+    const answer = bareMessage(HandshakeMessage.XX_GRANT, message.exchange);
+    return this.#conclude(now, from, { noise, payload, decision, head: NONE, answer });
   }
 
   /** The end of a Noise handshake: a grant, a denial, or a challenge to whoever says that it knows a passphrase. */
   #conclude(
     now: number,
     from: Address,
-    { message, noise, payload, decision, head }: Concluded,
-    answer: number,
+    { noise, payload, decision, head, answer }: Concluded,
   ): HandshakeReply {
     const keys = noise.split();
     const key = keys.responderKey;
-    const asked = noise.pattern === "IKpsk2" ? undefined : decodePassphraseAsk(payload);
-    if (!asked) return this.#reply(now, from, message, answer, { decision, key, head });
+    const isHybrid = noise.isHybrid;
+    const asked = provesSecret(noise.pattern) ? undefined : decodePassphraseAsk(payload);
+    if (!asked) return this.#reply(now, from, answer, { decision: { ...decision, isHybrid }, key, head });
     const handshake = {
       hash: noise.handshakeHash,
       keys,
-      exchange: message.exchange,
+      exchange: answer.exchange,
       aad: cookieAad(from, HandshakeMessage.PASS_PROOF),
     };
     const challenge = this.#gate.challenge(now, handshake, asked.share, this.#secured(asked.ask));
     if (!challenge) return { drop: "malformed" };
-    return { bytes: this.#sealed(message, answer, { plaintext: challenge, key, head }) };
+    return this.#sealed(answer, { plaintext: challenge, key, head });
   }
 
   #answerProof(now: number, from: Address, message: HandshakePacket, packet: Uint8Array): HandshakeReply {
@@ -230,8 +261,8 @@ export class Responder {
     const decision = passphrase
       ? { exposed, ticketId: passphrase.ticketId, secret: passphrase.ticketSecret, isQuestion: true }
       : {};
-    const sealing = { decision, key, head: NONE };
-    const answered = this.#reply(now, from, message, HandshakeMessage.PASS_GRANT, sealing);
+    const answer = bareMessage(HandshakeMessage.PASS_GRANT, message.exchange);
+    const answered = this.#reply(now, from, answer, { decision, key, head: NONE });
     return passphrase ? answered : { ...answered, drop: "no proof of a passphrase" };
   }
 
@@ -262,7 +293,7 @@ export class Responder {
     const access = (exposed ?? this.#options.decoy?.())?.access(ask.ticketId, pullerKey);
     if (!exposed || access === undefined || access === "denied") return {};
     // A psk that nobody here knows protects nothing: its holder would not believe a grant, and waits for none.
-    const isRight = (access === "open") === (pattern !== "IKpsk2");
+    const isRight = (access === "open") === !provesSecret(pattern);
     if (!isRight) return {};
     const isSealed = ask.kind === AskKind.SEALED;
     return { exposed, ticketId: ask.ticketId, isSealed, ...(access !== "open" && { psk: access }) };
@@ -275,35 +306,31 @@ export class Responder {
   ): Decision {
     const exposed = meant.filter((one) => one.access(NO_TICKET, pullerKey) === "open")[0];
     if (meant.length === 0) this.#options.decoy?.()?.access(NO_TICKET, pullerKey);
-    if (!exposed || pattern === "IKpsk2") return {};
+    if (!exposed || provesSecret(pattern)) return {};
     return { exposed, ticketId: NO_TICKET, isQuestion: true };
   }
 
   #reply(
     now: number,
     from: Address,
-    to: HandshakePacket,
-    answer: number,
+    answer: HandshakePacket,
     { decision, key, head }: { decision: Decision; key: Uint8Array; head: Uint8Array },
   ): HandshakeReply {
     const plaintext = encodeFitting(this.#answer(now, from, decision));
-    const bytes = this.#sealed(to, answer, { plaintext, key, head });
-    const { exposed, ticketId, isQuestion } = decision;
-    if (!exposed || !ticketId) return { bytes, denied: true };
-    return isQuestion ? { bytes } : { bytes, granted: { exposed, ticketId } };
+    const packets = this.#sealed(answer, { plaintext, key, head });
+    const { exposed, ticketId, isQuestion, isHybrid = false } = decision;
+    if (!exposed || !ticketId) return { ...packets, denied: true };
+    return isQuestion ? packets : { ...packets, granted: { exposed, ticketId, isHybrid } };
   }
 
   /** `head` is what stands before the sealed part: a Noise message, or nothing. */
   #sealed(
-    to: HandshakePacket,
-    answer: number,
+    answer: HandshakePacket,
     { plaintext, key, head }: { plaintext: Uint8Array; key: Uint8Array; head: Uint8Array },
-  ): Uint8Array {
+  ): HandshakeReply {
     const { engine, random } = this.#options;
-    const packet = reply(to, answer);
-    const aad = encodeHandshake(packet).subarray(0, GRANT_AAD_BYTES);
-    const sealed = sealGrant(engine, key, random, aad, plaintext);
-    return encodeHandshake({ ...packet, body: concatBytes(head, sealed) });
+    const sealed = sealGrant(engine, key, random, sealedAad(answer), plaintext);
+    return inPackets({ ...answer, body: concatBytes(head, sealed) });
   }
 
   #answer(now: number, from: Address, { exposed, ticketId, secret, isSealed }: Decision): Answer {
@@ -346,20 +373,23 @@ interface Decision {
   readonly isQuestion?: boolean;
   /** It was asked for without its key. */
   readonly isSealed?: boolean;
+  /** In a hybrid handshake. */
+  readonly isHybrid?: boolean;
 }
 
 /** A Noise handshake whose last message was read, or is written in `head`. */
 interface Concluded {
-  readonly message: HandshakePacket;
   readonly noise: Handshake;
   readonly payload: Uint8Array;
   readonly decision: Decision;
   readonly head: Uint8Array;
+  /** What is to be filled and sent. */
+  readonly answer: HandshakePacket;
 }
 
 /** What a grant may be long, so that its packet is no longer than the shortest first message that it answers. */
-const ANSWER_BYTES_MAX = FIRST_MESSAGE_BYTES - RETRY_COOKIE_BYTES - HANDSHAKE_HEAD_BYTES - IK2_NOISE_BYTES -
-  GRANT_SEAL_BYTES;
+const ANSWER_BYTES_MAX = FIRST_MESSAGE_BYTES - RETRY_COOKIE_BYTES - HANDSHAKE_HEAD_BYTES -
+  shapeOf("IK", Offer.X25519).answerBytes - GRANT_SEAL_BYTES;
 
 /** An answer as bytes. A long name, a group and a door leave no room for leaves: then those are on a leaf page. */
 function encodeFitting(answer: Answer): Uint8Array {
@@ -371,17 +401,9 @@ function encodeFitting(answer: Answer): Uint8Array {
 const NO_TICKET = new Uint8Array(8);
 const NONE = new Uint8Array(0);
 
-function reply(to: HandshakePacket, message: number): HandshakePacket {
-  return {
-    message,
-    fragment: 0,
-    fragments: 1,
-    exchange: to.exchange,
-    offers: [],
-    retryCookie: NONE,
-    stateCookie: NONE,
-    body: NONE,
-  };
+function inPackets(answer: HandshakePacket): HandshakeReply {
+  const [bytes, ...more] = encodeFragments(answer);
+  return more.length > 0 ? { bytes, more } : { bytes };
 }
 
 /** A cookie is good for one address and one message: what it holds for another is nothing for this one. */

@@ -9,9 +9,10 @@ import { ticketId } from "../../crypto/key_schedule.ts";
 import { nativeEngine as engine } from "../../crypto/native_engine.ts";
 import { TokenMint } from "../../crypto/tokens.ts";
 import type { Exposed } from "./exposed.ts";
+import { FIRST_MESSAGE_BYTES } from "./handshake_shape.ts";
 import { Initiator } from "./initiator.ts";
 import type { InitiatorOptions } from "./initiator.ts";
-import { FIRST_MESSAGE_BYTES, outcomeOf, Responder } from "./responder.ts";
+import { outcomeOf, Responder } from "./responder.ts";
 
 const { bytes: random } = seededRandom(1, "responder");
 const exposure = await simExposure(1, 5000);
@@ -125,12 +126,12 @@ Deno.test("handshake: offers are bound: one that is changed on the way fails", (
   for (const options of [{ exposerKey }, ticketed, {}]) {
     const puller = initiator(options);
     const message = decodeHandshake(puller.packet)!;
-    const changed = encodeHandshake({ ...message, offers: [1, 2], body: message.body.slice(0, -1) });
+    const changed = encodeHandshake({ ...message, offers: [1, 3], body: message.body.slice(0, -1) });
     const { bytes, drop } = responder().answer(0, from, changed);
     // In XX the first message is in clear: the exposer answers, and the puller sees that something is wrong.
     if (options.exposerKey) assertEquals([bytes, drop], [undefined, "handshake not for this key"]);
     else assertEquals(puller.handle(bytes!), undefined);
-    const none = responder().answer(0, from, encodeHandshake({ ...message, offers: [2] }));
+    const none = responder().answer(0, from, encodeHandshake({ ...message, offers: [3] }));
     assertEquals([none.bytes, none.refuse?.reason], [undefined, RefusalReason.VERSION]);
   }
 });

@@ -7,6 +7,8 @@ import type { Engine } from "../../crypto/engine.ts";
 import { packetMacIsRight } from "../../crypto/tokens.ts";
 import { Attempts } from "./attempts.ts";
 import type { Flow } from "./flow.ts";
+import { OFFERS } from "./handshake_shape.ts";
+import type { PostQuantum } from "./handshake_shape.ts";
 
 /** Where one exposer is, and how it knows us. */
 export interface SourceFacts {
@@ -28,13 +30,16 @@ export interface SourceOptions {
   readonly random: Random;
   /** X25519 private key of this node, or of this pull. */
   readonly staticPrivate: Uint8Array;
+  /** Whether handshakes are hybrid; absent: `auto`. */
+  readonly postQuantum?: PostQuantum;
   /** What is asked for, with the ID of a ticket, 8 bytes. */
   readonly ask: (ticketId: Uint8Array) => Ask;
 }
 
-/** What came of a HANDSHAKE packet: the next message is due, or a source has answered. */
+/** What came of a HANDSHAKE packet: the next message is due, another fragment is awaited, or a source has answered. */
 export type SourceAnswer =
   | "next"
+  | "part"
   | { readonly granted: true; readonly grant: Grant }
   | { readonly granted: false; readonly reason: number; readonly from: Address };
 
@@ -65,6 +70,7 @@ export class Source {
   #to: Address | undefined;
   #grant: Grant | undefined;
   #roundTrip = 0;
+  #isHybrid = false;
   /** When it last answered a handshake: that alone is no progress. */
   #answeredAt = -Infinity;
   /** Proved by a handshake, or named by the ticket: from then on it is never anybody else. */
@@ -95,6 +101,11 @@ export class Source {
   /** Its key, when it is known or proved. */
   get exposerKey(): Uint8Array | undefined {
     return this.#exposerKey;
+  }
+
+  /** Whether its last handshake was hybrid. */
+  get isHybrid(): boolean {
+    return this.#isHybrid;
   }
 
   /** Of the handshake, ms. */
@@ -136,7 +147,7 @@ export class Source {
   /** Takes a HANDSHAKE packet; `undefined` when it is not of one of ours. */
   handleHandshake(now: number, packet: Uint8Array): SourceAnswer | undefined {
     const result = this.#attempts?.handle(now, packet);
-    if (!result || result === "next") return result;
+    if (!result || result === "next" || result === "part") return result;
     const { answer, address } = result;
     if (!answer.granted) return { ...answer, from: address };
     this.#attempts = undefined;
@@ -144,6 +155,7 @@ export class Source {
     this.#roundTrip = result.roundTrip;
     this.#to = address;
     this.#exposerKey = result.exposerKey;
+    this.#isHybrid = result.isHybrid;
     this.#answeredAt = now;
     this.heardAt = now;
     return answer;
@@ -182,7 +194,7 @@ export class Source {
   }
 
   #shakeHands(now: number): void {
-    const { engine, random, staticPrivate, ask } = this.#options;
+    const { engine, random, staticPrivate, ask, postQuantum = "auto" } = this.#options;
     const { addresses, ticket } = this.facts;
     const exposerKey = this.#exposerKey;
     this.#attemptsSince = now;
@@ -191,6 +203,7 @@ export class Source {
       random,
       staticPrivate,
       ask: ask(ticket?.id ?? NO_TICKET),
+      offers: OFFERS[postQuantum],
       ...(exposerKey && { exposerKey }),
       ...(ticket && { psk: ticket.psk }),
     });

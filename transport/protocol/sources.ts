@@ -19,6 +19,8 @@ export interface SourceStatus {
   readonly symbolsLost: number;
   /** Smoothed, in ms. */
   readonly roundTrip: number;
+  /** Whether its handshake was hybrid. */
+  readonly isHybrid: boolean;
   /** The shortest of late, ms. */
   readonly leastRoundTrip: number;
   /** Bytes a second that it lets one puller have; absent: it says none. */
@@ -47,6 +49,8 @@ export class Sources {
   /** When to look again whether an edge has fallen silent. */
   #spareEnd: number;
   #alive: readonly Source[];
+  /** Whose symbol came last: whose the next one is, too, as a rule. */
+  #latest: Source | undefined;
 
   /** Asks all of them at once. */
   constructor(now: number, facts: readonly SourceFacts[], options: SourceOptions) {
@@ -77,7 +81,7 @@ export class Sources {
 
   /** What each has brought. */
   get status(): SourceStatus[] {
-    return this.all.flatMap(({ address, flow, grant, isGone }) =>
+    return this.all.flatMap(({ address, flow, grant, isHybrid, isGone }) =>
       address && flow
         ? [{
           address,
@@ -85,6 +89,7 @@ export class Sources {
           symbolsReceived: flow.symbolsReceived,
           symbolsLost: flow.symbolsLost,
           roundTrip: flow.roundTrip,
+          isHybrid,
           leastRoundTrip: flow.leastRoundTrip,
           ...(grant?.pullRateMax && { rateMax: grant.pullRateMax }),
           isGone,
@@ -105,10 +110,10 @@ export class Sources {
 
   /** The source whose tag a CHUNK_DATA packet carries. */
   ofSymbol(packet: Uint8Array): Source | undefined {
-    for (const source of this.alive) {
-      if (source.flow && chunkDataHasTag(packet, source.flow.tag)) return source;
-    }
-    return undefined;
+    const latest = this.#latest;
+    if (latest && !latest.isGone && chunkDataHasTag(packet, latest.flow!.tag)) return latest;
+    this.#latest = this.alive.find(({ flow }) => flow && chunkDataHasTag(packet, flow.tag));
+    return this.#latest;
   }
 
   /** Whether a grant comes from where another source is: from the same address, or the same running exposer. */
