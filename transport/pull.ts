@@ -384,7 +384,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     trace: PullTrace,
   ): Promise<{ times: PullerTimes; progress: PullProgress }> {
     const signal = this.#signal;
-    throwIfAborted(signal);
+    if (signal.aborted) throw cancelled(signal.reason);
     const { addresses, others } = await this.#lookUp(signal).catch((error) => {
       throw signal.aborted ? cancelled(signal.reason) : error;
     });
@@ -420,12 +420,9 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   }
 
   #joinGroup({ address: group }: Group): Promise<Link> {
-    const { interface: interfaceName, link: kind } = this.#options;
-    return openGroupListener({
-      group,
-      ...(interfaceName !== undefined && { interfaceName }),
-      ...(kind && { kind }),
-    });
+    const { interface: name, link: kind } = this.#options;
+    const where = name === undefined ? {} : { interfaceName: name };
+    return openGroupListener({ group, ...where, ...(kind && { kind }) });
   }
 
   /** Where they all are. Whoever is not found but the exposer itself is done without. */
@@ -490,10 +487,6 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
  */
 export function pull(ticket: string | Ticket, options: PullOptions = {}): Pull {
   return new Pull(typeof ticket === "string" ? parseTicket(ticket) : ticket, options);
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw cancelled(signal.reason);
 }
 
 function cancelled(reason: unknown): RgtpError {
