@@ -154,7 +154,7 @@ class LazyStore implements ChunkStore {
 
   parityPackets(piece: number, symbolSize: number, run: ParityRun): Uint8Array | undefined {
     const bytes = pieceBytes(this.#options.facts, piece);
-    if (bytes === undefined || this.#state !== "open") return undefined;
+    if (bytes === undefined || this.#state !== "open" || !symbolSizes.includes(symbolSize)) return undefined;
     // Never from what is mapped: a disk that fails ends who looks there, but not who has it sent or read.
     const data = () =>
       isPagePiece(piece)
