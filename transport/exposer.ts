@@ -28,6 +28,7 @@ import { addWork, noWork } from "./exposure_stats.ts";
 import type { ExposureStats, ServingStats, Work } from "./exposure_stats.ts";
 import { castLink, exposedCast } from "./group_cast.ts";
 import type { Link } from "./link/link.ts";
+import { MappedFile } from "./link/mapped_file.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import { MEMORY_BYTES, sealList, serveExposure } from "./serve_exposure.ts";
 import { trace } from "./telemetry.ts";
@@ -253,6 +254,7 @@ class RunningExposer implements Exposer {
       ...packedAhead(this.#shell.link),
       memoryBytesMax: options.memoryBytesMax ?? MEMORY_BYTES,
       ...(options.spill !== undefined && { spillFolder: options.spill }),
+      mapFile: (path, size) => MappedFile.open(path, size),
       rekey: options.rekey ?? false,
       reproducible: options.reproducible ?? false,
       audience: policy.name,
