@@ -11,6 +11,7 @@ import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import { createIdentity } from "../crypto/identity.ts";
 import { isUsableX25519Key } from "../crypto/mod.ts";
+import { preferLibisal } from "../fec/native/libisal_sums.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import { networkWords } from "./network_words.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
@@ -425,6 +426,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   }
 
   #machineOptions(addresses: readonly Address[], others: readonly SourceFacts[], link: Link): PullerOptions {
+    preferLibisal();
     const { exposureId, exposureKey } = this.ticket;
     const { timeoutMs, limitRate, priority, stateDir, postQuantum } = this.#options;
     const engine = defaultEngine();
