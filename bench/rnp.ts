@@ -208,7 +208,8 @@ async function exposureRates(node: ClusterNode): Promise<{ made: number; taken: 
   const write = { path: "/file", size, checksum: "sha256:0", chunks: 0, replication_factor: 1 };
   const { data } = await node.request("node-a", "fs.write", { ...write, ticket: offer.ticket }, {
     pool: "data",
-    timeoutMs: 120_000,
+    channel: "bulk",
+    timeoutMs: 300_000,
   });
   if (data.complete !== true) throw new Error("the file did not arrive whole");
   const rate = (from: number, to: number) => BULK_MB * 1000 / (to - from);

@@ -3,8 +3,7 @@ import type { Message } from "./payload.ts";
 
 /**
  * The map of a message as MessagePack, behind `room` bytes that are left for the caller, and before as many as `after` says. It is what the
- * library would write for the whole; since its keys are known and its texts plain it is written here in a third of the time, and only
- * `data` by the library.
+ * library would write for the whole; but its keys are known and its texts plain, so all but `data` is written here, in one pass.
  *
  * `undefined` for a message that is not so: one with other fields, with texts that are not ASCII, or with times that are none.
  *
