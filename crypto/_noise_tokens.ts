@@ -25,7 +25,7 @@ export interface HandshakeState {
   ephemeralPrivate: Uint8Array | undefined;
   remoteEphemeral: Uint8Array | undefined;
   remoteStatic: Uint8Array | undefined;
-  /** Of ML-KEM: the initiator's secret key, and its public key as the responder got it; both until `ekem1`. */
+  /** Of ML-KEM: the initiator's secret key; and its public key as the responder got it, until `ekem1`. */
   kemSecret: Uint8Array | undefined;
   remoteKem: Uint8Array | undefined;
 }
@@ -136,7 +136,6 @@ function takeField(
       const secret = engine.mlKem768.decapsulate(mustHave(state, state.kemSecret), plain);
       if (secret === undefined) return false;
       state.symmetric.mixKey(secret);
-      state.kemSecret = undefined;
       return true;
     }
   }

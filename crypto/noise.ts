@@ -226,11 +226,20 @@ export class Handshake {
    * be sealed. Possible only while a message is awaited: what can be imported twice must never write, or it
    * would encrypt twice under one key and nonce.
    *
-   * @throws {RgtpError} INTERNAL when this side writes next, the handshake is finished, or a key of ML-KEM is not used yet
+   * @throws {RgtpError} INTERNAL when this side writes next, the handshake is finished, or it has a secret key of ML-KEM
    */
   exportState(): Uint8Array<ArrayBuffer> {
     if (!this.isReader || this.#state.kemSecret) throw this.#outOfTurn("export");
     return encodeState(this.#state);
+  }
+
+  /**
+   * Overwrites the secrets that this side made for this run, those of its clones among them: they are of no use after the last message
+   * that needs them. Keys that were split off stay good, and are the caller's.
+   */
+  wipe(): void {
+    this.#state.ephemeralPrivate?.fill(0);
+    this.#state.kemSecret?.fill(0);
   }
 
   #outOfTurn(verb: string): RgtpError {
