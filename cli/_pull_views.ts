@@ -73,7 +73,7 @@ export class JsonPullView implements PullView {
       shared,
       id,
       path,
-      sha256,
+      ...(sha256 !== undefined && { sha256 }),
       reused,
       alreadyComplete,
     };
@@ -144,7 +144,7 @@ export class HumanPullView implements PullView {
       );
     }
     // As sha256sum writes it; a folder has no such sum.
-    this.#io.out(files === undefined ? `${sha256}  ${path}` : path);
+    this.#io.out(files === undefined && sha256 !== undefined ? `${sha256}  ${path}` : path);
   }
 
   clear(): void {

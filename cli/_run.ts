@@ -13,8 +13,8 @@ export interface Program {
   readonly name: string;
   /** Its version. */
   readonly version: string;
-  /** Its commands, by name. */
-  readonly commands: ReadonlyMap<string, Command>;
+  /** Its commands, by name: each is loaded when it is asked for. */
+  readonly commands: ReadonlyMap<string, () => Promise<Command>>;
 }
 
 /** Exit status of a command line that was not understood: that of INVALID_ARG. */
@@ -24,18 +24,18 @@ export const USAGE_STATUS = 2;
 export async function runProgram(program: Program, argv: readonly string[], io: Io): Promise<number> {
   const [first, ...others] = argv;
   if (first === undefined) {
-    io.err(`${overview(program)}\n`);
+    io.err(`${await overview(program)}\n`);
     return USAGE_STATUS;
   }
   if (first === "--version" || first === "-V") return say(io, `${program.name} ${program.version}`);
-  if (first === "--help" || first === "-h") return say(io, overview(program));
+  if (first === "--help" || first === "-h") return say(io, await overview(program));
   const asksForHelp = first === "help";
   const name = asksForHelp ? others[0] : first;
-  if (name === undefined) return say(io, overview(program));
-  const command = program.commands.get(name);
-  if (!command) return reportError(unknownCommand(program, name), io, program.name, wantsJson(argv));
+  if (name === undefined) return say(io, await overview(program));
+  const load = program.commands.get(name);
+  if (!load) return reportError(unknownCommand(program, name), io, program.name, wantsJson(argv));
   const args = asksForHelp ? [...others.slice(1), "--help"] : others;
-  return await runCommand(command, `${program.name} ${name}`, args, io);
+  return await runCommand(await load(), `${program.name} ${name}`, args, io);
 }
 
 /** Runs one command, reports what goes wrong, and returns the exit status. Never throws. */
@@ -62,8 +62,10 @@ function asks(argv: readonly string[], ...flags: string[]): boolean {
   return (end < 0 ? argv : argv.slice(0, end)).some((arg) => flags.includes(arg));
 }
 
-function overview({ name, version, commands }: Program): string {
-  const rows = [...commands].map(([command, { summary }]) => [command, summary] as const);
+async function overview({ name, version, commands }: Program): Promise<string> {
+  const rows = await Promise.all(
+    Array.from(commands, async ([command, load]) => [command, (await load()).summary] as const),
+  );
   return [
     `${name} ${version}: moves files over UDP, sealed and verified`,
     `Usage: ${name} COMMAND [arguments]`,

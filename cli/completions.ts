@@ -11,7 +11,7 @@ type Commands = ReadonlyMap<string, Command>;
 const PROGRAM = "rgtp";
 
 /** `rgtp completions SHELL`. The table of commands holds this one too: it is asked for when it is whole. */
-export function completionsCommand(commands: () => Commands): Command {
+export function completionsCommand(commands: () => Promise<Commands>): Command {
   return defineCommand({
     summary: "prints what makes a shell complete commands and flags",
     operands: { required: ["bash|zsh|fish"], optional: [] },
@@ -25,9 +25,9 @@ export function completionsCommand(commands: () => Commands): Command {
     ],
     examples: ["bash", "zsh > ~/.zfunc/_rgtp", "fish > ~/.config/fish/completions/rgtp.fish"],
     permissions: [["none", "it reads nothing and contacts nobody"]],
-    run: ({ rest }, io) => {
-      io.out(completionScript(rest[0], commands()).trimEnd());
-      return Promise.resolve(0);
+    run: async ({ rest }, io) => {
+      io.out(completionScript(rest[0], await commands()).trimEnd());
+      return 0;
     },
   });
 }

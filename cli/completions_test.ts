@@ -1,7 +1,7 @@
 import { RgtpError } from "../core/errors.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../tests/_assert.ts";
 import { linkKinds } from "../transport/link/open_link.ts";
-import { commands } from "./commands.ts";
+import { allCommands } from "./commands.ts";
 import { completionScript, shapeOf } from "./completions.ts";
 
 async function isHere(shell: string): Promise<boolean> {
@@ -18,6 +18,7 @@ for (const shell of ["bash", "zsh", "fish"]) {
   lacking.set(shell, await isHere(shell) ? "" : ` [skipped: no ${shell} here]`);
 }
 
+const commands = await allCommands();
 const shape = (name: string) => shapeOf(name, commands.get(name)!);
 
 Deno.test("a command's shape has all of its flags, as its help shows them, their choices, and the words that it starts with", () => {

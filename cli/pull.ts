@@ -34,6 +34,11 @@ const flags = {
       "several times",
   },
   force: { kind: "boolean", help: "replace OUT, or files in it, where something else is there" },
+  "no-sha256": {
+    kind: "boolean",
+    help:
+      "do not hash the finished file as a whole, which is for people: every chunk is verified all the same",
+  },
   timeout: {
     kind: "duration",
     help: "give up after this long without progress",
@@ -197,6 +202,7 @@ async function runToFile({ ticket, sources: named, flags, io, out }: Run): Promi
   try {
     result = await task.saveTo((what) => output.choose(what), {
       force: flags.force,
+      sha256: !flags["no-sha256"],
       ...(flags.files && { files: flags.files }),
       onProgress: (progress) => view.progress(progress),
       onHash: (bytes) => view.hashing(bytes),

@@ -6,7 +6,7 @@ import { segmentAt, segmentCount } from "./link/link.ts";
 
 /** A machine that lives on datagrams. */
 export interface DatagramMachine<Output> extends Machine<Output> {
-  /** A datagram has arrived. */
+  /** A datagram has arrived. Those that arrived together may follow each other without a drain between them. */
   handleDatagram(now: number, from: Address, packet: Uint8Array): void;
 }
 
@@ -72,19 +72,20 @@ export class Drive<Output> {
     clearTimeout(this.#timer);
   }
 
-  /** All packets of a batch, each with a drain of its own. The hot path: no function is made for a packet. */
+  /** All packets of a batch; those that came as one message together, with one drain. The hot path: no function is made for a packet. */
   #feed(batch: readonly Datagrams[]): void {
     this.#draining = true;
     try {
       let now = this.#clock();
       for (const datagrams of batch) {
+        if (this.#closed) return;
         const count = segmentCount(datagrams);
-        for (let i = 0; i < count && !this.#closed; i++) {
+        for (let i = 0; i < count; i++) {
           this.#machine.handleDatagram(now, datagrams.peer, segmentAt(datagrams, i));
-          drain(this.#machine, this.#perform);
-          // Time passes only where something was done.
-          if (this.#changeLater()) now = this.#clock();
         }
+        drain(this.#machine, this.#perform);
+        // Time passes only where something was done.
+        if (this.#changeLater()) now = this.#clock();
       }
     } finally {
       this.#draining = false;

@@ -42,12 +42,12 @@ export function openOutput(
 }
 
 function fileOutput(path: string, manifest: Manifest, id: Uint8Array, options: SaveOptions): Output {
-  const { force = false, onHash } = options;
-  const sink = openPart({ path, manifest, id, hash: defaultEngine().sha256, force });
+  const { force = false, sha256: isHashed = true, onHash } = options;
+  const sink = openPart({ path, manifest, id, hash: defaultEngine().sha256, force, isHashed });
   const finish: Output["finish"] = async ({ total, reused }) => {
     const alreadyComplete = await sink.finish() === "already-complete";
-    const sha256 = await sink.sha256(onHash);
-    return { bytes: total, reusedBytes: reused, sha256: sha256.toHex(), alreadyComplete };
+    const result = { bytes: total, reusedBytes: reused, alreadyComplete };
+    return isHashed ? { ...result, sha256: (await sink.sha256(onHash)).toHex() } : result;
   };
   return { path, sink, finish };
 }

@@ -105,8 +105,8 @@ export interface PullResult {
   readonly id: string;
   /** Where the file is, or the folder that holds the collection's contents. */
   readonly path: string;
-  /** SHA-256 of the file as it stands on disk, hex; of a collection that of its index, in which each file's own stands. */
-  readonly sha256: string;
+  /** SHA-256 of the file as it stands on disk, hex; of a collection that of its index, in which each file's own stands. Absent: unwanted. */
+  readonly sha256?: string;
   /** Whether everything had been there already, whole and right. */
   readonly alreadyComplete: boolean;
   /** Of a collection: how many files were wanted. */
@@ -122,6 +122,11 @@ export interface SaveOptions {
    * for anything. Absent: all. Only their chunks move, and the index.
    */
   readonly files?: readonly string[];
+  /**
+   * Whether to hash the file as a whole, for {@linkcode PullResult.sha256}; absent: true. Every chunk is verified all the same: that hash
+   * is for people, and a quarter of what a pull over a fast network costs.
+   */
+  readonly sha256?: boolean;
   /** Told about every 100 ms. */
   readonly onProgress?: (progress: PullProgress) => void;
   /** Told while the finished file, or files that were there already, are hashed: bytes hashed. */

@@ -13,5 +13,6 @@ export async function offerFile(path: string, host: string | undefined): Promise
 
 /** Pulls a file. @throws {RgtpError} */
 export async function takeFile(ticket: string, path: string): Promise<{ bytes: number; sha256: string }> {
-  return await pull(ticket).saveTo(path);
+  const { bytes, sha256 } = await pull(ticket).saveTo(path);
+  return { bytes, sha256: sha256! };
 }

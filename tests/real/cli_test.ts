@@ -233,12 +233,15 @@ Deno.test("cli: expose and pull for people: ticket and SHA-256 on standard outpu
     assertEquals(pulled.out, `${source.sha256}  ${out}\n`);
     assertStringIncludes(pulled.err, "is complete: 300 kB (300000 bytes)");
     assertEquals(await sha256Of(out), source.sha256);
+    const unhashed = await run(puller([ticket, `${out}.2`, "--no-sha256"], downloads));
+    assertEquals([unhashed.code, unhashed.out], [0, `${out}.2\n`], unhashed.err);
+    assertEquals(await sha256Of(`${out}.2`), source.sha256);
     await exposed.until(/has everything/, "err");
     exposed.kill("SIGINT");
     const { code, out: said, err } = await exposed.end();
     assertEquals([code, said], [130, `${ticket}\n`]);
     assertMatch(err, /exposing source\.bin: 300 kB/);
-    assertMatch(err, /stopped: .* served, 1 complete pull/);
+    assertMatch(err, /stopped: .* served, 2 complete pulls/);
   }, { json: false }));
 
 Deno.test("cli: expose and pull with --json: each line is JSON with its fields", () =>

@@ -184,6 +184,7 @@ export class FlowBench {
     const left = this.underWay.get(number);
     if (left !== undefined) this.underWay.set(number, left - 1);
     const whole = this.flow.handleSymbol(this.now, packet);
+    this.flow.settleArrivals();
     if (!whole) return;
     const { piece } = whole;
     const { manifest, sealed } = this.exposure;

@@ -145,7 +145,7 @@ export class Line {
   #arrive(number: number): void {
     const { congestion, now } = this;
     this.#activity = now;
-    congestion.handleArrival();
+    congestion.handleArrivals(1);
     const sent = this.#requests.get(number);
     if (sent) {
       if (sent.arrived++ === 0) {

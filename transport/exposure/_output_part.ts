@@ -188,6 +188,7 @@ export class OutputPart implements PartFile {
   }
 
   #hashBehind(): void {
+    if (this.#options.isHashed === false) return;
     this.#behind = digestBehind(`${this.path}.part`, this.#options.manifest.totalSize);
   }
 

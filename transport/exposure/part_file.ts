@@ -27,6 +27,8 @@ export interface OpenPartOptions {
   readonly hash: Hash;
   /** Whether an output that exists may be replaced. */
   readonly force?: boolean;
+  /** Whether {@linkcode PartFile.sha256} will be asked for: then it is worth hashing while the part grows. Absent: yes. */
+  readonly isHashed?: boolean;
 }
 
 /**

@@ -199,12 +199,14 @@ export class Congestion {
     return { mode: this.#mode, leastTrip, capacity, baseline };
   }
 
-  /** A symbol arrived. */
-  handleArrival(): void {
+  /** Symbols arrived. */
+  handleArrivals(count: number): void {
     this.#trips.handleContact();
-    this.#round.arrived++;
-    if (this.#mode !== "start" || this.#isOverrun) return;
-    this.#setWindow(this.#window + (this.#isNear ? 1 : this.#startUp.gain(this.#window)));
+    for (let i = 0; i < count; i++) {
+      this.#round.arrived++;
+      if (this.#mode !== "start" || this.#isOverrun) continue;
+      this.#setWindow(this.#window + (this.#isNear ? 1 : this.#startUp.gain(this.#window)));
+    }
   }
 
   /** Nothing more comes of a request for `symbols`: the first and the last that came were `duration` ms apart. */

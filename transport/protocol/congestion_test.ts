@@ -187,7 +187,7 @@ Deno.test("congestion: an answer that is too early for the last sending of its r
     traffic: trafficClasses.normal,
   });
   for (let number = 1; number < 200; number++) {
-    congestion.handleArrival();
+    congestion.handleArrivals(1);
     // Repeated 2 ms before its answer came; every tenth one because it had got lost.
     const shortest = number % 10 === 0 ? 60 : 2;
     const longest = number % 10 === 0 ? 110 : 52;
@@ -224,8 +224,8 @@ Deno.test("congestion: whatever happens in whatever order, window, burst, pace a
       next += integer(3);
       const number = Math.max(1, next - 1 - integer(20));
       if (what < 8) {
-        for (let symbols = integer(100); symbols > 0; symbols--) congestion.handleArrival();
-        congestion.handleArrival();
+        for (let symbols = integer(100); symbols > 0; symbols--) congestion.handleArrivals(1);
+        congestion.handleArrivals(1);
         const longest = trip * (1 + float());
         const shortest = longest * (chance(0.8) ? 1 : float());
         congestion.handleAnswer(now, number, { longest, shortest }, 1 + integer(5000), next);

@@ -19,19 +19,13 @@ import type { TrafficClass } from "./traffic_class.ts";
 import type { DropCounter } from "./drops.ts";
 import { Holdings } from "./holdings.ts";
 import type { PiecesInHand, Taker } from "./pieces_in_hand.ts";
+import { copiesOf, isLossy } from "./request_copies.ts";
 import { entriesOf, RequestsUnderWay } from "./requests_under_way.ts";
 import type { AskedRun, SentRequest } from "./requests_under_way.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /** Entries of one request, and of what it repeats: three times this fits a packet. */
 const ENTRIES_MAX = 32;
-/** Share of symbols that must have been lost of late for requests to be repeated. */
-const REPEAT_LOSS_MIN = 0.005;
-/** A request is sent as often as it takes to get through but once in so many times. */
-const REQUEST_LOSS_MAX = 0.02;
-/** Each is in two later requests as well, as long as there are later ones. */
-const SECTIONS = 3;
-const COPIES_MAX = 6;
 /** Deviations of luck that the last symbols allow for: nothing comes after them that would show a loss soon. */
 const TAIL_MARGIN = 2;
 /** What a late timer has made requests fall behind may be caught up with, up to this. */
@@ -109,6 +103,8 @@ export class Flow implements Taker {
   #grace = { until: -Infinity, since: -Infinity };
   #keepalives = 0;
   #limitedUntil = Infinity;
+  /** Symbols that came together in answer to one request, and when: what follows from them is done once for all. */
+  readonly #arrivals = { number: 0, count: 0, at: 0 };
   /** When the next request may follow, and whether one waits for that. */
   #nextAt = -Infinity;
   #pacedUntil = Infinity;
@@ -191,7 +187,10 @@ export class Flow implements Taker {
     for (const request of this.#requests.values()) this.#giveUp(request);
   }
 
-  /** Takes a symbol; answers with its assembly when that is whole now. */
+  /**
+   * Takes a symbol; answers with its assembly when that is whole now. Symbols may be taken one after the other as they came together;
+   * before anything else {@linkcode Flow.settleArrivals} is due.
+   */
   handleSymbol(now: number, packet: Uint8Array): Assembly | undefined {
     const { tag, drops } = this.#options;
     if (!chunkDataHasTag(packet, tag)) return void drops.count("wrong tag");
@@ -205,18 +204,30 @@ export class Flow implements Taker {
       this.#receipt = chunkDataReceipt(packet);
     }
     this.symbolsReceived++;
-    this.silentTimeouts = 0;
-    this.#lastActivity = now;
     if (packet.length === this.#hand.symbolSize + CHUNK_HEADER_BYTES) {
       this.fullSymbolsUnderGrant++;
       this.lastFullSymbolAt = now;
     }
     const assembly = this.#hand.assembly(chunkDataPiece(packet));
     const fate = assembly?.accept(packet, this.source);
-    this.#handleAnswer(now, number);
+    const arrivals = this.#arrivals;
+    if (number !== arrivals.number || now !== arrivals.at) this.settleArrivals();
+    arrivals.number = number;
+    arrivals.at = now;
+    arrivals.count++;
     if (fate === "new") return assembly!.whole ? assembly : undefined;
     drops.count(fate === undefined ? "late symbol" : fate === "malformed" ? "malformed" : "duplicate symbol");
     return undefined;
+  }
+
+  /** What follows from the symbols that were taken: perhaps a round trip, and what must be lost. */
+  settleArrivals(): void {
+    const { number, count, at } = this.#arrivals;
+    if (count === 0) return;
+    this.#arrivals.count = 0;
+    this.silentTimeouts = 0;
+    this.#lastActivity = at;
+    this.#handleAnswer(at, number, count);
   }
 
   /** The next request packet, or `undefined` while the window, the limit or the hand says no. */
@@ -267,7 +278,9 @@ export class Flow implements Taker {
       overtakenAt: Infinity,
     });
     const packet = this.#encode(now, number, [entries, ...this.#repeats(now, number)]);
-    for (let copies = this.#copiesOf(); copies > 1; copies--) this.#copies.push(packet);
+    for (let copies = copiesOf(this.lossRate, this.silentTimeouts, this.#hand.isTail); copies > 1; copies--) {
+      this.#copies.push(packet);
+    }
     return packet;
   }
 
@@ -396,7 +409,7 @@ export class Flow implements Taker {
    * to later requests tell soon enough, and the exposer is spared the reading.
    */
   #repeats(now: number, number: number): (readonly RequestEntry[])[] {
-    if (this.lossRate < REPEAT_LOSS_MIN && !this.#congestion.isStarting) return [];
+    if (!isLossy(this.lossRate) && !this.#congestion.isStarting) return [];
     return [number - 1, number - 2].map((before) => {
       const sent = this.#requests.get(before);
       // A token's number window does not know the requests under another one.
@@ -404,16 +417,6 @@ export class Flow implements Taker {
       sent.repeatedAt = now;
       return sent.entries;
     });
-  }
-
-  /** How often a request must be sent to get through, with later ones that repeat it or without. */
-  #copiesOf(): number {
-    const { lossRate } = this;
-    // After silence nobody knows what the way has become.
-    const blind = Math.min(COPIES_MAX, 1 + this.silentTimeouts);
-    if (lossRate < REPEAT_LOSS_MIN) return blind;
-    const each = Math.log(lossRate) * (this.#hand.isTail ? 1 : SECTIONS);
-    return Math.min(COPIES_MAX, Math.max(blind, Math.ceil(Math.log(REQUEST_LOSS_MAX) / each)));
   }
 
   #encode(now: number, number: number, sections: (readonly RequestEntry[])[], done = false): Uint8Array {
@@ -433,10 +436,10 @@ export class Flow implements Taker {
   readonly #mac = (packet: Uint8Array): Uint8Array =>
     packetMac(this.#options.engine, this.#grant.pullKey, packet);
 
-  /** A symbol that answers request `number`: perhaps a round trip, and proof that earlier requests have little more to come. */
-  #handleAnswer(now: number, number: number): void {
+  /** Symbols that answer request `number`: perhaps a round trip, and proof that earlier requests have little more to come. */
+  #handleAnswer(now: number, number: number, count: number): void {
     const request = this.#requests.handleArrival(now, number);
-    this.#congestion.handleArrival();
+    this.#congestion.handleArrivals(1);
     if (request && request.remaining > 0) {
       if (request.firstAt === Infinity) {
         request.firstAt = now;
@@ -444,12 +447,14 @@ export class Flow implements Taker {
         this.#congestion.handleAnswer(now, number, trip, request.underWay, this.#nextNumber);
       }
       request.lastAt = now;
-      request.remaining--;
+      const counted = Math.min(count, request.remaining);
+      request.remaining -= counted;
       if (this.#requests.get(number)) {
-        this.#underWay--;
+        this.#underWay -= counted;
         if (request.remaining === 0) this.#settle(request);
       }
     }
+    this.#congestion.handleArrivals(count - 1);
     this.#loseOverdue(now);
   }
 

@@ -98,6 +98,9 @@ export class PullerMachine implements Machine<PullerOutput> {
   readonly #group: GroupPull;
   #lastProgress: number;
   #stalled = false;
+  /** The source whose symbols came last, until what follows from them is done; and when they came. */
+  #arriving: Source | undefined;
+  #arrivedAt = 0;
 
   /** Begins the handshakes; the first packet is due at once. */
   constructor(now: number, options: PullerOptions) {
@@ -203,11 +206,12 @@ export class PullerMachine implements Machine<PullerOutput> {
     this.#pump(now);
   }
 
-  /** A datagram has arrived. */
+  /** A datagram has arrived. Of several that came together, symbols above all, what follows is done once: with the first `poll`. */
   handleDatagram(now: number, _from: Address, packet: Uint8Array): void {
     // What proves a packet is in it: no sender's address does.
     if (this.#ended) return this.drops.count("unexpected");
     if (isChunkData(packet)) return this.#handleSymbol(now, packet);
+    this.#settleArrivals();
     const word = readWord(packet);
     if (!word) return this.drops.count("malformed");
     // The one packet that another version may say to us: that it is another version.
@@ -261,6 +265,7 @@ export class PullerMachine implements Machine<PullerOutput> {
 
   /** See {@linkcode Machine.poll}. */
   poll(): PullerOutput | undefined {
+    this.#settleArrivals();
     return this.#outputs.shift();
   }
 
@@ -451,6 +456,7 @@ export class PullerMachine implements Machine<PullerOutput> {
     if (this.#group.owns(packet)) return this.#handleGroupSymbol(now, packet);
     const source = this.#sources.ofSymbol(packet);
     if (!source) return this.drops.count("wrong tag");
+    if (source !== this.#arriving) this.#settleArrivals();
     const flow = source.flow!;
     const received = flow.symbolsReceived;
     const assembly = flow.handleSymbol(now, packet);
@@ -459,7 +465,17 @@ export class PullerMachine implements Machine<PullerOutput> {
       this.#progressed(now);
     }
     if (assembly) this.#complete(assembly);
-    this.#request(now, source);
+    this.#arriving = source;
+    this.#arrivedAt = now;
+  }
+
+  /** Symbols of a source have come, together: what follows from them, and what to ask for next. */
+  #settleArrivals(): void {
+    const source = this.#arriving;
+    if (!source) return;
+    this.#arriving = undefined;
+    source.flow!.settleArrivals();
+    this.#request(this.#arrivedAt, source);
   }
 
   #handleGroupSymbol(now: number, packet: Uint8Array): void {

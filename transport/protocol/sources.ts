@@ -49,6 +49,8 @@ export class Sources {
   /** When to look again whether an edge has fallen silent. */
   #spareEnd: number;
   #alive: readonly Source[];
+  /** Whose symbol came last: whose the next one is, too, as a rule. */
+  #latest: Source | undefined;
 
   /** Asks all of them at once. */
   constructor(now: number, facts: readonly SourceFacts[], options: SourceOptions) {
@@ -108,10 +110,10 @@ export class Sources {
 
   /** The source whose tag a CHUNK_DATA packet carries. */
   ofSymbol(packet: Uint8Array): Source | undefined {
-    for (const source of this.alive) {
-      if (source.flow && chunkDataHasTag(packet, source.flow.tag)) return source;
-    }
-    return undefined;
+    const latest = this.#latest;
+    if (latest && !latest.isGone && chunkDataHasTag(packet, latest.flow!.tag)) return latest;
+    this.#latest = this.alive.find(({ flow }) => flow && chunkDataHasTag(packet, flow.tag));
+    return this.#latest;
   }
 
   /** Whether a grant comes from where another source is: from the same address, or the same running exposer. */
