@@ -5,7 +5,6 @@ import { isUsableX25519Key } from "./_points.ts";
 import { isUsableKemKey } from "./_kem_keys.ts";
 import {
   AEAD_TAG_BYTES,
-  type Encapsulated,
   type Engine,
   KEM_CIPHERTEXT_BYTES,
   KEM_PUBLIC_KEY_BYTES,
@@ -40,13 +39,12 @@ export function nextTokens(state: HandshakeState): readonly Token[] {
   return PATTERNS[state.pattern].messages[state.messageIndex];
 }
 
-/** Noise §5.3 WriteMessage, one token: what it adds to the message. `ready` is an encapsulation that was made before. */
+/** Noise §5.3 WriteMessage, one token: what it adds to the message. */
 export function writeToken(
   engine: Engine,
   state: HandshakeState,
   token: Token,
   random: Random,
-  ready?: Encapsulated,
 ): Uint8Array {
   switch (token) {
     case "e": {
@@ -64,8 +62,10 @@ export function writeToken(
     }
     case "ekem1": {
       // The key was checked when it came in.
-      const { ciphertext, secret } = ready ??
-        engine.mlKem768.encapsulate(mustHave(state, state.remoteKem), random(KEY_BYTES))!;
+      const { ciphertext, secret } = engine.mlKem768.encapsulate(
+        mustHave(state, state.remoteKem),
+        random(KEY_BYTES),
+      )!;
       const sealed = state.symmetric.encryptAndHash(ciphertext);
       state.symmetric.mixKey(secret);
       state.remoteKem = undefined;
