@@ -15,6 +15,7 @@ import { preferLibisal } from "../fec/native/libisal_sums.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import { networkWords } from "./network_words.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
+import type { PulledChunk } from "./chunk_queue.ts";
 import type { Link } from "./link/link.ts";
 import { openGroupListener } from "./link/open_group.ts";
 import { chosen, openLink } from "./link/open_link.ts";
@@ -75,16 +76,9 @@ export interface PullOptions extends LinkChoice, PullFrom, HandshakeChoice {
 }
 
 export type { FileVerifyResult, FolderVerifyResult, VerifyResult } from "./verify.ts";
+export type { PulledChunk } from "./chunk_queue.ts";
 export type { PullFrom } from "./pull_sources.ts";
 export type { PullEvent, PullProgress, PullResult, PullSource, PullState, PullStats } from "./pull_stats.ts";
-
-/** A verified chunk. */
-export interface PulledChunk {
-  /** Its place: it starts at `index` × chunk size. */
-  readonly index: number;
-  /** Its plaintext. */
-  readonly bytes: Uint8Array;
-}
 
 /** How {@linkcode Pull.saveTo} saves. */
 export interface SaveOptions {
