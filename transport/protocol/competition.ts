@@ -12,6 +12,9 @@ const LOOK_SHARE = 0.5;
 const LOOK_ROUNDS = 2;
 /** Who sees the path this much shorter than ever when it looks has never seen it empty, and may not now. */
 const SHORTER_SHARE = 0.95;
+/** How long queues are that drop something is averaged over so many losses; of more than this share of one nothing is taken. */
+const FULL_MEMORY = 4;
+const FULL_SHARE = 0.9;
 /** After a loss the next round still shows what was before. */
 const CUT_ROUNDS = 1;
 
@@ -27,6 +30,8 @@ export interface CompetingRound {
   readonly pipe: number;
   /** Whether more was lost than the path loses by itself. */
   readonly isLossy: boolean;
+  /** By how much answers come later than where there is no queue, ms. */
+  readonly queue: number;
   /** Whether the queue is short enough for one who is alone. */
   readonly isQueueShort: boolean;
   /** Whether the window held us back. */
@@ -48,6 +53,8 @@ export class Competition {
   #since: number;
   #bestRate = 0;
   #plateau = 0;
+  /** How long the queue was when something got lost, ms; 0: not known. */
+  #fullQueue = 0;
   /** While it has stepped back: its window before, and the shortest round trip then. */
   #before: { readonly window: number; readonly leastTrip: number } | undefined;
   #lookMs = LOOK_MS_MIN;
@@ -62,7 +69,7 @@ export class Competition {
 
   /** What to do after a round. */
   move(round: CompetingRound): CompetingMove {
-    const { now, window, leastTrip, isLossy, isQueueShort, isLimited } = round;
+    const { now, window, leastTrip, queue, isLossy, isQueueShort, isLimited } = round;
     if (this.#before !== undefined) {
       const before = this.#before;
       this.#before = undefined;
@@ -73,6 +80,7 @@ export class Competition {
     }
     if (isLossy) {
       this.#fall(now, window);
+      this.#fullQueue += (queue - this.#fullQueue) / (this.#fullQueue === 0 ? 1 : FULL_MEMORY);
       return { window: window * CUBIC_BETA, hold: CUT_ROUNDS };
     }
     if (now >= this.#nextLook) {
@@ -80,6 +88,11 @@ export class Competition {
       return { window: round.pipe * LOOK_SHARE, hold: LOOK_ROUNDS };
     }
     if (!isLimited) return { window, hold: 0 };
+    if (this.#fullQueue > 0 && queue > this.#fullQueue * FULL_SHARE) {
+      // The queue is as good as full: who fills it now loses something, and bursts more than others. Nor is it made up for later.
+      this.#since += round.roundTrip;
+      return { window, hold: 0 };
+    }
     return { window: this.#peak > 0 ? this.#cubic(round) : this.#search(round), hold: 0 };
   }
 

@@ -21,8 +21,7 @@ import type { EndedRound, Round } from "./round.ts";
 import { RoundTrips } from "./round_trips.ts";
 import type { Trip } from "./round_trips.ts";
 import { StartUp } from "./start_up.ts";
-import { queueTarget } from "./traffic_class.ts";
-import type { TrafficClass } from "./traffic_class.ts";
+import { queueTarget, type TrafficClass } from "./traffic_class.ts";
 
 /** What a {@linkcode Congestion} starts from. */
 export interface CongestionOptions {
@@ -480,6 +479,7 @@ export class Congestion {
       rate: round.arrived / round.duration,
       pipe: this.#capacity * this.#trips.empty,
       isLossy,
+      queue,
       isQueueShort: queue <= this.#queueTarget,
       isLimited: round.limited,
       roundTrip: this.#trips.smoothed,
