@@ -13,6 +13,7 @@ import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { ExposerOptions, HostedOptions } from "../transport/exposer.ts";
 import { accessPolicy } from "../transport/exposure/access.ts";
+import type { PostQuantum } from "../transport/protocol/handshake_shape.ts";
 import schema from "../schemas/serve.schema.json" with { type: "json" };
 import { nearest } from "./_nearest.ts";
 import { visible } from "./_text.ts";
@@ -57,6 +58,7 @@ interface FileShape {
     readonly advertise?: readonly string[];
     readonly limitRate?: string;
     readonly pullRate?: string;
+    readonly postQuantum?: PostQuantum;
     readonly exposures: readonly ExposureShape[];
   }[];
 }
@@ -104,7 +106,7 @@ function configOf(text: string, path: string): ServiceConfig {
   return {
     stateDir: file.stateDir === undefined ? undefined : at(file.stateDir),
     drainMs: file.drain === undefined ? DRAIN_MS : valueKinds.duration.parse(file.drain)!,
-    ports: file.listen.map(({ host, port, advertise, limitRate, pullRate, exposures }, i) => {
+    ports: file.listen.map(({ host, port, advertise, limitRate, pullRate, postQuantum, exposures }, i) => {
       const key = `${host ?? "*"}:${port}`;
       isNew.port(key, ["listen", i, "port"]);
       return {
@@ -115,6 +117,7 @@ function configOf(text: string, path: string): ServiceConfig {
           ...(advertise && { advertise }),
           ...(limitRate !== undefined && { limitRate: valueKinds.rate.parse(limitRate)! }),
           ...(pullRate !== undefined && { pullRateMax: valueKinds.rate.parse(pullRate)! }),
+          ...(postQuantum && { postQuantum }),
         },
         exposures: exposures.map((exposure, j) => {
           const place = ["listen", i, "exposures", j];

@@ -73,6 +73,7 @@ Deno.test("comments, trailing commas and all keys are understood; paths count fr
       "stateDir": "state", /* here */ "drain": "5s",
       "listen": [{
         "host": "127.0.0.1", "port": 9001, "advertise": ["example.org"], "limitRate": "8Mbit/s", "pullRate": "1kB/s",
+        "postQuantum": "require",
         "exposures": [{
           "name": "a", "path": ["x", "/y"], "profile": "lan", "memory": "32MiB", "spill": "s", "open": true,
           "reproducible": true, "announce": false, "shared": "off", "ticketFile": "t", // the last
@@ -90,6 +91,7 @@ Deno.test("comments, trailing commas and all keys are understood; paths count fr
     advertise: ["example.org"],
     limitRate: 1_000_000,
     pullRateMax: 1000,
+    postQuantum: "require",
   });
   assertEquals(exposure.paths, ["/etc/rgtp/x", "/y"]);
   assertEquals(exposure.ticketFile, "/etc/rgtp/t");

@@ -5,7 +5,6 @@ import { isUsableX25519Key } from "./_points.ts";
 import { isUsableKemKey } from "./_kem_keys.ts";
 import {
   AEAD_TAG_BYTES,
-  type Encapsulated,
   type Engine,
   KEM_CIPHERTEXT_BYTES,
   KEM_PUBLIC_KEY_BYTES,
@@ -25,7 +24,7 @@ export interface HandshakeState {
   ephemeralPrivate: Uint8Array | undefined;
   remoteEphemeral: Uint8Array | undefined;
   remoteStatic: Uint8Array | undefined;
-  /** Of ML-KEM: the initiator's secret key, and its public key as the responder got it; both until `ekem1`. */
+  /** Of ML-KEM: the initiator's secret key; and its public key as the responder got it, until `ekem1`. */
   kemSecret: Uint8Array | undefined;
   remoteKem: Uint8Array | undefined;
 }
@@ -40,13 +39,12 @@ export function nextTokens(state: HandshakeState): readonly Token[] {
   return PATTERNS[state.pattern].messages[state.messageIndex];
 }
 
-/** Noise §5.3 WriteMessage, one token: what it adds to the message. `ready` is an encapsulation that was made before. */
+/** Noise §5.3 WriteMessage, one token: what it adds to the message. */
 export function writeToken(
   engine: Engine,
   state: HandshakeState,
   token: Token,
   random: Random,
-  ready?: Encapsulated,
 ): Uint8Array {
   switch (token) {
     case "e": {
@@ -64,8 +62,10 @@ export function writeToken(
     }
     case "ekem1": {
       // The key was checked when it came in.
-      const { ciphertext, secret } = ready ??
-        engine.mlKem768.encapsulate(mustHave(state, state.remoteKem), random(KEY_BYTES))!;
+      const { ciphertext, secret } = engine.mlKem768.encapsulate(
+        mustHave(state, state.remoteKem),
+        random(KEY_BYTES),
+      )!;
       const sealed = state.symmetric.encryptAndHash(ciphertext);
       state.symmetric.mixKey(secret);
       state.remoteKem = undefined;
@@ -136,7 +136,6 @@ function takeField(
       const secret = engine.mlKem768.decapsulate(mustHave(state, state.kemSecret), plain);
       if (secret === undefined) return false;
       state.symmetric.mixKey(secret);
-      state.kemSecret = undefined;
       return true;
     }
   }

@@ -5,7 +5,7 @@ import { isHybrid, type NoisePattern, PATTERNS, protocolName, usesPsk } from "./
 import { NOISE_MESSAGE_BYTES_MAX, SymmetricState } from "./_noise_symmetric.ts";
 import { cloneState, type HandshakeState, nextTokens, readToken, writeToken } from "./_noise_tokens.ts";
 import { isUsableX25519Key } from "./_points.ts";
-import { type Encapsulated, type Engine, KEY_BYTES } from "./engine.ts";
+import { type Engine, KEY_BYTES } from "./engine.ts";
 
 export type { NoisePattern } from "./_noise_patterns.ts";
 export { CipherState, NOISE_MESSAGE_BYTES_MAX } from "./_noise_symmetric.ts";
@@ -133,11 +133,6 @@ export class Handshake {
     return this.#state.remoteStatic && Uint8Array.from(this.#state.remoteStatic);
   }
 
-  /** The ML-KEM-768 key that a responder's next message encapsulates for; `undefined` without one. */
-  get remoteKem(): Uint8Array<ArrayBuffer> | undefined {
-    return this.#state.remoteKem && Uint8Array.from(this.#state.remoteKem);
-  }
-
   /**
    * Noise §11.2: 32 bytes that name this run of the handshake to both sides, for use after the last message.
    */
@@ -166,16 +161,16 @@ export class Handshake {
 
   /**
    * Noise §5.3 WriteMessage: the next message, with `payload` encrypted as far as the pattern has keys by
-   * then. `ready` is what was encapsulated for {@linkcode Handshake.remoteKem} elsewhere; absent: the engine does it now.
+   * then.
    *
    * @throws {RgtpError} INTERNAL when it is not this side's turn
    * @throws {TypeError} when the psk is still missing
    * @throws {RangeError} when the message would be longer than {@linkcode NOISE_MESSAGE_BYTES_MAX}
    */
-  writeMessage(payload: Uint8Array, random: Random, ready?: Encapsulated): Uint8Array<ArrayBuffer> {
+  writeMessage(payload: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
     if (!this.isWriter) throw this.#outOfTurn("write");
     const next = cloneState(this.#state);
-    const parts = nextTokens(next).map((token) => writeToken(this.#engine, next, token, random, ready));
+    const parts = nextTokens(next).map((token) => writeToken(this.#engine, next, token, random));
     const message = concatBytes(...parts, next.symmetric.encryptAndHash(payload));
     if (message.length > NOISE_MESSAGE_BYTES_MAX) {
       throw new RangeError(
@@ -226,11 +221,20 @@ export class Handshake {
    * be sealed. Possible only while a message is awaited: what can be imported twice must never write, or it
    * would encrypt twice under one key and nonce.
    *
-   * @throws {RgtpError} INTERNAL when this side writes next, the handshake is finished, or a key of ML-KEM is not used yet
+   * @throws {RgtpError} INTERNAL when this side writes next, the handshake is finished, or it has a secret key of ML-KEM
    */
   exportState(): Uint8Array<ArrayBuffer> {
     if (!this.isReader || this.#state.kemSecret) throw this.#outOfTurn("export");
     return encodeState(this.#state);
+  }
+
+  /**
+   * Overwrites the secrets that this side made for this run, those of its clones among them: they are of no use after the last message
+   * that needs them. Keys that were split off stay good, and are the caller's.
+   */
+  wipe(): void {
+    this.#state.ephemeralPrivate?.fill(0);
+    this.#state.kemSecret?.fill(0);
   }
 
   #outOfTurn(verb: string): RgtpError {

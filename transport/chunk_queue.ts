@@ -1,5 +1,12 @@
-import type { PulledChunk } from "./pull.ts";
 import type { ChunkSink } from "./puller_shell.ts";
+
+/** A verified chunk. */
+export interface PulledChunk {
+  /** Its place: it starts at `index` × chunk size. */
+  readonly index: number;
+  /** Its plaintext. */
+  readonly bytes: Uint8Array;
+}
 
 /** A sink that hands chunks to one reader; the pull waits while the reader is behind. */
 export class ChunkQueue implements ChunkSink, AsyncIterable<PulledChunk> {

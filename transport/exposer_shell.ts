@@ -212,7 +212,8 @@ export class ExposerShell {
   async #sendCast({ exposed, cast }: Extract<Departure, { kind: "cast" }>): Promise<boolean> {
     const { group } = exposed.cast!;
     const store = this.#stores.get(exposed);
-    const bytes = store && packetsFor(store, cast);
+    // Stamped in a copy: what the store gives may be there to be read alone.
+    const bytes = store && packetsFor(store, cast)?.slice();
     if (!bytes) return false;
     const segmentSize = CHUNK_HEADER_BYTES + cast.symbolSize;
     const train = { peer: group.address, bytes, segmentSize };

@@ -6,7 +6,7 @@ import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
 import { digestAlong, digestBehind } from "../crew/file_digest.ts";
 import type { GrowingDigest } from "../crew/file_digest.ts";
 import { Bits } from "./_bits.ts";
-import { existing } from "./_disk.ts";
+import { existing, removeLeftJournal } from "./_disk.ts";
 import { PartDisk, plaintextBytes } from "./_part_disk.ts";
 import { Turns } from "./_turns.ts";
 import type { CandidateKind, FinishState, OpenPartOptions, PartFile } from "./part_file.ts";
@@ -135,6 +135,7 @@ export class OutputPart implements PartFile {
     if (missing > 0) throw new TypeError(`${missing} chunks of '${this.path}' are missing`);
     if (this.#out && !this.#disk) {
       if (!this.#out.unchanged()) throw outChanged(this.path);
+      removeLeftJournal(`${this.path}.part.rgtp`, this.path);
       return this.#state = "already-complete";
     }
     const disk = this.#openDisk();

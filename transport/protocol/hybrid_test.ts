@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertLessOrEqual, assertNotEquals } from "../../tests/_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLessOrEqual,
+  assertNotEquals,
+} from "../../tests/_assert.ts";
 import { exposedOf, simExposure } from "../../tests/sim/transfer.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
 import type { Address } from "../../codec/address.ts";
@@ -30,13 +36,13 @@ const securedId = random(32).slice();
 const stretched = random(32).slice();
 
 /** Ticketed under its own ID; open to all, and for who knows a passphrase, under others. */
-function responder(postQuantum?: PostQuantum): Responder {
+function responder(postQuantum?: PostQuantum, by = engine): Responder {
   const ticketed = exposedOf(exposure, (id) => id.toHex() === knownTicket.toHex() ? psk : "denied");
   const open: Exposed = { ...exposedOf(exposure, () => "open"), id: openId };
   const passphrase = { stretched, ticketSecret: random(16), ticketId: knownTicket };
   const secured: Exposed = { ...exposedOf(exposure, () => "denied"), id: securedId, passphrase };
   return new Responder({
-    engine,
+    engine: by,
     staticPrivate,
     random,
     mint: new TokenMint(engine, random, 0),
@@ -337,6 +343,42 @@ Deno.test("hybrid: a forged fragment in between, of either side, spoils nothing 
   assertEquals([puller.handle(first), puller.hasPart], [undefined, true]);
   assertEquals([puller.handle(forged(second)), puller.hasPart], [undefined, false]);
   assert(typeof puller.handle(second) === "object");
+});
+
+Deno.test("handshakes of both kinds: the secrets that were made for one are overwritten when it is over, on both sides", () => {
+  for (const [name, way] of Object.entries(ways)) {
+    for (const mode of ["off", "require"] as const) {
+      const secrets = new Set<Uint8Array>();
+      const watched: typeof engine = {
+        ...engine,
+        x25519: {
+          publicKey: (key) => {
+            secrets.add(key);
+            return engine.x25519.publicKey(key);
+          },
+          sharedSecret: (key, other) => engine.x25519.sharedSecret(key, other),
+        },
+        mlKem768: {
+          ...engine.mlKem768,
+          keyPair: (seed) => {
+            const pair = engine.mlKem768.keyPair(seed);
+            secrets.add(pair.secretKey);
+            return pair;
+          },
+        },
+      };
+      const options = optionsOf({ ...way, engine: watched }, mode);
+      const { result } = run(options, responder(undefined, watched));
+      assert(result?.answer.granted, name);
+      // Keys of nodes last; those of the exchange do not, but for the first question's, whose handshake never took place.
+      const lasting = [options.staticPrivate, staticPrivate].map((key) => key.toHex());
+      const left = [...secrets].filter((key) =>
+        !lasting.includes(key.toHex()) && key.some((byte) => byte !== 0)
+      );
+      assertLessOrEqual(left.length, mode === "require" ? 1 : 0, `${name}, ${mode}`);
+      assertGreater(secrets.size, mode === "require" ? 3 : 1);
+    }
+  }
 });
 
 Deno.test("hybrid: an exposer for another key says so, and remembers nothing of it", () => {

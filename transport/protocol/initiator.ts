@@ -137,6 +137,12 @@ export class Initiator {
    * right, or a fragment that waits for another ({@linkcode hasPart}).
    */
   handle(packet: Uint8Array): HandshakeResult | "next" | undefined {
+    const result = this.#take(packet);
+    if (result && result !== "next") this.#noise.wipe();
+    return result;
+  }
+
+  #take(packet: Uint8Array): HandshakeResult | "next" | undefined {
     this.#hasPart = false;
     const part = decodeHandshake(packet);
     if (!part || part.message !== this.#awaited || part.fragments !== this.#awaitedFragments) {

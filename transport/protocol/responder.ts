@@ -241,7 +241,10 @@ export class Responder {
     if (way === "XX") {
       const body = noise.writeMessage(choice, random);
       const aad = cookieAad(from, HandshakeMessage.XX3);
-      const stateCookie = this.#cookies.seal(now, aad, noise.exportState());
+      const state = noise.exportState();
+      const stateCookie = this.#cookies.seal(now, aad, state);
+      state.fill(0);
+      noise.wipe();
       return inPackets({ ...answer, stateCookie, body });
     }
     const decision = this.#decide(payload, noise.remoteStatic, pattern);
@@ -268,6 +271,7 @@ export class Responder {
     { noise, payload, decision, head, answer }: Concluded,
   ): HandshakeReply {
     const keys = noise.split();
+    noise.wipe();
     const key = keys.responderKey;
     const isHybrid = noise.isHybrid;
     const asked = provesSecret(noise.pattern) ? undefined : decodePassphraseAsk(payload);
