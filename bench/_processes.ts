@@ -1,5 +1,7 @@
 import { endChildren } from "./_compare/process_tree.ts";
 
+const FINISH_MS = 30_000;
+
 /** A child process of a benchmark whose standard output is read line by line. */
 export class BenchProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -70,6 +72,17 @@ export class BenchProcess implements AsyncDisposable {
   async ended(): Promise<void> {
     const { code } = await this.#child.status;
     if (code !== 0) throw new Error(`a benchmark process ended with status ${code}`);
+  }
+
+  /** Says no more to it, and waits for its end: whether it came to one by itself, in half a minute. */
+  async finish(): Promise<boolean> {
+    await this.#input.close();
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), FINISH_MS);
+    this.#child.status.then(({ code }) => resolve(code === 0));
+    const isOver = await promise;
+    clearTimeout(timer);
+    return isOver;
   }
 
   /** Ends it. */

@@ -1,78 +1,167 @@
 /*
- * Whether memory stays where it is: one exposer process and one puller process that pulls the same file again and again, for minutes.
- * Prints what both hold resident over time, and the slope of the second half. Ends with status 1 when that is too steep.
+ * Whether an exposer and its pullers could go on for ever: for minutes pullers come and go, in weather that changes all the time. Prints
+ * over time what both sides hold resident, and in the end how that grows, how sure that is, and what is left when all pullers have gone.
+ * Ends with status 1 when it grows, or anything is left.
  *
- *   deno task bench:soak [--minutes 10] [--size 500MB] [--json]
+ *   deno task bench:soak [--minutes 30] [--pullers 50] [--size 1MB] [--json]
  */
 import { parseArgs } from "node:util";
+import { formatTicket, parseTicket } from "../codec/ticket.ts";
 import { bytesOf } from "./_compare/text.ts";
-import { BenchProcess, fastTempDir, residentBytes, writeRandomFile } from "./_processes.ts";
+import type { Counts } from "./_counted_exposer.ts";
+import { BenchProcess, fastTempDir, writeRandomFile } from "./_processes.ts";
+import { RoughRelay, smooth } from "./_rough_relay.ts";
+import { slopeOf } from "./_slope.ts";
+import type { Slope } from "./_slope.ts";
+import type { Soaked } from "./_soak_pullers.ts";
 
 const { values: flags } = parseArgs({
   args: Deno.args,
   options: {
-    minutes: { type: "string", default: "10" },
-    size: { type: "string", default: "500MB" },
+    minutes: { type: "string", default: "30" },
+    pullers: { type: "string", default: "50" },
+    size: { type: "string", default: "1MB" },
     json: { type: "boolean", default: false },
   },
 });
 const minutes = Number(flags.minutes);
-const LOOKS = 40;
-/** So much more a minute, MB, is taken for flat: what collections leave differs by more. */
+const LOOK_MS = Math.min(5000, minutes * 60_000 / 90);
+const WEATHER_MS_MAX = 15_000;
+const SILENCE_MS_MAX = 5000;
+/** So much of the time is for what is made once, and for the collector to find its size. */
+const WARM_SHARE = 1 / 3;
+const BLOCKS = 10;
+/** Soft state is gone so long after the last packet. */
+const REST_MS = 30_000;
 const SLOPE_MAX = 1;
 
 /** MB of both at some minute. */
 interface Look {
   readonly minute: number;
   readonly exposer: number;
-  readonly puller: number;
-  readonly pulls: number;
+  readonly pullers: number;
+}
+
+/** What a process has beside memory. */
+interface Holdings {
+  readonly descriptors: number;
+  readonly threads: number;
 }
 
 const folder = await fastTempDir();
 try {
-  const source = `${folder}/source`;
-  await writeRandomFile(source, bytesOf(flags.size));
-  await using exposer = new BenchProcess("bench/_counted_exposer.ts", [source], {
-    flags: ["--v8-flags=--expose-gc"],
-  });
-  const { ticket } = JSON.parse(await exposer.line());
-  await using puller = new BenchProcess("bench/_steady_puller.ts", [ticket, `${folder}/out`]);
-  const started = performance.now();
-  const looks: Look[] = [];
-  for (let i = 1; i <= LOOKS; i++) {
-    const wait = i * minutes * 60_000 / LOOKS - (performance.now() - started);
-    await new Promise((resolve) => setTimeout(resolve, wait));
-    const { pulls } = await puller.ask("pulls");
-    const [ofExposer, ofPuller] = await Promise.all([exposer, puller].map(({ pid }) => residentBytes(pid)));
-    const minute = (performance.now() - started) / 60_000;
-    const look = { minute, exposer: ofExposer / 1e6, puller: ofPuller / 1e6, pulls: Number(pulls) };
-    looks.push(look);
-    if (flags.json) console.log(JSON.stringify(look));
-    else console.log(line(look));
+  const path = `${folder}/source`;
+  await writeRandomFile(path, bytesOf(flags.size));
+  const collected = { flags: ["--v8-flags=--expose-gc"] };
+  await using exposer = new BenchProcess("bench/_counted_exposer.ts", [path], collected);
+  const ticket = parseTicket(JSON.parse(await exposer.line()).ticket);
+  await exposer.ask("collect");
+  const before = await holdingsOf(exposer.pid);
+  using relay = new RoughRelay(ticket.addresses[0], Math.random);
+  const detour = formatTicket({ ...ticket, addresses: [relay.address] });
+  await using pullers = new BenchProcess("bench/_soak_pullers.ts", [detour, path, flags.pullers], collected);
+
+  const { looks, soaked } = await watch(exposer, pullers, relay);
+  const pullersEnd = await pullers.finish();
+  await pause(REST_MS);
+  const { memory } = (await exposer.ask("collect")) as unknown as Counts;
+  const after = await holdingsOf(exposer.pid);
+  const exposerEnd = await exposer.finish();
+
+  const warm = looks.filter(({ minute }) => minute >= minutes * WARM_SHARE);
+  const slopes = (["exposer", "pullers"] as const).map((side) =>
+    [side, slopeOf(warm.map((look) => [look.minute, look[side]]), BLOCKS)] as const
+  );
+  tell(`${soaked.whole} pulls whole, ${soaked.broken} broken off, ${soaked.failed} failed`, soaked);
+  for (const [side, { slope, from, to }] of slopes) {
+    const range = `${from.toFixed(2)} to ${to.toFixed(2)}`;
+    tell(`${side}: ${slope.toFixed(2)} MB a minute (95 %: ${range})`, { side, slope, from, to });
   }
-  // The first half is for all that is made once, and for the collector to find its size.
-  const half = looks.slice(LOOKS / 2);
-  for (const side of ["exposer", "puller"] as const) {
-    const slope = slopeOf(half.map((look) => [look.minute, look[side]]));
-    const isFlat = slope <= SLOPE_MAX;
-    if (flags.json) console.log(JSON.stringify({ side, slope, atMost: SLOPE_MAX }));
-    else console.log(`${side}: ${slope.toFixed(2)} MB a minute, ≤ ${SLOPE_MAX}: ${isFlat ? "met" : "short"}`);
-    if (!isFlat) Deno.exitCode = 1;
-  }
+  const checks: readonly (readonly [what: string, isMet: boolean])[] = [
+    ...slopes.map(([side, slope]) => [`${side}: resident memory does not grow`, isFlat(slope)] as const),
+    ["no pull failed", soaked.failed === 0],
+    ["the exposer has forgotten all pullers", Object.values(memory).every((count) => count === 0)],
+    [
+      `the exposer has no more descriptors (${before.descriptors}, ${after.descriptors}) and threads (${before.threads}, ` +
+      `${after.threads}) than before`,
+      after.descriptors <= before.descriptors && after.threads <= before.threads,
+    ],
+    // A timer, a socket or a worker that was left would hold it.
+    ["the pullers' process ends by itself", pullersEnd],
+    ["the exposer's process ends by itself", exposerEnd],
+  ];
+  for (const [what, isMet] of checks) tell(`${isMet ? "met  " : "short"} ${what}`, { what, isMet });
+  if (!checks.every(([, isMet]) => isMet)) Deno.exitCode = 1;
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
 
-function line({ minute, exposer, puller, pulls }: Look): string {
-  const [one, other] = [exposer, puller].map((mb) => mb.toFixed(1).padStart(8));
-  return `${minute.toFixed(2).padStart(6)} min  exposer ${one} MB  puller ${other} MB  pulls ${pulls}`;
+/** Looks at both until it is time, in ever other weather. */
+async function watch(
+  exposer: BenchProcess,
+  pullers: BenchProcess,
+  relay: RoughRelay,
+): Promise<{ looks: Look[]; soaked: Soaked }> {
+  const started = performance.now();
+  const looks: Look[] = [];
+  const over = new AbortController();
+  const weather = changeWeather(relay, over.signal);
+  for (let i = 1;; i++) {
+    await pause(i * LOOK_MS - (performance.now() - started));
+    const [one, soaked] = (await Promise.all(
+      [exposer, pullers].map((process) => process.ask("collect")),
+    )) as unknown as [Counts, Soaked];
+    const minute = (performance.now() - started) / 60_000;
+    const look = { minute, exposer: one.rss / 1e6, pullers: soaked.rss / 1e6 };
+    looks.push(look);
+    const [mine, theirs] = [look.exposer, look.pullers].map((mb) => mb.toFixed(1).padStart(7));
+    const sums =
+      `${soaked.whole} whole, ${soaked.broken} broken off, ${soaked.failed} failed, ${soaked.running} running`;
+    tell(`${minute.toFixed(2).padStart(6)} min  exposer ${mine} MB  pullers ${theirs} MB  ${sums}`, {
+      ...look,
+      ...soaked,
+    });
+    if (minute < minutes) continue;
+    over.abort();
+    await weather;
+    return { looks, soaked };
+  }
 }
 
-/** Of the straight line through some points that is nearest to them by least squares. */
-function slopeOf(points: readonly (readonly [number, number])[]): number {
-  const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / points.length;
-  const [x0, y0] = [mean(0), mean(1)];
-  const product = points.reduce((sum, [x, y]) => sum + (x - x0) * (y - y0), 0);
-  return product / points.reduce((sum, [x]) => sum + (x - x0) ** 2, 0);
+/** Fair and foul, for some seconds each; now and then nothing gets through. */
+async function changeWeather(relay: RoughRelay, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const [bad, far] = [Math.random(), Math.random()];
+    relay.roughness = {
+      lost: 0.05 * bad,
+      flipped: 0.01 * bad,
+      doubled: 0.02 * bad,
+      cut: 0.01 * bad,
+      delayMs: 60 * far,
+      jitterMs: 30 * bad,
+    };
+    relay.isSilent = Math.random() < 0.1;
+    await pause(Math.random() * (relay.isSilent ? SILENCE_MS_MAX : WEATHER_MS_MAX));
+  }
+  relay.roughness = smooth;
+  relay.isSilent = false;
+}
+
+/** No growth that could be told from none, and less than would matter in a day. */
+function isFlat({ slope, from }: Slope): boolean {
+  return from <= 0 && slope <= SLOPE_MAX;
+}
+
+async function holdingsOf(pid: number): Promise<Holdings> {
+  const descriptors = (await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`))).length;
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  return { descriptors, threads: Number(/^Threads:\s+(\d+)$/m.exec(status)?.[1]) };
+}
+
+function tell(text: string, fields: object): void {
+  console.log(flags.json ? JSON.stringify(fields) : text);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

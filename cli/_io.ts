@@ -27,6 +27,7 @@ const LINE_BYTES_MAX = 65_536;
 
 /** The streams of this process. */
 export function processIo(): Io {
+  outliveLimits();
   return {
     out: (line) => writeAll(Deno.stdout, `${line}\n`),
     err: (text) => writeAll(Deno.stderr, text),
@@ -37,6 +38,11 @@ export function processIo(): Io {
     readLine: () => firstLine(Deno.stdin),
     ...(Deno.stdin.isTerminal() && Deno.stderr.isTerminal() && { readHidden }),
   };
+}
+
+/** A write beyond `ulimit -f` ends a process that does not listen; so it fails like any other, and can be told of. */
+function outliveLimits(): void {
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", () => {});
 }
 
 async function readHidden(prompt: string): Promise<string> {

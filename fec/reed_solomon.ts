@@ -1,5 +1,6 @@
 import { limits, RgtpError } from "../core/mod.ts";
-import { combine, load, place, STRIDE_MAX } from "./_kernel.ts";
+import { STRIDE_MAX } from "./_kernel.ts";
+import { type Substitute, sums } from "./_sums.ts";
 import { cauchyRows } from "./cauchy.ts";
 
 export { STRIDE_MAX };
@@ -40,8 +41,7 @@ export function makeParity(data: DataSymbols, first: number, out: readonly Uint8
   for (const symbol of out) checkParitySymbol(symbol, data);
   const targets = new Uint8Array(out.length);
   for (let i = 0; i < targets.length; i++) targets[i] = first + i;
-  load(data);
-  combine(data, cauchyRows(ownSlots(data), targets), out);
+  sums(data, [], cauchyRows(ownSlots(data), targets), out);
 }
 
 /**
@@ -63,7 +63,7 @@ export function repair(
   checkData(data);
   const slots = ownSlots(data);
   const spare = parity.entries();
-  const instead: Uint8Array[] = [];
+  const instead: Substitute[] = [];
   for (const index of missing) {
     if (slots[index] !== index) {
       throw new RangeError(`${index} is no data symbol of a block of ${data.count}, or stands twice`);
@@ -74,11 +74,10 @@ export function repair(
     checkParityIndex(parityIndex, data);
     checkParitySymbol(symbol, data);
     slots[index] = parityIndex;
-    instead.push(symbol);
+    instead.push({ index, symbol });
   }
-  load(data);
-  missing.forEach((index, i) => place(instead[i], index, data));
-  combine(data, cauchyRows(slots, Uint8Array.from(missing)), missing.map((index) => symbolAt(data, index)));
+  const out = missing.map((index) => symbolAt(data, index));
+  sums(data, instead, cauchyRows(slots, Uint8Array.from(missing)), out);
 }
 
 /** One data symbol, where it lies: short when it is the last and that one is. */

@@ -17,7 +17,14 @@ export interface TestSums {
 }
 
 /** Tests over real sockets and networks: beside others they would lose packets to want of processor time. */
-const ALONE = ["tests/real/", "tests/lab/", "transport/link/", "tests/contract/link_test.ts", "cli/"];
+const ALONE = [
+  "tests/real/",
+  "tests/faults/",
+  "tests/lab/",
+  "transport/link/",
+  "tests/contract/link_test.ts",
+  "cli/",
+];
 const MINUTES_MAX = 13;
 
 if (import.meta.main) {

@@ -7,6 +7,7 @@ import { limits } from "../core/limits.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import type { Engine } from "../crypto/engine.ts";
+import { preferLibisal } from "../fec/native/libisal_sums.ts";
 import { reachableHosts } from "./addresses.ts";
 import { bindExposer } from "./bind.ts";
 import type { ExposeOptions, Exposure } from "./expose.ts";
@@ -97,6 +98,7 @@ export async function openExposer(options: ExposerOptions = {}): Promise<Exposer
   // A taken port shall not show only after a large file was sealed.
   const link = await bindExposer(options, true);
   try {
+    preferLibisal();
     const engine = defaultEngine();
     const state = openState(engine, systemRandom, options.stateDir);
     for (const warning of state.warnings) options.onWarning?.(warning);

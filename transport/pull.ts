@@ -11,6 +11,7 @@ import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import { createIdentity } from "../crypto/identity.ts";
 import { isUsableX25519Key } from "../crypto/mod.ts";
+import { preferLibisal } from "../fec/native/libisal_sums.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import { networkWords } from "./network_words.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
@@ -378,7 +379,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     trace: PullTrace,
   ): Promise<{ times: PullerTimes; progress: PullProgress }> {
     const signal = this.#signal;
-    throwIfAborted(signal);
+    if (signal.aborted) throw cancelled(signal.reason);
     const { addresses, others } = await this.#lookUp(signal).catch((error) => {
       throw signal.aborted ? cancelled(signal.reason) : error;
     });
@@ -414,12 +415,9 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   }
 
   #joinGroup({ address: group }: Group): Promise<Link> {
-    const { interface: interfaceName, link: kind } = this.#options;
-    return openGroupListener({
-      group,
-      ...(interfaceName !== undefined && { interfaceName }),
-      ...(kind && { kind }),
-    });
+    const { interface: name, link: kind } = this.#options;
+    const where = name === undefined ? {} : { interfaceName: name };
+    return openGroupListener({ group, ...where, ...(kind && { kind }) });
   }
 
   /** Where they all are. Whoever is not found but the exposer itself is done without. */
@@ -450,6 +448,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   }
 
   #machineOptions(addresses: readonly Address[], others: readonly SourceFacts[], link: Link): PullerOptions {
+    preferLibisal();
     const { exposureId, exposureKey } = this.ticket;
     const { timeoutMs, limitRate, priority, stateDir, postQuantum } = this.#options;
     const engine = defaultEngine();
@@ -484,10 +483,6 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
  */
 export function pull(ticket: string | Ticket, options: PullOptions = {}): Pull {
   return new Pull(typeof ticket === "string" ? parseTicket(ticket) : ticket, options);
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw cancelled(signal.reason);
 }
 
 function cancelled(reason: unknown): RgtpError {

@@ -42,6 +42,8 @@ export interface ChunkSink {
   reject?(chunk: number): boolean;
   /** No candidate for this chunk was right. Whether it is to be left as it is: then it is not pulled. */
   leave?(chunk: number): boolean;
+  /** Before the first chunk: it is to do without threads of its own. Absent: it has none. */
+  spareThreads?(): void;
   /** How many of the chunks whose `write` has not ended wait for chunks before them, and for nothing else. Absent: none. */
   heldBack?(): number;
   /** Takes a verified chunk. What it returns holds the pull back until it is done; then the bytes are no longer the sink's. */
@@ -215,8 +217,9 @@ export class PullerShell {
       // What is on the other road is checked as what is on the disk is.
       return shared?.isOpen ? ALL_OF_A_PAGE : flags;
     };
-    // What a group sends, as fast as most receivers can take it, one thread opens: others would not pay for their start.
+    // What a group sends, as fast as most receivers can take it, one thread opens and hashes: others would not pay for their start.
     const threads = this.#joinsGroups && grant.group ? 0 : limits.openThreadsMax;
+    if (threads === 0) sink.spareThreads?.();
     const crew = this.#crew = hireCrew(opener.key, bytesWanted(sink, manifest), threads);
     if (shared?.memory) crew?.share(shared.memory);
     this.#drive.mutate((now) =>

@@ -1,19 +1,27 @@
+import { kernelSums, prefer, type Sums } from "../../fec/_sums.ts";
 import { type DataSymbols, makeParity, repair, symbolAt } from "../../fec/mod.ts";
+import { loadLibisal } from "../../fec/native/_libisal.ts";
+import { libisalSums } from "../../fec/native/libisal_sums.ts";
 import { type Contestant, prove, type Shape, timed } from "./contestant.ts";
 
-/** Our code: symbols next to each other, as a puller has them; and in packets in shared memory, as an exposer's store has them. */
+/**
+ * Our code: symbols next to each other, as a puller has them; and in packets in shared memory, as an exposer's store has them. With our
+ * kernel, and where it is there with ISA-L under it.
+ */
 export function ours(shape: Shape, symbols: readonly Uint8Array[]): Contestant[] {
-  return [
-    ...contestants("fec/", shape, symbols, 0, (bytes) => new ArrayBuffer(bytes)),
-    ...contestants("fec/, shared packets", shape, symbols, 24, (bytes) => new SharedArrayBuffer(bytes)).slice(
-      0,
-      1,
-    ),
-  ];
+  const library = loadLibisal();
+  const makers: [string, Sums][] = [["fec/", kernelSums]];
+  if (library) makers.push(["fec/ and libisal", libisalSums(library)]);
+  return makers.flatMap(([name, sums]) => [
+    ...contestants(name, sums, shape, symbols, 0, (bytes) => new ArrayBuffer(bytes)),
+    ...contestants(`${name}, packets`, sums, shape, symbols, 24, (bytes) => new SharedArrayBuffer(bytes))
+      .slice(0, 1),
+  ]);
 }
 
 function contestants(
   name: string,
+  sums: Sums,
   { data: count, parity, symbolSize, lost }: Shape,
   symbols: readonly Uint8Array[],
   gap: number,
@@ -25,6 +33,7 @@ function contestants(
   const data: DataSymbols = { bytes, count, symbolSize, stride };
   const out = symbols.slice(0, parity).map(() => new Uint8Array(symbolSize));
   const encode = () => makeParity(data, count, out);
+  prefer(sums);
   encode();
   const spare = new Map(out.map((symbol, i) => [count + i, symbol.slice()]));
   const decode = () => repair(data, lost, spare);
@@ -32,8 +41,12 @@ function contestants(
   decode();
   for (const index of lost) prove(name, symbolAt(data, index), symbols[index]);
   const oneByOne = () => out.forEach((symbol, i) => makeParity(data, count + i, [symbol]));
+  const ownTimed = (work: () => void) => (times: number) => {
+    prefer(sums);
+    return timed(work)(times);
+  };
   return [
-    { name, encode: timed(encode), decode: timed(decode) },
-    { name: `${name}, one by one`, encode: timed(oneByOne) },
+    { name, encode: ownTimed(encode), decode: ownTimed(decode) },
+    { name: `${name}, one by one`, encode: ownTimed(oneByOne) },
   ];
 }

@@ -67,6 +67,11 @@ export class Lab implements AsyncDisposable {
     await run(...this.via(side), "ip", "link", "set", CABLE, "mtu", `${bytes}`);
   }
 
+  /** Pulls one end of the cable out, or puts it back. */
+  async setCable(side: Side, state: "up" | "down"): Promise<void> {
+    await run(...this.via(side), "ip", "link", "set", CABLE, state);
+  }
+
   /** From now on so many of a hundred packets that arrive at either side are lost. */
   async lose(percent: number): Promise<void> {
     for (const side of sides) {

@@ -5,11 +5,13 @@
 import { TestFolder } from "./_files.ts";
 
 /** A mounted tmpfs. */
-export interface SmallDisk {
+export interface SmallDisk extends AsyncDisposable {
   /** Where it is mounted. */
   readonly path: string;
   /** Mounts it anew with other options, such as `ro` or `size=32m`. */
   remount(options: string): Promise<void>;
+  /** Takes it away, while programs may have its files open. */
+  detach(): Promise<void>;
 }
 
 /** Why a test cannot mount a tmpfs here; empty when it can. */
@@ -26,20 +28,29 @@ export async function whyNoMounts(): Promise<string> {
   }
 }
 
-/** Runs `use` with a tmpfs of a size such as `3m` at `path`, which is made for it. */
+/** Mounts a tmpfs of a size such as `3m` at `path`, which is made for it. */
+export async function mountTmpfs(path: string, size: string): Promise<SmallDisk> {
+  await Deno.mkdir(path);
+  await run("mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", path);
+  let isMounted = true;
+  // Lazily: a process that a failed test left behind may still hold a file, and is ended a moment later.
+  const detach = async () => {
+    if (!isMounted) return;
+    isMounted = false;
+    await run("umount", "--lazy", path);
+  };
+  const remount = (options: string) => run("mount", "-o", `remount,${options}`, path);
+  return { path, remount, detach, [Symbol.asyncDispose]: detach };
+}
+
+/** Runs `use` with a tmpfs. See {@linkcode mountTmpfs}. */
 export async function withTmpfs(
   path: string,
   size: string,
   use: (disk: SmallDisk) => Promise<void>,
 ): Promise<void> {
-  await Deno.mkdir(path);
-  await run("mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", path);
-  try {
-    await use({ path, remount: (options) => run("mount", "-o", `remount,${options}`, path) });
-  } finally {
-    // Lazily: a process that a failed test left behind may still hold a file, and is ended a moment later.
-    await run("umount", "--lazy", path);
-  }
+  await using disk = await mountTmpfs(path, size);
+  await use(disk);
 }
 
 async function run(command: string, ...args: string[]): Promise<void> {

@@ -102,6 +102,8 @@ export interface StartOptions {
   readonly permissions?: readonly string[];
   /** The folder to run in. */
   readonly cwd?: string;
+  /** A module that Deno runs before the program. */
+  readonly preload?: string;
   /** What it finds in its environment beside what this process does. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -157,7 +159,7 @@ export class RgtpProcess implements AsyncDisposable {
 
   /** Starts `rgtp` with these arguments. */
   constructor(args: readonly string[], options: StartOptions = {}) {
-    const { via = [], permissions = PERMISSIONS, cwd, env = {} } = options;
+    const { via = [], permissions = PERMISSIONS, cwd, preload, env = {} } = options;
     const [command, ...before] = [...via, Deno.execPath()];
     this.#name = `rgtp ${args[0]}`;
     this.#child = new Deno.Command(command, {
@@ -168,6 +170,7 @@ export class RgtpProcess implements AsyncDisposable {
         "--no-prompt",
         `--config=${join(projectRoot, "deno.json")}`,
         ...permissions,
+        ...(preload === undefined ? [] : [`--preload=${preload}`]),
         join(projectRoot, "cli", "main.ts"),
         ...args,
       ],
@@ -235,8 +238,19 @@ export class RgtpProcess implements AsyncDisposable {
 
   /** Sends a signal and waits for the end. */
   async kill(signal: Deno.Signal): Promise<Deno.CommandStatus> {
-    if (!this.#isOver) this.#child.kill(signal);
+    this.send(signal);
     return await this.ended();
+  }
+
+  /** Sends a signal, unless it has ended. */
+  send(signal: Deno.Signal): void {
+    if (this.#isOver) return;
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      // It has just ended by itself.
+      if (!(error instanceof TypeError)) throw error;
+    }
   }
 
   /** Waits for the end. */
@@ -263,13 +277,7 @@ export class RgtpProcess implements AsyncDisposable {
 
   /** See {@linkcode AsyncDisposable}. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#isOver) {
-      try {
-        this.#child.kill("SIGKILL");
-      } catch {
-        // It has just ended by itself.
-      }
-    }
+    this.send("SIGKILL");
     await this.status;
   }
 

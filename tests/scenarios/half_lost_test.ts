@@ -20,7 +20,7 @@ interface Life {
   wholeAt: number;
 }
 
-Deno.test("50 % loss: two rounds of requests for nine chunks of ten, and three round trips for eight", async () => {
+Deno.test("50 % loss: two rounds of requests for nine chunks of ten, and three round trips for 87 of 100", async () => {
   const lives: Life[] = [];
   for (const seed of simSeeds(1, 2, 3)) {
     const exposure = await simExposure(seed, 20_000_000);
@@ -33,12 +33,13 @@ Deno.test("50 % loss: two rounds of requests for nine chunks of ten, and three r
   const share = (of: (life: Life) => boolean) => lives.filter(of).length / lives.length;
   const trips = ({ askedAt, wholeAt }: Life) => (wholeAt - askedAt) / ROUND_TRIP_MS;
   // In time it is more than two round trips of the empty path: a chunk takes some ms to be asked for, its answers wait in a
-  // queue, and what is lost is known for lost only when something later has come.
+  // queue, and what is lost is known for lost only when something later has come. Nine of ten at the first request would take 15 % more
+  // symbols than can be expected to be needed; all that may be sent beside those is 7 %.
   assertGreater(share(({ rounds }) => rounds <= 1), 0.45);
   assertGreater(share(({ rounds }) => rounds <= 2), 0.9);
   assertGreater(share(({ rounds }) => rounds <= 3), 0.97);
   assertGreater(share((life) => trips(life) <= 2), 0.45);
-  assertGreater(share((life) => trips(life) <= 3), 0.8);
+  assertGreater(share((life) => trips(life) <= 3), 0.87);
   assertLess(share((life) => trips(life) > 4), 0.06);
 });
 

@@ -11,16 +11,16 @@ const cases = [
   {
     name: "a policer whose bucket holds 64 KB",
     bound: { policedBytesPerSecond: rate, policedBurstBytes: 64_000 },
-    shareMin: 0.78,
-    ownLossMax: 0.06,
+    shareMin: 0.85,
+    ownLossMax: 0.045,
   },
   {
     name: "a policer whose bucket holds 5 ms",
     bound: { policedBytesPerSecond: rate, policedBurstBytes: rate / 200 },
-    shareMin: 0.65,
-    ownLossMax: 0.06,
+    shareMin: 0.7,
+    ownLossMax: 0.045,
   },
-  { name: "a queue of 5 ms", bound: { bytesPerSecond: rate, queueMs: 5 }, shareMin: 0.84, ownLossMax: 0.06 },
+  { name: "a queue of 5 ms", bound: { bytesPerSecond: rate, queueMs: 5 }, shareMin: 0.88, ownLossMax: 0.045 },
 ];
 
 for (const { name, bound, shareMin, ownLossMax } of cases) {

@@ -1,4 +1,5 @@
-// Who has a ticket pulls a megabyte from 40 ms away: it is there within six round trips, the handshake among them.
+// Who has a ticket pulls a megabyte from 40 ms away: it is there within six round trips, the handshake among them. Here nobody reckons for
+// any time, so less is asked: what processes take comes on top.
 import { assertLessOrEqual } from "../_assert.ts";
 import { expectWhole, leastWireBytes, simExposure, simTransfer } from "../sim/transfer.ts";
 import { mbit } from "../sim/weather.ts";
@@ -6,8 +7,10 @@ import { simSeeds } from "../sim/world.ts";
 
 const ROUND_TRIP_MS = 40;
 
-for (const megabits of [200, 1000]) {
-  Deno.test(`1 MB at ${megabits} Mbit/s: six round trips from the first packet to the last byte`, async () => {
+for (
+  const { megabits, roundTrips } of [{ megabits: 200, roundTrips: 5.7 }, { megabits: 1000, roundTrips: 5.4 }]
+) {
+  Deno.test(`1 MB at ${megabits} Mbit/s: ${roundTrips} round trips from the first packet to the last byte`, async () => {
     for (const seed of simSeeds(1, 2, 3)) {
       const exposure = await simExposure(seed, 1_000_000);
       const path = {
@@ -20,7 +23,7 @@ for (const megabits of [200, 1000]) {
       const { world, exposer, puller } = simTransfer(seed, exposure, { path });
       world.run(() => puller.ended, 10_000);
       expectWhole(puller, exposure);
-      assertLessOrEqual(puller.endedAt, 6 * ROUND_TRIP_MS);
+      assertLessOrEqual(puller.endedAt, roundTrips * ROUND_TRIP_MS);
       assertLessOrEqual(exposer.machine.bytesSent, 1.02 * leastWireBytes(exposure));
     }
   });

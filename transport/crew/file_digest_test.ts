@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { assertEquals } from "../../tests/_assert.ts";
-import { FileDigest } from "./file_digest.ts";
+import { nativeEngine } from "../../crypto/native_engine.ts";
+import { digestAlong, FileDigest } from "./file_digest.ts";
 
 const worker = new URL("./digest_worker.ts", import.meta.url);
 const BYTES = 5_000_001;
@@ -51,4 +52,31 @@ Deno.test("there is no digest of a file that is not all there, or not there, or 
   } finally {
     for (const digest of [tooShort, missing, ended]) digest.close();
   }
+});
+
+Deno.test("who writes hashes what he has written himself; what cannot be read has no digest", async () => {
+  const content = new Uint8Array(BYTES).map((_, i) => (i * 11 + (i >> 7)) & 255);
+  const read = (at: number, into: Uint8Array) => {
+    into.set(content.subarray(at, at + into.length));
+    return true;
+  };
+  const digest = digestAlong(nativeEngine.sha256, BYTES, read);
+  for (const end of [1, 70_000, 70_000, 3_000_000, BYTES]) digest.handleWritten(end);
+  assertEquals((await digest.digest)?.toHex(), createHash("sha256").update(content).digest("hex"));
+  const failing = () => {
+    throw new Error("no disk");
+  };
+  for (
+    const one of [
+      digestAlong(nativeEngine.sha256, 10, () => false),
+      digestAlong(nativeEngine.sha256, 10, failing),
+    ]
+  ) {
+    one.handleWritten(10);
+    assertEquals(await one.digest, undefined);
+  }
+  const ended = digestAlong(nativeEngine.sha256, BYTES, read);
+  ended.handleWritten(1000);
+  ended.close();
+  assertEquals(await ended.digest, undefined);
 });

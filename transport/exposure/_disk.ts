@@ -45,6 +45,17 @@ export function lockJournal(path: string, out: string): Deno.FsFile {
   }
 }
 
+/** Removes a journal that no pull holds and no part stands beside: a power cut may leave it after the output has got its name. */
+export function removeLeftJournal(path: string, out: string): void {
+  if (existing(`${out}.part`) || !existing(path)) return;
+  try {
+    using _held = lockJournal(path, out);
+    removeQuietly(path);
+  } catch {
+    // A pull has begun: it is its own.
+  }
+}
+
 /** A program that this process is starting holds copies of all open files for a moment, and with them their locks. */
 function tryLock(file: Deno.FsFile): boolean {
   for (let tries = 0; tries < LOCK_TRIES; tries++) {

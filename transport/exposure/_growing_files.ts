@@ -161,8 +161,12 @@ export class GrowingFiles {
     const { entry } = map.files[file];
     const part = work.part(this.#names[file], entry);
     if (this.#begun[file] === 0) {
+      try {
+        part.file.truncateSync(entry.size);
+      } catch (cause) {
+        throw ioError(cause, "write", work.partPath(this.#names[file]), "write");
+      }
       this.#begun[file] = 1;
-      part.file.truncateSync(entry.size);
     }
     return part;
   }

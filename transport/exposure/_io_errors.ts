@@ -1,9 +1,14 @@
 import type { ErrorName } from "../../core/errors.ts";
 import { RgtpError } from "../../core/errors.ts";
 
+/** Errors that Deno gives no name: it tells their numbers, here those of Linux, in the message. */
+const namesByNumber: Readonly<Record<string, string>> = { 27: "EFBIG", 122: "EDQUOT" };
+
 /** The operating system's name of an error, such as `"ENOSPC"`; empty for other errors. */
 export function errnoOf(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+  if (!(error instanceof Error)) return "";
+  if ("code" in error && typeof error.code === "string") return error.code;
+  return namesByNumber[/\(os error (\d+)\)$/.exec(error.message)?.[1] ?? ""] ?? "";
 }
 
 /** Whether Deno refused, for lack of a permission, rather than the operating system. */

@@ -3,10 +3,10 @@ import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { HASH_BYTES } from "../../crypto/engine.ts";
 import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
-import { digestBehind } from "../crew/file_digest.ts";
-import type { FileDigest } from "../crew/file_digest.ts";
+import { digestAlong, digestBehind } from "../crew/file_digest.ts";
+import type { GrowingDigest } from "../crew/file_digest.ts";
 import { Bits } from "./_bits.ts";
-import { existing } from "./_disk.ts";
+import { existing, removeLeftJournal } from "./_disk.ts";
 import { PartDisk, plaintextBytes } from "./_part_disk.ts";
 import { Turns } from "./_turns.ts";
 import type { CandidateKind, FinishState, OpenPartOptions, PartFile } from "./part_file.ts";
@@ -27,9 +27,10 @@ export class OutputPart implements PartFile {
   /** Those among them that stand in the output alone, and the hashes that they had. */
   readonly #inOutOnly: Bits;
   #hashes: Uint8Array = new Uint8Array(0);
-  /** Hashes the part while it grows, where that pays; and how many chunks it may read. */
-  #behind: FileDigest | undefined;
+  /** Hashes the part while it grows, from its first chunk on, where that pays; and how many chunks it may read. */
+  #digest: GrowingDigest | "none" | undefined;
   #grown = 0;
+  #sparesThreads = false;
   #isWorthKeeping = false;
   #state: "open" | FinishState | "closed" = "open";
 
@@ -40,7 +41,6 @@ export class OutputPart implements PartFile {
     const chunks = chunkCount(options.manifest);
     this.#held = new Bits(chunks);
     this.#inOutOnly = new Bits(chunks);
-    if (disk) this.#hashBehind();
   }
 
   get path(): string {
@@ -117,6 +117,10 @@ export class OutputPart implements PartFile {
     this.#grow();
   }
 
+  spareThreads(): void {
+    this.#sparesThreads = true;
+  }
+
   page(page: number): Uint8Array | undefined {
     return this.#disk?.journal.page(page);
   }
@@ -131,6 +135,7 @@ export class OutputPart implements PartFile {
     if (missing > 0) throw new TypeError(`${missing} chunks of '${this.path}' are missing`);
     if (this.#out && !this.#disk) {
       if (!this.#out.unchanged()) throw outChanged(this.path);
+      removeLeftJournal(`${this.path}.part.rgtp`, this.path);
       return this.#state = "already-complete";
     }
     const disk = this.#openDisk();
@@ -146,7 +151,7 @@ export class OutputPart implements PartFile {
 
   async sha256(onProgress?: (bytes: number) => void): Promise<Uint8Array<ArrayBuffer>> {
     const { manifest: { totalSize }, hash } = this.#options;
-    const digest = this.#state === "complete" ? await this.#behind?.digest : undefined;
+    const digest = this.#state === "complete" ? await this.#growing?.digest : undefined;
     if (digest) {
       onProgress?.(totalSize);
       return digest;
@@ -172,7 +177,7 @@ export class OutputPart implements PartFile {
     if (this.#state === "closed") return;
     const isWorthKeeping = this.#state !== "open" || this.#disk?.found !== undefined || this.#isWorthKeeping;
     this.#state = "closed";
-    this.#behind?.close();
+    this.#growing?.close();
     this.#out?.close();
     this.#disk?.close(isWorthKeeping);
   }
@@ -182,14 +187,18 @@ export class OutputPart implements PartFile {
     if (this.#disk) return this.#disk;
     const { path, manifest, id, force } = this.#options;
     if (this.#out && !force) throw exists(path);
-    this.#disk = new PartDisk(path, manifest, id);
-    this.#hashBehind();
-    return this.#disk;
+    return this.#disk = new PartDisk(path, manifest, id);
   }
 
-  #hashBehind(): void {
-    if (this.#options.isHashed === false) return;
-    this.#behind = digestBehind(`${this.path}.part`, this.#options.manifest.totalSize);
+  get #growing(): GrowingDigest | undefined {
+    return this.#digest === "none" ? undefined : this.#digest;
+  }
+
+  #newDigest(): GrowingDigest | undefined {
+    const { manifest: { totalSize }, hash, isHashed } = this.#options;
+    if (isHashed === false) return undefined;
+    if (!this.#sparesThreads) return digestBehind(`${this.path}.part`, totalSize);
+    return digestAlong(hash, totalSize, (offset, into) => this.#disk!.readAt(offset, into));
   }
 
   /** A chunk more stands in the part. */
@@ -198,7 +207,8 @@ export class OutputPart implements PartFile {
     while (this.#held.has(this.#grown) && !this.#inOutOnly.has(this.#grown)) this.#grown++;
     if (this.#grown === before) return;
     const { chunkSize, totalSize } = this.#options.manifest;
-    this.#behind?.handleWritten(Math.min(totalSize, this.#grown * chunkSize));
+    this.#digest ??= this.#newDigest() ?? "none";
+    this.#growing?.handleWritten(Math.min(totalSize, this.#grown * chunkSize));
   }
 
   async #copyFromOut(disk: PartDisk): Promise<void> {

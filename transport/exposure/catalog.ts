@@ -1,6 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { RgtpError } from "../../core/errors.ts";
+import type { ErrorName } from "../../core/errors.ts";
 import type { AeadName } from "../../crypto/engine.ts";
 import { ioError, isPermissionLack } from "./_io_errors.ts";
 import { makeStateDir } from "./identity_file.ts";
@@ -450,18 +451,31 @@ function blob(value: SQLOutputValue): Uint8Array {
 }
 
 /** Deno's errors of SQLite carry no number: the texts, which are SQLite's own, tell them apart. */
+const sqliteAdvice: readonly (readonly [says: RegExp, condition: ErrorName, advice: string])[] = [
+  [/is full/, "NO_SPACE", "the disk is full; free some space"],
+  [/is locked/, "IO", "another process keeps it locked; wait for it, or stop it"],
+  [
+    /disk I\/O error/,
+    "IO",
+    "the disk is full or fails, or files may not grow further (ulimit -f): look which",
+  ],
+  [
+    /unable to open/,
+    "IO",
+    "it or its folder may not be opened, or too many files are open (ulimit -n): check both",
+  ],
+  [
+    /./s,
+    "IO",
+    "if it is damaged, move it away: exposures then get new IDs, and old tickets end; or use another --state-dir",
+  ],
+];
+
 function sqliteError(cause: unknown, path: string): RgtpError {
   if (cause instanceof RgtpError || isPermissionLack(cause)) return ioError(cause, "open", path, "write");
   const text = cause instanceof Error ? cause.message : String(cause);
-  const [condition, what] = /is full/.test(text)
-    ? ["NO_SPACE", "the disk is full; free some space"] as const
-    : /is locked/.test(text)
-    ? ["IO", "another process keeps it locked; wait for it, or stop it"] as const
-    : [
-      "IO",
-      "if it is damaged, move it away: exposures then get new IDs, and old tickets end; or use another --state-dir",
-    ] as const;
-  return new RgtpError(condition, `the catalog '${path}' cannot be used (${text}): ${what}`, {
+  const [, condition, advice] = sqliteAdvice.find(([says]) => says.test(text)) ?? sqliteAdvice.at(-1)!;
+  return new RgtpError(condition, `the catalog '${path}' cannot be used (${text}): ${advice}`, {
     cause,
     data: { path },
   });

@@ -70,6 +70,9 @@ export interface PartFile {
    */
   write(chunk: number, plaintext: Uint8Array): void;
 
+  /** Before the first chunk: what is to be done beside writing is done by the thread that writes. */
+  spareThreads(): void;
+
   /** What may be a leaf page, from an earlier pull: to be verified. */
   page(page: number): Uint8Array | undefined;
 

@@ -122,6 +122,21 @@ Deno.test("a fresh pull: nothing to try, and the output appears whole at the end
   });
 });
 
+Deno.test("one that spares threads hashes as it writes, in whatever order: nothing is left to read at the end", async () => {
+  await withPlace(async ({ out, open }) => {
+    const part = open();
+    part.spareThreads();
+    for (const chunk of [1, 0, ...all.slice(2).reverse()]) part.write(chunk, chunkOf(content(), chunk));
+    await part.finish();
+    const hashed: number[] = [];
+    // What it has hashed before is told at once, whatever stands there now.
+    Deno.writeFileSync(out, new Uint8Array(content().length));
+    assertEquals(await part.sha256((bytes) => hashed.push(bytes)), hash.digest(content()));
+    assertEquals(hashed, [content().length]);
+    part.close();
+  });
+});
+
 Deno.test("every size of output", async () => {
   for (const totalSize of [0, 1, chunkSize - 1, chunkSize, chunkSize + 1, 3 * chunkSize + 5]) {
     await withPlace(async ({ out, open }) => {

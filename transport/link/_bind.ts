@@ -73,6 +73,12 @@ function explain(cause: unknown, { host, port }: LinkOptions, where: string): [E
   if (code === "EACCES") {
     return ["SOCKET", `the system does not let this user bind ${where}: choose a port above 1023`];
   }
+  if (code === "EMFILE") {
+    return [
+      "SOCKET",
+      `cannot bind UDP ${where}: too many files are open; raise the limit (ulimit -n) or run fewer at once`,
+    ];
+  }
   if (!isIpAddress(host)) {
     return [
       "INVALID_ARG",

@@ -21,7 +21,12 @@ Deno.test("bind errors: each says what, where and what to do", () => {
     [failure("EPERM"), "localhost", "SOCKET", "--allow-net=localhost:9000"],
     [failure("EACCES"), "0.0.0.0", "SOCKET", "port above 1023"],
     [failure("ENOTFOUND", "unknown"), "nosuch.invalid", "INVALID_ARG", 'cannot bind "nosuch.invalid"'],
-    [failure("EMFILE", "too many open files"), "0.0.0.0", "SOCKET", "0.0.0.0:9000: too many open files"],
+    [
+      failure("EMFILE", "too many open files"),
+      "0.0.0.0",
+      "SOCKET",
+      "0.0.0.0:9000: too many files are open; raise",
+    ],
   ];
   for (const [cause, host, condition, text] of table) {
     const error = bindError(cause, { host, port: 9000 });

@@ -15,6 +15,8 @@ const PATIENCE = 0.7;
 const LOST_RUN_MIN = 6;
 /** Below this share of loss a few lost symbols are cheaper asked for than reckoned. */
 const PARITY_LOSS_MIN = 0.02;
+/** So many losses are expected of a block that is as likely to have some as to have none. */
+const LOSSES_EVEN = Math.LN2;
 
 /** What became of a symbol that arrived. */
 export type SymbolFate =
@@ -44,6 +46,8 @@ export interface Weather {
   readonly lossRate: number;
   /** How many standard deviations of luck to ask for beyond the expected, once it is not the first time. */
   readonly margin: number;
+  /** Symbols that one loss takes: then a block that will likely lose none is asked for as if there were none. Absent: it is not. */
+  readonly perEvent?: number;
 }
 
 /**
@@ -249,8 +253,11 @@ class Block {
    * How many symbols to ask for now, so that as many as are missing can be expected to come. At first that is the data and the parity
    * which the loss calls for; later whatever luck has taken.
    */
-  wanting({ lossRate, margin }: Weather): number {
+  wanting(weather: Weather): number {
     if (this.whole) return 0;
+    const { margin, perEvent = 0 } = weather;
+    const isSpared = this.symbols * weather.lossRate < LOSSES_EVEN * perEvent;
+    const lossRate = isSpared ? 0 : weather.lossRate;
     const arriving = 1 - lossRate;
     const short = this.symbols - this.#got - this.asked * arriving;
     const isFirst = this.#fresh < this.symbols || !this.#hasLost;
@@ -259,7 +266,7 @@ class Block {
     const wanting = short / arriving;
     if (isFirst) return Math.round(wanting);
     if (this.asked > 0 && wanting < 0.5) return 0;
-    return Math.ceil(wanting + margin * Math.sqrt(wanting * lossRate));
+    return Math.ceil(wanting + margin * Math.sqrt(wanting * lossRate / arriving));
   }
 
   /** Takes `count` symbols for a request: data that was never asked for, or lost data, or parity that nobody has asked for yet. */

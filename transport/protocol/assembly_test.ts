@@ -1,4 +1,10 @@
-import { assert, assertAlmostEquals, assertEquals, assertLessOrEqual } from "../../tests/_assert.ts";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertGreater,
+  assertLessOrEqual,
+} from "../../tests/_assert.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
 import { blockPlan, blockStart, blockSymbols } from "../../codec/geometry.ts";
 import { CHUNK_HEADER_BYTES, writeChunkHeader } from "../../codec/packet.ts";
@@ -162,6 +168,25 @@ Deno.test("assembly: at first it asks for the data, and for as much parity as th
       assertAlmostEquals((run.count + run.parityCount) * (1 - lossRate), k, 1);
       assertEquals(assembly.take(1000, 2, { lossRate, margin: 0.5 }), undefined, "the rest is luck");
     }
+  }
+});
+
+Deno.test("assembly: a block that bursts will likely miss is asked for without parity, and if one hits, for what it took", () => {
+  const [k, lossRate] = [46, 0.05];
+  // Bursts of ten hit one block in five; losses one by one hit nine of ten. Where nothing comes after it, there is parity in any case.
+  const cases: [perEvent: number | undefined, parity: number][] = [[10, 0], [1, 2], [undefined, 2]];
+  for (const [perEvent, parity] of cases) {
+    const weather = { lossRate, margin: 1.5, ...(perEvent !== undefined && { perEvent }) };
+    const piece = seededRandom(6).bytes(k * SMALL);
+    const [packets] = blocksOf(piece, SMALL);
+    const assembly = new Assembly(PIECE, new Uint8Array(piece.length), SMALL);
+    const run = assembly.take(1000, 1, weather)!;
+    assertEquals([run.count, run.parityCount], [k, parity]);
+    for (let i = 0; i < k - 10; i++) assembly.accept(packets[i]);
+    assertEquals(assembly.release(run, 1), 10 + parity);
+    const again = assembly.take(1000, 2, weather)!;
+    if (perEvent === 10) assertEquals(again.count + again.parityCount, 10);
+    else assertGreater(again.count + again.parityCount, 11);
   }
 });
 

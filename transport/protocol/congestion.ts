@@ -16,11 +16,12 @@ import { Growth } from "./growth.ts";
 import { LossModel } from "./loss_model.ts";
 import { isEnough, verdictOf } from "./loss_trial.ts";
 import type { LossTrial } from "./loss_trial.ts";
-import { newRound, underWayOf } from "./round.ts";
+import { isOverrun, newRound, underWayOf } from "./round.ts";
 import type { EndedRound, Round } from "./round.ts";
 import { RoundTrips } from "./round_trips.ts";
 import type { Trip } from "./round_trips.ts";
 import { StartUp } from "./start_up.ts";
+import { queueTarget } from "./traffic_class.ts";
 import type { TrafficClass } from "./traffic_class.ts";
 
 /** What a {@linkcode Congestion} starts from. */
@@ -42,7 +43,9 @@ const WINDOW_MAX = 32_768;
 const NEAR_MS = 3;
 /** A round takes at least this long, so that what it counts says something. */
 const ROUND_MS_MIN = 4;
+/** Of a window a round trip. What comes in clumps is asked for in clumps; where a policer's bucket has paid for them they are smoothed out. */
 const PACE = 1.25;
+const PACE_CAUTIOUS = 1.1;
 const BURST_MS = 2;
 /** What is sent is more than what comes; but bursts that are lost for being too long must not become longer for it. */
 const BURST_SENT_MAX = 1.5;
@@ -57,24 +60,20 @@ const BURST_REGROWTH = 1.1;
 /** A window is at least so many bursts. */
 const BURSTS_MIN = 4;
 const BURST_MAX = 176;
-/** The standing queue of `normal`: never less than this, and on slow paths as long as some packets take. */
-const QUEUE_MS_MIN = 3;
-const QUEUE_ROOT = 9.7;
 /** Less than this share of the best rate of late is a dip. */
 const DIP_SHARE = 0.93;
 /** To see what the path loses by itself, somewhat less is asked for than it bears. */
 const TRIAL_SHARE = 0.85;
 /** As often may a trial end unclear; then the loss is the path's. */
 const DOUBTS_MAX = 2;
+/** After a loss of our own making it goes on with this share of what was delivered: at the edge the next loss is at hand. */
+const OURS_SHARE = 0.95;
 /** A cut for loss leaves this share at least. */
 const CUT_MOST = 0.5;
 /** Rounds until a change of the window shows in what arrives, and in nothing else. */
 const ROUNDS_TO_SHOW = 2;
 /** A start is not interrupted for less than this. */
 const SMALL_LOSS = 0.03;
-/** Symbols whose fate is known that say how a round will end, and the share that must be lost of them beyond the baseline. */
-const OVERRUN_SYMBOLS = 64;
-const OVERRUN_SHARE = 0.2;
 /** A cut for a queue leaves less than this share, so that it shows; and a queue of others keeps more than that. */
 const DRAIN_SHARE = 0.95;
 /** A cut to more than this share says nothing of who makes the queue. */
@@ -165,7 +164,9 @@ export class Congestion {
    */
   get pace(): number {
     // What the handshake took says little: it may have been slow for other reasons than the way.
-    return this.#isNear || !this.#trips.isMeasured ? Infinity : PACE * this.#window / this.#trips.empty;
+    if (this.#isNear || !this.#trips.isMeasured) return Infinity;
+    if (this.#mode === "start") return this.#startUp.pace(this.#window);
+    return (this.#growth.isCautious ? PACE_CAUTIOUS : PACE) * this.#window / this.#trips.empty;
   }
 
   /** Smoothed round trip. */
@@ -176,6 +177,11 @@ export class Congestion {
   /** Share of symbols that get lost, of late. */
   get lossRate(): number {
     return this.#loss.rate;
+  }
+
+  /** Symbols that one loss takes: more than one where they get lost in bursts. */
+  get lossPerEvent(): number {
+    return this.#loss.perEvent;
   }
 
   /** Standard deviations of luck that repairs allow for. */
@@ -204,7 +210,7 @@ export class Congestion {
     this.#trips.handleContact();
     for (let i = 0; i < count; i++) {
       this.#round.arrived++;
-      if (this.#mode !== "start" || this.#isOverrun) continue;
+      if (this.#mode !== "start" || isOverrun(this.#round, this.#loss.baseline)) continue;
       this.#setWindow(this.#window + (this.#isNear ? 1 : this.#startUp.gain(this.#window)));
     }
   }
@@ -238,6 +244,7 @@ export class Congestion {
   /** Of the symbols that request `number` asked for, `lost` did not come. */
   handleSettled(number: number, symbols: number, lost: number): void {
     this.#loss.noteRate(symbols, lost);
+    if (lost > 0) this.#startUp.handleLost();
     if (number < this.#countFrom) return;
     this.#round.settled += symbols;
     this.#round.lost += lost;
@@ -260,15 +267,10 @@ export class Congestion {
     this.#trips.handleSilence();
     this.#setWindow(Math.min(Math.max(this.#window, WINDOW_SILENT), WINDOW_START));
     this.#enterStart();
+    this.#startUp.handleLost();
     this.#countFrom = next;
     this.#loss.restart();
     this.#round = newRound(now, next);
-  }
-
-  /** So much is lost in this round that it need not end for a start to stop growing. */
-  get #isOverrun(): boolean {
-    const { settled, lost } = this.#round;
-    return settled >= OVERRUN_SYMBOLS && lost > settled * (this.#loss.baseline + OVERRUN_SHARE);
   }
 
   get #isNear(): boolean {
@@ -294,10 +296,9 @@ export class Congestion {
     return this.#capacity * this.#trips.empty + this.burst;
   }
 
-  /** The queue that we may keep, ms: of a length that grows with the root of the rate, so that equal flows end up equal. */
+  /** The queue that we may keep, ms. */
   get #queueTarget(): number {
-    const rooted = this.#capacity > 0 ? QUEUE_ROOT / Math.sqrt(this.#capacity) : QUEUE_MS_MIN;
-    return this.#traffic.queueShare * Math.max(QUEUE_MS_MIN, rooted);
+    return queueTarget(this.#traffic, this.#capacity);
   }
 
   #setWindow(symbols: number): void {
@@ -368,7 +369,7 @@ export class Congestion {
     if (this.#judgeLoss(round, queue)) return;
     if (queue > this.#queueTarget) return this.#drain(now, round, queue);
     if (!round.limited) return;
-    this.#setWindow(this.#growth.next(this.#window, queue / this.#queueTarget));
+    this.#setWindow(this.#growth.next(this.#window, queue / this.#queueTarget, this.#trips.empty));
     if (this.#cut && this.#window >= this.#cut.first) this.#cut = undefined;
     this.#burstCap *= BURST_REGROWTH;
   }
@@ -440,7 +441,7 @@ export class Congestion {
       this.#doubts = 0;
       this.#loss.lower();
       this.#burstCap = Math.max(BURST_USUAL, trial.burst / 2);
-      this.#setWindow(trial.window * (1 - trial.loss + this.#loss.baseline));
+      this.#setWindow(OURS_SHARE * trial.window * (1 - trial.loss + this.#loss.baseline));
       return this.#growth.handleOverrun(this.#window);
     }
     if (verdict === "unclear" && ++this.#doubts < DOUBTS_MAX) return;

@@ -39,6 +39,27 @@ for (const [name, path] of Object.entries(paths)) {
   });
 }
 
+Deno.test("congestion: a start goes as fast as trains came, until something is lost; then a window a round trip and a quarter", () => {
+  const { normal: traffic } = trafficClasses;
+  const start = () => {
+    const congestion = new Congestion(0, { roundTrip: 40, burstPacketsMax: 1000, traffic });
+    congestion.handleAnswer(40, 1, { longest: 40, shortest: 40 }, 32, 5);
+    congestion.handleTrain(8, 0.45);
+    congestion.handleArrivals(8);
+    return congestion;
+  };
+  const calm = start();
+  assertGreater(calm.pace, 5 * calm.window / 40);
+  calm.handleSettled(1, 8, 0);
+  assertGreater(calm.pace, 5 * calm.window / 40);
+  calm.handleSettled(2, 8, 1);
+  assertLess(calm.pace, 1.3 * calm.window / 40);
+  const again = start();
+  again.handleSilence(200, 5);
+  again.handleTrain(8, 0.45);
+  assertLess(again.pace, 1.3 * again.window / 40);
+});
+
 Deno.test("congestion: loss that comes of itself does not slow it", () => {
   for (const lossRate of [0.01, 0.1, 0.3, 0.5]) {
     const line = new Line({ rate: 8, delayMs: 40, queueMax: 400, lossRate });

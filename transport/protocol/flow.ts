@@ -372,8 +372,8 @@ export class Flow implements Taker {
   }
 
   #takeRuns(symbols: number, number: number): AskedRun[] {
-    const { lossRate, margin } = this.#congestion;
-    const weather = { lossRate, margin: this.#hand.isTail ? TAIL_MARGIN : margin };
+    const { lossRate, margin, lossPerEvent: perEvent } = this.#congestion;
+    const weather = this.#hand.isTail ? { lossRate, margin: TAIL_MARGIN } : { lossRate, margin, perEvent };
     const runs: AskedRun[] = [];
     for (let left = symbols; left > 0 && runs.length < ENTRIES_MAX;) {
       const run = this.#hand.takeRun(left, this.#ownerOf(number), weather, this);

@@ -84,6 +84,8 @@ const REPORT_BYTES = 134;
 const CAST_MS = 8;
 /** A late timer is caught up with, up to this. */
 const PACE_SLACK_MS = 4;
+/** What so long a time has room for goes out together: each time a receiver is woken costs it about as much as a piece does. */
+const BURST_MS = 4;
 /** Whoever lacks more pieces as a whole has not lost them, but come late: they have their turn in the next round. */
 const LOST_PIECES_MAX = 64;
 /** A request that answers an older status than this is a replay, or from a receiver that hears next to nothing. */
@@ -138,7 +140,9 @@ export class GroupSender {
   #over: "no" | "to be said" | "said" = "no";
   #statusAt = Infinity;
   #lastStatus = -Infinity;
+  /** When all that has gone out may have gone, and until when that may be for more to follow at once. */
   #nextAt = -Infinity;
+  #burstEnd = -Infinity;
   #need = { blocks: 1, symbols: 0 };
 
   /** Nobody has joined yet. */
@@ -233,9 +237,10 @@ export class GroupSender {
   }
 
   get #workAt(): number {
-    if (this.#train.length > 0 || !this.#pending.isEmpty) return this.#nextAt;
+    const nextAt = this.#nextAt < this.#burstEnd ? -Infinity : this.#nextAt;
+    if (this.#train.length > 0 || !this.#pending.isEmpty) return nextAt;
     const [repair] = this.#repairs.values();
-    return repair ? Math.max(repair.readyAt, this.#nextAt) : Infinity;
+    return repair ? Math.max(repair.readyAt, nextAt) : Infinity;
   }
 
   #join(now: number): void {
@@ -285,6 +290,7 @@ export class GroupSender {
     if (!symbols) return undefined;
     const cast = { ...symbols, sequence: this.#sequence };
     this.#sequence = (this.#sequence + cast.count) % 2 ** 32;
+    if (now >= this.#nextAt) this.#burstEnd = now + BURST_MS;
     this.#nextAt = Math.max(this.#nextAt, now - PACE_SLACK_MS) + cast.bytes / this.#rate.current * 1000;
     return cast;
   }

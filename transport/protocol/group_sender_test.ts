@@ -123,6 +123,30 @@ Deno.test("what many ask for goes out once, in order, with numbers that count up
   assertEquals(bench.statuses.at(-1)?.sequence, next);
 });
 
+Deno.test("what some ms have room for goes out together, and the rate is that of all the time", () => {
+  const rate = 50_000_000;
+  const many = { chunkSize: 65_536, totalSize: 400 * 65_536 };
+  const bench = new Bench({ receivers: 1, facts: many, policy: { name: "fixed", rate } });
+  bench.join("a");
+  bench.ask({ bitmap: { base: 0, bits: new Uint8Array(50).fill(255) } });
+  const times: number[] = [];
+  let bytes = 0;
+  for (const start = bench.now; bench.now < start + 200; bench.now += 0.25) {
+    const before = bench.casts.length;
+    bench.run(0);
+    bench.now--;
+    const sent = bench.casts.slice(before).reduce((sum, cast) => sum + cast.bytes, 0);
+    if (sent === 0) continue;
+    bytes += sent;
+    times.push(bench.now);
+    // A train more than four ms have room for, at most.
+    assert(sent <= rate * 4 / 1000 + 70_000, `${sent} bytes at ${bench.now}`);
+    assert(bytes <= rate * (bench.now - start + 6) / 1000, `${bytes} bytes after ${bench.now - start} ms`);
+  }
+  assert(bytes >= 0.97 * rate * 200 / 1000, `${bytes} bytes`);
+  assert(times.length <= 200 / 4 + 1, `woken ${times.length} times`);
+});
+
 Deno.test("repair is as much as the worst receiver lacks, of parity that was not sent yet", () => {
   const bench = new Bench({ receivers: 3 });
   for (const member of ["a", "b", "c"]) bench.join(member);

@@ -6,6 +6,9 @@ const STEP = 2;
 const STEP_SHARE = 1 / 64;
 const STEP_SHARE_CAUTIOUS = 1 / 128;
 const STEP_SHARE_MAX = 0.25;
+/** What is added in a round may make a queue before the round shows it: so long, where a round is longer; but this share at least. */
+const STEP_MS_MAX = 20;
+const STEP_SHARE_FAR = 1 / 16;
 
 /** How a window grows that knows its path: faster each round, slower near its end, and by small steps where it has overrun it. */
 export class Growth {
@@ -19,17 +22,26 @@ export class Growth {
     this.#traffic = traffic;
   }
 
+  /** Whether it has overrun the path of late, and grows by small steps. */
+  get isCautious(): boolean {
+    return this.#caution.isOn;
+  }
+
   /** Whether it has just been cut, and has not grown since. */
   get isAtRest(): boolean {
     return this.#velocity === 1;
   }
 
-  /** The window after a round that used all of `window`, with a queue of that share of the length that it may have. */
-  next(window: number, queueShare: number): number {
+  /**
+   * The window after a round that used all of `window`, with a queue of that share of the length that it may have, where a round trip takes
+   * so many ms.
+   */
+  next(window: number, queueShare: number, roundTrip: number): number {
     const { growth, queueShare: share } = this.#traffic;
-    const isCautious = this.#caution.isOn;
+    const { isCautious } = this;
     const step = growth * Math.max(STEP, window * (isCautious ? STEP_SHARE_CAUTIOUS : STEP_SHARE));
-    const most = Math.max(step, window * STEP_SHARE_MAX * share ** 2);
+    const shareMax = Math.max(STEP_SHARE_FAR, Math.min(STEP_SHARE_MAX, STEP_MS_MAX / roundTrip));
+    const most = Math.max(step, window * shareMax * share ** 2);
     const next = window + Math.min(step * Math.max(1, this.#velocity * (1 - queueShare)), most);
     this.#caution.handleGrowth(next);
     if (!isCautious) this.#velocity *= 2;

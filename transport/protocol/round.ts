@@ -44,3 +44,12 @@ export function newRound(now: number, until: number): Round {
 export function underWayOf({ underWay, trips }: Round): number {
   return underWay / Math.max(1, trips.answers);
 }
+
+/** Symbols whose fate is known that say how a round will end, and the share that must be lost of them beyond the baseline. */
+const OVERRUN_SYMBOLS = 64;
+const OVERRUN_SHARE = 0.2;
+
+/** Whether so much is lost in a round that it need not end for a start to stop growing. */
+export function isOverrun({ settled, lost }: Round, baseline: number): boolean {
+  return settled >= OVERRUN_SYMBOLS && lost > settled * (baseline + OVERRUN_SHARE);
+}

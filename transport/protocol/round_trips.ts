@@ -3,6 +3,8 @@ const LEAST_TRIP_MS = 15_000;
 /** Answers that a round must have for their mean to count, and rounds over which their spread is averaged. */
 const MEAN_ANSWERS = 4;
 const SPREAD_MEMORY = 4;
+/** How far the least answer of a round is from the least of all, as a share of how far their mean is from it. */
+const LEAST_SPREADS = 0.5;
 const RTO_MS_MIN = 30;
 const RTO_MS_FIRST = 1000;
 const RTO_MS_MAX = 3000;
@@ -90,8 +92,9 @@ export class RoundTrips {
       this.#spread += (Math.max(0, mean - trips.least - own) - this.#spread) / SPREAD_MEMORY;
       this.#empty.note(now, mean);
     }
-    // A machine that pauses makes many answers late, but not all of a round; a queue does.
-    return Math.max(0, Math.min(mean - this.#empty.value - this.#spread, trips.least - this.#least.value));
+    // A machine that pauses makes many answers late, but not all of a round; a queue does. The least of few answers is late by chance, too.
+    const least = trips.least - this.#least.value - this.#spread * LEAST_SPREADS;
+    return Math.max(0, Math.min(mean - this.#empty.value - this.#spread, least));
   }
 
   /** The other side is there. */

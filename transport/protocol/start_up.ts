@@ -3,7 +3,7 @@ import type { RoundTrips } from "./round_trips.ts";
 /** Symbols of a train that says something of the path, and how finely their times are known. */
 const TRAIN_MIN = 8;
 const TRAIN_RESOLUTION_MS = 0.25;
-const TRAIN_MEMORY = 4;
+const TRAIN_MEMORY_SYMBOLS = 32;
 /** Shares of what the path holds if it carries everything as fast as trains; and what an arrival adds to the window below and above them. */
 const FAR_FROM_FULL = 0.4;
 const NEARLY_FULL = 0.75;
@@ -11,6 +11,7 @@ const GAIN_FAR = 3;
 /** Trains pass a policer that will not let a larger window pass. */
 const FAR_WINDOW_MAX = 256;
 const GAIN_NEAR = 0.3;
+const PACE = 1.25;
 /** Answers in a row that come late when a queue has begun, and how late; RFC 9406 §4.3. */
 const DELAYED_ANSWERS = 3;
 const DELAY_MS_MIN = 4;
@@ -45,6 +46,7 @@ export class StartUp {
   #bestRate = 0;
   #plateau = 0;
   #delayed = 0;
+  #hasLost = false;
   #lossy = 0;
   /** What was asked for and lost in all rounds but the last two, and in those. */
   readonly #early = { symbols: 0, lost: 0 };
@@ -74,11 +76,26 @@ export class StartUp {
     return window < this.#full * NEARLY_FULL ? 1 : GAIN_NEAR;
   }
 
+  /**
+   * Symbols a ms at which requests may follow each other: as trains have come, until the path is nearly full or something is lost. Trains
+   * pass a policer that lets nothing pass after them. Otherwise it is somewhat more than a window a round trip.
+   */
+  pace(window: number): number {
+    const usual = PACE * window / this.#trips.empty;
+    return !this.#hasLost && window < this.#full * NEARLY_FULL ? Math.max(usual, this.#trainRate) : usual;
+  }
+
+  /** Something that was asked for did not come. */
+  handleLost(): void {
+    this.#hasLost = true;
+  }
+
   /** Nothing more comes of a request for `symbols`: the first and the last that came were `duration` ms apart. */
   handleTrain(symbols: number, duration: number): void {
     if (symbols < TRAIN_MIN) return;
     const rate = (symbols - 1) / (duration + TRAIN_RESOLUTION_MS);
-    this.#trainRate += this.#trainRate === 0 ? rate : (rate - this.#trainRate) / TRAIN_MEMORY;
+    const weight = this.#trainRate === 0 ? 1 : Math.min(1, symbols / TRAIN_MEMORY_SYMBOLS);
+    this.#trainRate += (rate - this.#trainRate) * weight;
   }
 
   /** An answer took `sample` ms. Whether a queue has begun: a window that doubles must not wait for the end of a round to see it. */

@@ -23,3 +23,16 @@ export const trafficClasses: Readonly<Record<TrafficClassName, TrafficClass>> = 
   normal: { queueShare: 1, competes: true, growth: 1, margin: 1.5 },
   batch: { queueShare: 0.5, competes: false, growth: 1, margin: 0.5 },
 };
+
+/** The standing queue of `normal`: never less than this, and on slow paths as long as some packets take. */
+const QUEUE_MS_MIN = 3;
+const QUEUE_ROOT = 9.7;
+
+/**
+ * The queue that a flow may keep, ms, where the path carries `capacity` symbols a ms: of a length that grows with the root of the rate, so
+ * that equal flows end up equal.
+ */
+export function queueTarget({ queueShare }: TrafficClass, capacity: number): number {
+  const rooted = capacity > 0 ? QUEUE_ROOT / Math.sqrt(capacity) : QUEUE_MS_MIN;
+  return queueShare * Math.max(QUEUE_MS_MIN, rooted);
+}
