@@ -101,6 +101,21 @@ export class Bridge implements AsyncDisposable {
     await run("ip", "-n", namespace, "link", "set", INTERFACE, "gso_max_segs", "1");
   }
 
+  /**
+   * Has each datagram of more than 1,000 bytes that a host sends come from another address, without memory of any: `network` is one of 65,536
+   * addresses. Answers find no way unless there is a route.
+   */
+  async inventSources(host: BridgeHost, network: string): Promise<void> {
+    const [namespace, port] = [`${this.#stem}-b`, `p${this.hosts.indexOf(host)}`];
+    await this.sendSingly(host);
+    const first = network.split("/")[0].split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0);
+    const chain =
+      `add table netdev invented; add chain netdev invented in { type filter hook ingress device ${port} priority 0; }`;
+    const rule =
+      `add rule netdev invented in udp length > 1000 ip saddr set numgen random mod 65536 offset ${first}`;
+    await run("ip", "netns", "exec", namespace, "nft", `${chain}; ${rule}`);
+  }
+
   async #make(): Promise<void> {
     const bridge = `${this.#stem}-b`;
     await run("ip", "netns", "add", bridge);

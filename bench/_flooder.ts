@@ -2,7 +2,7 @@
  * Sends first messages of handshakes that nobody will go on with. Reads lines: `go` begins, anything else stops; each gets a line of
  * {@linkcode Flood}.
  *
- *   _flooder.ts HOST PORT MESSAGES-A-SECOND
+ *   _flooder.ts HOST PORT MESSAGES-A-SECOND [cookies]      with cookies that nobody has made
  */
 import { systemRandom } from "../core/machine.ts";
 import { AskKind } from "../codec/grant.ts";
@@ -18,20 +18,23 @@ export interface Flood {
 }
 
 const MESSAGES = 512;
-/** One source address each: the kernel takes them as one, and gives them one source. */
+/** The kernel takes so many at once, and sends each by itself. */
 const TRAIN = 8;
 
-const [host, port, rate] = Deno.args;
+const [host, port, rate, cookies] = Deno.args;
 const peer = { host, port: Number(port) };
 const link = await openLink({ host: "0.0.0.0", port: 0, kind: "linux_udp" });
 const engine = defaultEngine();
-const messages = Array.from({ length: MESSAGES }, () =>
-  new Initiator({
+const messages = Array.from({ length: MESSAGES }, () => {
+  const initiator = new Initiator({
     engine,
     random: systemRandom,
     staticPrivate: systemRandom(32),
     ask: { kind: AskKind.ID, exposureId: systemRandom(32), ticketId: systemRandom(8) },
-  }).packet);
+  });
+  if (cookies) initiator.handleRetry(systemRandom(16));
+  return initiator.packet;
+});
 const segmentSize = messages[0].length;
 const trains = Array.from({ length: MESSAGES / TRAIN }, (_, i) => {
   const bytes = new Uint8Array(TRAIN * segmentSize);

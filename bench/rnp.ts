@@ -16,7 +16,10 @@ const rounds = Number(Deno.args[0] ?? 5);
 const isSigned = Deno.args[1] === "hmac";
 const MESSAGES = 200_000;
 const PINGS = 5000;
-const BULK_MB = 300;
+/** Bulk and bare connections take turns, so often in a round: what else the machine does meets all of them. */
+const TURNS = 5;
+const BULK_MB = 60;
+const FILE_MB = 300;
 const CHUNK = 1_000_000;
 /** The runtime encrypts so much in one step. */
 const TLS_PIECE = 49_152;
@@ -27,7 +30,7 @@ for (let at = 0; at < CHUNK; at += 50_000) crypto.getRandomValues(chunk.subarray
 
 const folder = await fastTempDir();
 try {
-  await writeRandomFile(`${folder}/file`, BULK_MB * 1e6);
+  await writeRandomFile(`${folder}/file`, FILE_MB * 1e6);
   await initAuthority(folder);
   for (const id of ["node-a", "node-b"]) await issueNode(folder, id);
   await using process = new BenchProcess("bench/_rnp_node.ts", [
@@ -68,12 +71,26 @@ try {
     const [here, there] = (await used()).map((seconds, i) => seconds - before[i]);
     return { figure, here, there };
   };
+  /** MB/s of several works that take turns, and the seconds of both processors. */
+  const inTurns = async (works: readonly (() => Promise<number>)[]) => {
+    const sums = works.map(() => ({ ms: 0, cpu: 0 }));
+    for (let turn = 0; turn < TURNS; turn++) {
+      for (const [i, work] of works.entries()) {
+        const { figure: ms, here, there } = await costing(work);
+        sums[i].ms += ms;
+        sums[i].cpu += here + there;
+      }
+    }
+    return sums.map(({ ms, cpu }) => ({ rate: TURNS * BULK_MB * 1000 / ms, cpu }));
+  };
   for (let round = -1; round < rounds; round++) {
     const pings = await pingTimes(node);
     const beats = await costing(() => messageRate(node, "exactly-once"));
-    const bulk = await costing(() => bulkRate(node));
-    const bare = await costing(() => bareRate(barePort, credentials, CHUNK));
-    const pieces = await bareRate(barePort, credentials, TLS_PIECE);
+    const [bulk, bare, pieces] = await inTurns([
+      () => bulkMs(node),
+      () => bareMs(barePort, credentials, CHUNK),
+      () => bareMs(barePort, credentials, TLS_PIECE),
+    ]);
     const exposure = await exposureRates(node);
     const found = {
       "heartbeats exactly once, thousands/s": beats.figure,
@@ -83,12 +100,12 @@ try {
       "PING p50, ms": pings[PINGS * 0.5],
       "PING p99, ms": pings[PINGS * 0.99],
       "FS.WRITE 1 MB, ms": await writeTime(node),
-      "bulk, MB/s": bulk.figure,
-      "bare node:tls, MB/s": bare.figure,
-      "bare node:tls in pieces of 48 KiB, MB/s": pieces,
-      "bulk ÷ bare": bulk.figure / bare.figure,
-      "bulk ÷ bare in pieces": bulk.figure / pieces,
-      "bulk ÷ bare, both processors' time": (bulk.here + bulk.there) / (bare.here + bare.there),
+      "bulk, MB/s": bulk.rate,
+      "bare node:tls, MB/s": bare.rate,
+      "bare node:tls in pieces of 48 KiB, MB/s": pieces.rate,
+      "bulk ÷ bare": bulk.rate / bare.rate,
+      "bulk ÷ bare in pieces": bulk.rate / pieces.rate,
+      "bulk ÷ bare, both processors' time": bulk.cpu / bare.cpu,
       "making an exposure, MB/s": exposure.made,
       "FS.WRITE of it, MB/s": exposure.taken,
     };
@@ -170,18 +187,18 @@ function chunkData(
   return { file_id: "bench", chunk_id: id, chunk_data: chunk, checksum: "sha256:0" };
 }
 
-async function bulkRate(node: ClusterNode): Promise<number> {
+async function bulkMs(node: ClusterNode): Promise<number> {
   const started = performance.now();
   for (let i = 1; i < BULK_MB; i++) {
     const isRoom = node.post("node-a", "fs.replicate", chunkData(i), { pool: "data", channel: "bulk" });
     if (!isRoom) await node.room("node-a");
   }
   await sendChunk(node, 0);
-  return BULK_MB * 1000 / (performance.now() - started);
+  return performance.now() - started;
 }
 
 /** The same bytes over a connection of its own, one after the other, until the other side says that it has all. */
-async function bareRate(port: number, { cert, key, ca }: Credentials, pieceBytes: number): Promise<number> {
+async function bareMs(port: number, { cert, key, ca }: Credentials, pieceBytes: number): Promise<number> {
   const socket = tls.connect({ host: "127.0.0.1", port, cert, key, ca, servername: "node-a" });
   await new Promise<void>((resolve) => socket.once("secureConnect", resolve));
   const answer = new Promise<void>((resolve) => socket.once("data", () => resolve()));
@@ -194,23 +211,24 @@ async function bareRate(port: number, { cert, key, ca }: Credentials, pieceBytes
     if (!socket.write(piece)) await new Promise<void>((resolve) => socket.once("drain", resolve));
   }
   await answer;
-  const rate = BULK_MB * 1000 / (performance.now() - started);
+  const ms = performance.now() - started;
   socket.destroy();
-  return rate;
+  return ms;
 }
 
-/** A file as large as the bulk: exposed, and then written to the other node, which pulls and checks it. */
+/** A file: exposed, and then written to the other node, which pulls and checks it. */
 async function exposureRates(node: ClusterNode): Promise<{ made: number; taken: number }> {
   const started = performance.now();
   await using offer = await expose(`${folder}/file`, { port: 0, host: "127.0.0.1", profile: "lan" });
   const offered = performance.now();
-  const size = BULK_MB * CHUNK;
+  const size = FILE_MB * CHUNK;
   const write = { path: "/file", size, checksum: "sha256:0", chunks: 0, replication_factor: 1 };
   const { data } = await node.request("node-a", "fs.write", { ...write, ticket: offer.ticket }, {
     pool: "data",
-    timeoutMs: 120_000,
+    channel: "bulk",
+    timeoutMs: 300_000,
   });
   if (data.complete !== true) throw new Error("the file did not arrive whole");
-  const rate = (from: number, to: number) => BULK_MB * 1000 / (to - from);
+  const rate = (from: number, to: number) => FILE_MB * 1000 / (to - from);
   return { made: rate(started, offered), taken: rate(offered, performance.now()) };
 }

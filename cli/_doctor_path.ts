@@ -30,6 +30,7 @@ const PING_EVERY_MS = limits.refusalIntervalMs + 20;
 const PING_LATE_MS = 1000;
 const PULL_MS = 5000;
 const LOOK_MS = 100;
+const LATE_EVERY_MS = 5;
 const UDP_PACKET_BYTES = 1452;
 
 /** What a pull of some seconds showed. */
@@ -51,6 +52,8 @@ export interface PathFacts {
   readonly rateMax?: number;
   /** Time of processors that this process took, as a share of one. */
   readonly cpu: number;
+  /** How late this process came to look at what had arrived, on average, ms. */
+  readonly lateMs: number;
   /** Packets that the receive buffer here holds. */
   readonly burstPacketsMax: number;
 }
@@ -145,6 +148,7 @@ export async function tryPull(ticket: Ticket, ms: number): Promise<PathFacts> {
     if (wireBytes > 0) looks.push({ at: performance.now(), wireBytes, roundTripMs });
   };
   const ticker = setInterval(look, LOOK_MS);
+  const lateness = new Lateness();
   let isWhole = true;
   try {
     for await (const _chunk of task) {
@@ -154,6 +158,7 @@ export async function tryPull(ticket: Ticket, ms: number): Promise<PathFacts> {
     }
   } finally {
     clearInterval(ticker);
+    lateness.stop();
   }
   look();
   const seconds = (performance.now() - startedAt) / 1000;
@@ -171,7 +176,36 @@ export async function tryPull(ticket: Ticket, ms: number): Promise<PathFacts> {
     leastRoundTripMs: source.leastRoundTripMs,
     ...(source.rateMax !== undefined && { rateMax: source.rateMax }),
     cpu: (user + system) / 1e6 / seconds,
+    lateMs: lateness.meanMs,
   };
+}
+
+/** How long the loop of this process lets a timer wait: packets wait as long. */
+class Lateness {
+  #sumMs = 0;
+  #count = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    this.#wait();
+  }
+
+  get meanMs(): number {
+    return this.#sumMs / Math.max(1, this.#count);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #wait(): void {
+    const due = performance.now() + LATE_EVERY_MS;
+    this.#timer = setTimeout(() => {
+      this.#sumMs += Math.max(0, performance.now() - due);
+      this.#count++;
+      this.#wait();
+    }, LATE_EVERY_MS);
+  }
 }
 
 /** Judges round trips of an idle way. */
@@ -236,9 +270,11 @@ const limitsOf: readonly {
     }),
   },
   {
-    isIt: ({ cpu }) => cpu >= CPU_BUSY,
-    says: ({ cpu }) => ({
-      what: `this machine's processor: the pull kept ${(cpu * 100).toFixed(0)} % of one busy`,
+    isIt: (facts) => facts.cpu >= CPU_BUSY || isLate(facts),
+    says: ({ cpu, lateMs }) => ({
+      what: `this machine's processor: the pull kept ${
+        (cpu * 100).toFixed(0)
+      } % of one busy, and what arrived waited ${ms(lateMs)} for it`,
       todo: "see what else runs here, and whether 'rgtp doctor' finds the fastest sockets and engine",
     }),
   },
@@ -278,6 +314,11 @@ const limitsOf: readonly {
     }),
   },
 ];
+
+/** Most of what packets wait is this process's own doing. */
+function isLate({ lateMs, roundTripMs, leastRoundTripMs }: PathFacts): boolean {
+  return lateMs >= QUEUE_MS && lateMs >= (roundTripMs - leastRoundTripMs) / 2;
+}
 
 function hasQueue({ roundTripMs, leastRoundTripMs }: PathFacts): boolean {
   return roundTripMs - leastRoundTripMs >= Math.max(QUEUE_MS, QUEUE_SHARE * leastRoundTripMs);

@@ -18,6 +18,7 @@ const facts: PathFacts = {
   roundTripMs: 40.5,
   leastRoundTripMs: 40,
   cpu: 0.2,
+  lateMs: 0.3,
   burstPacketsMax: 3000,
 };
 
@@ -26,6 +27,7 @@ Deno.test("path: what limits a pull has words of its own, and what can be done a
     [{ isWhole: true, seconds: 0.3 }, "warn", /over before they could show it/],
     [{ rateMax: 11_000_000 }, "ok", /lets each puller have 11\.0 MB\/s/],
     [{ cpu: 0.97 }, "warn", /this machine's processor.*97 %/],
+    [{ roundTripMs: 55, lateMs: 9 }, "warn", /this machine's processor.*waited 9\.00 ms for it/],
     [{ burstPacketsMax: 300 }, "warn", /receive buffer of this machine: it holds 300 packets/],
     [
       { roundTripMs: 55 },

@@ -1,5 +1,6 @@
 import { formatAddress } from "../codec/address.ts";
-import type { ServingStats } from "../transport/expose.ts";
+import type { ExposureStats, ServingStats } from "../transport/expose.ts";
+import { addCounts } from "../transport/exposure_stats.ts";
 import type { PullerStatus } from "../transport/protocol/exposer_types.ts";
 import type { FlagTable } from "./_args.ts";
 import type { Io } from "./_io.ts";
@@ -30,7 +31,7 @@ const LINES_BESIDE = 4;
 /** What is said of one port: the name that people know each of its exposures by, by their IDs in hexadecimal, and its figures. */
 export interface Looked {
   readonly names: ReadonlyMap<string, string>;
-  readonly stats: ServingStats;
+  readonly stats: ServingStats & Pick<Partial<ExposureStats>, "shared" | "multicast">;
 }
 
 /** One who pulls. */
@@ -73,8 +74,8 @@ export class StatsView {
       ...{ bytes, rate: Math.round(rate) },
       completed: sum(ports, ({ stats }) => stats.completed),
       left: sum(ports, ({ stats }) => stats.left),
-      handshakes: added(ports.map(({ stats }) => stats.handshakes)),
-      drops: added(ports.map(({ stats }) => stats.drops)),
+      handshakes: addCounts(ports.map(({ stats }) => stats.handshakes)),
+      drops: addCounts(ports.map(({ stats }) => stats.drops)),
       pullers: rows.map(jsonOf),
     });
   }
@@ -114,11 +115,17 @@ function tableOf(rows: readonly Row[], most: number): string[] {
 }
 
 function summary(ports: readonly Looked[], pullers: number, rate: number): string {
-  const handshakes = added(ports.map(({ stats }) => stats.handshakes));
-  const drops = added(ports.map(({ stats }) => stats.drops));
+  const handshakes = addCounts(ports.map(({ stats }) => stats.handshakes));
+  const drops = addCounts(ports.map(({ stats }) => stats.drops));
   const who = pullers === 0 ? "nobody pulls" : `${plural(pullers, "puller")}, ${formatRate(rate)}`;
+  const shared = sum(ports, ({ stats }) => stats.shared?.bytesGiven ?? 0);
+  const groups = ports.flatMap(({ stats }) => stats.multicast ?? []);
   const told = [
     `${formatBytes(sum(ports, ({ stats }) => stats.bytesSent))} served`,
+    ...(shared > 0 ? [`${formatBytes(shared)} shared as memory`] : []),
+    ...groups.map(({ receivers, rate }) =>
+      `a group of ${plural(receivers, "receiver")} at ${formatRate(rate)}`
+    ),
     `${sum(ports, ({ stats }) => stats.completed)} complete`,
     ...(handshakes.denied ? [`${handshakes.denied} denied`] : []),
     ...(Object.keys(drops).length > 0 ? [`dropped: ${dropsText(drops)}`] : []),
@@ -143,10 +150,4 @@ function jsonOf({ address, name, ticket, rate, loss, bytesSent, forMs }: Row): R
 
 function sum(ports: readonly Looked[], of: (port: Looked) => number): number {
   return ports.reduce((all, port) => all + of(port), 0);
-}
-
-function added(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
-  const all: Record<string, number> = {};
-  for (const [key, count] of counts.flatMap((one) => Object.entries(one))) all[key] = (all[key] ?? 0) + count;
-  return all;
 }

@@ -94,6 +94,19 @@ Deno.test("stats: what is pulled and with which ticket stands there where it tel
   ]);
 });
 
+Deno.test("stats: what goes by shared memory and to a group is summed up, since no puller's token tells of it", () => {
+  const { view, shown } = terminal(24);
+  const { names, stats } = port([]);
+  const shared = { bytesGiven: 7_000_000, bytesRead: 0, memoryBytes: 0, drops: {} };
+  view.look([{
+    names,
+    stats: { ...stats, shared, multicast: { receivers: 3, rate: 2_000_000 }, drops: {} },
+  }]);
+  assertEquals(shown(), [
+    "nobody pulls; 5.00 MB served; 7.00 MB shared as memory; a group of 3 receivers at 2.00 MB/s; 2 complete; 3 denied",
+  ]);
+});
+
 Deno.test("stats: more pullers than the terminal has lines are counted", () => {
   const { view, shown } = terminal(7);
   view.look([port(Array.from({ length: 9 }, (_, i) => puller(`192.0.2.${i}`)))]);

@@ -89,7 +89,10 @@ async function runServe(path: string, flags: Flags, io: Io): Promise<number> {
   using _stats = flags.stats ? keepLooking(service, new StatsView(io, status)) : undefined;
   try {
     const { failed } = await service.apply(config);
-    if (interrupt.signal.aborted) return 0;
+    if (interrupt.signal.aborted) {
+      view.tell("stopped", { cut: 0 });
+      return 0;
+    }
     // What was there a moment ago is no reason to begin in part.
     if (failed.length > 0) throw failed[0].error;
     view.tell("started", { exposures: service.count });

@@ -78,6 +78,14 @@ export const handshakeHeadLayout: Layout<HandshakeHead> = layout<HandshakeHead>(
   stateCookieBytes: u16,
 });
 
+/** Where a packet says how long its RETRY cookie is (8 bits), and its state cookie (16 bits): for whoever looks at nothing else. */
+export const RETRY_COOKIE_SIZE_AT: number = WORD_BYTES + offsetOf("retryCookieBytes");
+export const STATE_COOKIE_SIZE_AT: number = WORD_BYTES + offsetOf("stateCookieBytes");
+
+function offsetOf(name: keyof HandshakeHead): number {
+  return handshakeHeadLayout.fields.find((field) => field.name === name)!.offset;
+}
+
 /** Bytes before the variable parts. */
 export const HANDSHAKE_HEAD_BYTES = 16;
 /** Bytes of a RETRY cookie. */

@@ -33,18 +33,18 @@ const decoder = new Decoder({
 });
 
 /**
- * The bytes of a value, after `room` bytes that are left for the caller.
+ * The bytes of a value, after `room` bytes that are left for the caller, and before `after` such bytes.
  *
  * @throws {RangeError} when it is nested more than 64 deep, or holds something that MessagePack cannot carry
  */
-export function encodePacked(value: PackedValue, room = 0): Uint8Array<ArrayBuffer> {
+export function encodePacked(value: PackedValue, room = 0, after = 0): Uint8Array<ArrayBuffer> {
   let shared: Uint8Array;
   try {
     shared = encoder.encodeSharedRef(value);
   } catch (cause) {
     throw new RangeError(`this cannot be written as MessagePack: ${(cause as Error).message}`, { cause });
   }
-  const bytes = new Uint8Array(room + shared.length);
+  const bytes = new Uint8Array(room + shared.length + after);
   bytes.set(shared, room);
   return bytes;
 }

@@ -31,7 +31,7 @@ export async function bindExposer(options: BindOptions, naps = false): Promise<L
 
 /** All addresses by default: of both families where the machine has them. */
 async function openHost({ host, ...choice }: BindOptions, port: number, naps: boolean): Promise<Link> {
-  const open = (one: string) => openLink({ host: one, port, naps, ...chosen(choice) });
+  const open = (one: string) => openLink({ host: one, port, naps, strangersApart: true, ...chosen(choice) });
   if (host !== undefined) return open(host);
   try {
     return await open("::");

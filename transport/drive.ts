@@ -28,6 +28,7 @@ export class Drive<Output> {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #closed = false;
+  #batches = 0;
 
   /** Nothing happens before {@linkcode Drive.run}. `perform` must not throw. */
   constructor(
@@ -53,9 +54,21 @@ export class Drive<Output> {
     while (!this.#closed) {
       const batch = await link.receive();
       if (batch.length === 0) return;
-      this.#feed(batch);
-      this.#arm();
+      this.feed(batch);
     }
+  }
+
+  /** Feeds what has arrived. Must not be called by what is carried out. */
+  feed(batch: readonly Datagrams[]): void {
+    if (this.#closed) return;
+    this.#batches++;
+    this.#feed(batch);
+    this.#arm();
+  }
+
+  /** How often it was fed so far. */
+  get batches(): number {
+    return this.#batches;
   }
 
   /** Changes the machine, now or as soon as the present drain has ended. */

@@ -21,14 +21,15 @@ import { DEFAULT_PROFILE, profiles } from "./exposure/profiles.ts";
 import type { SealedExposure } from "./exposure/seal.ts";
 import type { ByteSource } from "./exposure/source.ts";
 import type { SpoolOptions } from "./exposure/spooled_source.ts";
-import type { StoreCounters } from "./exposure/store.ts";
 import { openState } from "./exposure/state.ts";
 import type { ExposerState } from "./exposure/state.ts";
 import { TicketBook } from "./exposure/ticket_book.ts";
 import { watchTickets } from "./exposure/ticket_watch.ts";
-import type { ExposureStats, ServingStats } from "./exposure_stats.ts";
+import { addWork, noWork } from "./exposure_stats.ts";
+import type { ExposureStats, ServingStats, Work } from "./exposure_stats.ts";
 import { castLink, exposedCast } from "./group_cast.ts";
 import type { Link } from "./link/link.ts";
+import { MappedFile } from "./link/mapped_file.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import { MEMORY_BYTES, sealList, serveExposure } from "./serve_exposure.ts";
 import { trace } from "./telemetry.ts";
@@ -72,7 +73,7 @@ export interface Exposer extends AsyncDisposable {
    */
   drain(ms: number): Promise<number>;
   /** What the whole port has done so far, with what was exposed here and is no more. */
-  stats(): ServingStats & Pick<ExposureStats, "store" | "storeBytes">;
+  stats(): ServingStats & Pick<ExposureStats, "store" | "storeBytes" | "shared">;
   /** Tells those who are pulling, and closes everything that is exposed here. Twice is fine. */
   close(): Promise<void>;
 }
@@ -139,8 +140,8 @@ class RunningExposer implements Exposer {
   readonly #books = new Set<TicketBook>();
   readonly #exposures = new Map<string, Exposure>();
   readonly #pulls = { completed: 0, left: 0 };
-  /** What the stores of exposures have done that are gone. */
-  #pastStores: StoreCounters = { seals: 0, reseals: 0, packings: 0, spillReads: 0 };
+  /** What was done for exposures that are gone. */
+  #past: Work = noWork;
   readonly #stopWatching: () => void;
   #isRunning = false;
   #closing: Promise<void> | undefined;
@@ -215,8 +216,8 @@ class RunningExposer implements Exposer {
     return {
       ...this.#shell.stats(),
       ...this.#pulls,
+      ...all.reduce(addWork, this.#past),
       pullers: all.flatMap(({ pullers }) => pullers),
-      store: all.map(({ store }) => store).reduce(sumOf, this.#pastStores),
       storeBytes: all.reduce((sum, { storeBytes }) => sum + storeBytes, 0),
     };
   }
@@ -255,6 +256,7 @@ class RunningExposer implements Exposer {
       ...packedAhead(this.#shell.link),
       memoryBytesMax: options.memoryBytesMax ?? MEMORY_BYTES,
       ...(options.spill !== undefined && { spillFolder: options.spill }),
+      mapFile: (path, size) => MappedFile.open(path, size),
       rekey: options.rekey ?? false,
       reproducible: options.reproducible ?? false,
       audience: policy.name,
@@ -296,7 +298,8 @@ class RunningExposer implements Exposer {
       portClosed: this.closed,
       listen: (exposed, handle) => this.#events.set(exposed, handle),
       forget: (exposed) => {
-        this.#pastStores = sumOf(this.#pastStores, sealed.store.counters);
+        const { store, shared } = exposure.stats();
+        this.#past = addWork(this.#past, { store, ...(shared && { shared: { ...shared, memoryBytes: 0 } }) });
         this.#events.delete(exposed);
         this.#books.delete(book);
         this.#exposures.delete(id);
@@ -327,15 +330,6 @@ function factsOf({ id, bytes, chunks, access, sealSeconds }: Exposure): Facts {
     "rgtp.chunks": chunks,
     "rgtp.access": access,
     "rgtp.seal_seconds": sealSeconds,
-  };
-}
-
-function sumOf(a: StoreCounters, b: StoreCounters): StoreCounters {
-  return {
-    seals: a.seals + b.seals,
-    reseals: a.reseals + b.reseals,
-    packings: a.packings + b.packings,
-    spillReads: a.spillReads + b.spillReads,
   };
 }
 

@@ -11,6 +11,7 @@ import type { Link } from "./link/link.ts";
 import type { Exposed } from "./protocol/exposed.ts";
 import { ExposerMachine } from "./protocol/exposer.ts";
 import type { ExposerOptions, ExposerOutput } from "./protocol/exposer_types.ts";
+import { StrangersDoor } from "./strangers_door.ts";
 
 /** What is sent one after the other: packets of pieces, and what says which of them have gone out. */
 type Departure = Extract<ExposerOutput, { kind: "serve" | "cast" | "status" }>;
@@ -29,6 +30,7 @@ export class ExposerShell {
   /** Its socket. */
   readonly link: Link;
   readonly #drive: Drive<ExposerOutput>;
+  readonly #door: StrangersDoor;
   readonly #clock: Clock;
   readonly #onEvent: (event: ExposerEvent) => void;
   readonly #stores = new Map<Exposed, ChunkStore>();
@@ -54,11 +56,12 @@ export class ExposerShell {
     this.#clock = clock;
     this.#onEvent = onEvent;
     this.#drive = new Drive(link, this.machine, (output) => this.#perform(output), clock);
+    this.#door = new StrangersDoor(link.strangers ?? [], this.#drive, clock);
   }
 
   /** Serves until it is closed. @throws {RgtpError} SOCKET when the socket dies */
-  run(): Promise<void> {
-    return this.#drive.run();
+  async run(): Promise<void> {
+    await Promise.all([this.#drive.run(), this.#door.run()]);
   }
 
   /** Monotonic ms, as the machine sees it. */
@@ -122,6 +125,7 @@ export class ExposerShell {
     await Promise.all(this.#controls);
     await this.#casts;
     this.#drive.close();
+    this.#door.close();
     this.link.close();
     for (const link of this.#groupLinks.values()) link.close();
     for (const store of this.#stores.values()) store.close();
@@ -208,7 +212,8 @@ export class ExposerShell {
   async #sendCast({ exposed, cast }: Extract<Departure, { kind: "cast" }>): Promise<boolean> {
     const { group } = exposed.cast!;
     const store = this.#stores.get(exposed);
-    const bytes = store && packetsFor(store, cast);
+    // Stamped in a copy: what the store gives may be there to be read alone.
+    const bytes = store && packetsFor(store, cast)?.slice();
     if (!bytes) return false;
     const segmentSize = CHUNK_HEADER_BYTES + cast.symbolSize;
     const train = { peer: group.address, bytes, segmentSize };

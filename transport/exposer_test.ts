@@ -42,6 +42,24 @@ Deno.test("one that is closed ends its pulls as withdrawn, and those of its neig
   assert((late as RgtpError).condition !== "WITHDRAWN");
 });
 
+Deno.test("what a port has done is what its exposures have, also those that are gone", async () => {
+  await using exposer = await openExposer(HERE);
+  const [one, other] = [bytesOf(6, 300_000), bytesOf(7, 200_000)];
+  const first = await exposer.expose(one, { name: "one", shared: "off" });
+  const second = await exposer.expose(other, { name: "other", shared: "off" });
+  for (const { ticket } of [first, second]) await pull(ticket).bytes();
+  for (let i = 0; i < 250 && exposer.stats().completed < 2; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const before = exposer.stats();
+  assertEquals(before.bytesSent, first.stats().bytesSent + second.stats().bytesSent);
+  assertEquals(before.store.seals, first.stats().store.seals + second.stats().store.seals);
+  await first.close();
+  const { completed, bytesSent, store, storeBytes } = exposer.stats();
+  assertEquals([completed, bytesSent, store], [2, before.bytesSent, before.store]);
+  assertEquals(storeBytes, second.stats().storeBytes);
+});
+
 Deno.test("a drain lets who pulls finish, and nobody in", async () => {
   await using exposer = await openExposer({ ...HERE, limitRate: 4_000_000 });
   const bytes = bytesOf(4, 2_000_000);

@@ -54,3 +54,42 @@ export interface ExposureStats extends ServingStats {
   /** Of its multicast group, if it has one: receivers that still want something, and bytes a second at present. */
   readonly multicast?: { readonly receivers: number; readonly rate: number };
 }
+
+/** What was done for exposures beside sending: by stores, and by doors to shared memory. */
+export interface Work {
+  readonly store: StoreCounters;
+  readonly shared?: ShareStats;
+}
+
+/** Nothing yet. */
+export const noWork = {
+  store: { seals: 0, reseals: 0, packings: 0, spillReads: 0 },
+  shared: { bytesGiven: 0, bytesRead: 0, memoryBytes: 0, drops: {} },
+} as const satisfies Work;
+
+/** Both together. */
+export function addWork(a: Work, b: Work): Work {
+  const { shared: given = noWork.shared } = a;
+  const { shared: more = noWork.shared } = b;
+  return {
+    store: {
+      seals: a.store.seals + b.store.seals,
+      reseals: a.store.reseals + b.store.reseals,
+      packings: a.store.packings + b.store.packings,
+      spillReads: a.store.spillReads + b.store.spillReads,
+    },
+    shared: {
+      bytesGiven: given.bytesGiven + more.bytesGiven,
+      bytesRead: given.bytesRead + more.bytesRead,
+      memoryBytes: given.memoryBytes + more.memoryBytes,
+      drops: addCounts([given.drops, more.drops]),
+    },
+  };
+}
+
+/** Counts by reason, added up. */
+export function addCounts(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const all: Record<string, number> = {};
+  for (const [key, count] of counts.flatMap((one) => Object.entries(one))) all[key] = (all[key] ?? 0) + count;
+  return all;
+}

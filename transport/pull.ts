@@ -27,10 +27,10 @@ import type { PulledRange, SliceRun } from "./pull_slices.ts";
 import { factsOf, otherFacts, otherSources } from "./pull_sources.ts";
 import type { OtherSource, PullFrom } from "./pull_sources.ts";
 import { grantedEvent, progressOf, statsOf } from "./pull_stats.ts";
-import type { PullEvent, PullProgress, PullState, PullStats } from "./pull_stats.ts";
+import type { PullEvent, PullProgress, PullResult, PullState, PullStats } from "./pull_stats.ts";
 import type { LinkChoice } from "./link/open_link.ts";
 import { handshakeName } from "./protocol/handshake_shape.ts";
-import type { HandshakeChoice, HandshakeName } from "./protocol/handshake_shape.ts";
+import type { HandshakeChoice } from "./protocol/handshake_shape.ts";
 import type { TrafficClassName } from "./protocol/traffic_class.ts";
 import type { SourceFacts } from "./protocol/source.ts";
 import type { PullerOptions, PullerTimes } from "./protocol/puller_types.ts";
@@ -78,35 +78,7 @@ export interface PullOptions extends LinkChoice, PullFrom, HandshakeChoice {
 export type { FileVerifyResult, FolderVerifyResult, VerifyResult } from "./verify.ts";
 export type { PulledChunk } from "./chunk_queue.ts";
 export type { PullFrom } from "./pull_sources.ts";
-export type { PullEvent, PullProgress, PullSource, PullState, PullStats } from "./pull_stats.ts";
-
-/** How a pull to a file ended. */
-export interface PullResult {
-  /** Plaintext bytes; of a collection those of the files that were wanted. */
-  readonly bytes: number;
-  /** From the first request to the last verified byte. */
-  readonly seconds: number;
-  /** From the start to the grant. */
-  readonly handshakeSeconds: number;
-  /** What the handshake's keys were made with; of several sources where none has less. */
-  readonly handshake: HandshakeName;
-  /** Bytes of chunks received, headers included. */
-  readonly wireBytes: number;
-  /** Bytes that were found on disk and did not have to be pulled. */
-  readonly reusedBytes: number;
-  /** Bytes that came as shared memory, from an exposer on this machine. */
-  readonly sharedBytes: number;
-  /** The exposure's ID, base64url. */
-  readonly id: string;
-  /** Where the file is, or the folder that holds the collection's contents. */
-  readonly path: string;
-  /** SHA-256 of the file as it stands on disk, hex; of a collection that of its index, in which each file's own stands. Absent: unwanted. */
-  readonly sha256?: string;
-  /** Whether everything had been there already, whole and right. */
-  readonly alreadyComplete: boolean;
-  /** Of a collection: how many files were wanted. */
-  readonly files?: number;
-}
+export type { PullEvent, PullProgress, PullResult, PullSource, PullState, PullStats } from "./pull_stats.ts";
 
 /** How {@linkcode Pull.saveTo} saves. */
 export interface SaveOptions {

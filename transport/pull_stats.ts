@@ -64,6 +64,34 @@ export interface PullStats {
   readonly sources: readonly PullSource[];
 }
 
+/** How a pull to a file ended. */
+export interface PullResult {
+  /** Plaintext bytes; of a collection those of the files that were wanted. */
+  readonly bytes: number;
+  /** From the first request to the last verified byte. */
+  readonly seconds: number;
+  /** From the start to the grant. */
+  readonly handshakeSeconds: number;
+  /** What the handshake's keys were made with; of several sources where none has less. */
+  readonly handshake: HandshakeName;
+  /** Bytes of chunks received, headers included. */
+  readonly wireBytes: number;
+  /** Bytes that were found on disk and did not have to be pulled. */
+  readonly reusedBytes: number;
+  /** Bytes that came as shared memory, from an exposer on this machine. */
+  readonly sharedBytes: number;
+  /** The exposure's ID, base64url. */
+  readonly id: string;
+  /** Where the file is, or the folder that holds the collection's contents. */
+  readonly path: string;
+  /** SHA-256 of the file as it stands on disk, hex; of a collection that of its index, in which each file's own stands. Absent: unwanted. */
+  readonly sha256?: string;
+  /** Whether everything had been there already, whole and right. */
+  readonly alreadyComplete: boolean;
+  /** Of a collection: how many files were wanted. */
+  readonly files?: number;
+}
+
 /** Something happened to a pull; what it has done by then is in its `stats()`. */
 export type PullEvent =
   /** The exposer lets it pull: so many bytes in so many chunks, all that is exposed. */

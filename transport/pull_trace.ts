@@ -62,5 +62,6 @@ function factsOf(stats: PullStats): Facts {
     "rgtp.loss": stats.loss,
     "rgtp.round_trip_ms": stats.roundTripMs,
     "rgtp.sources": stats.sources.length,
+    ...(stats.sources.length > 0 && { "rgtp.handshake": stats.sources[0].handshake }),
   };
 }

@@ -314,9 +314,9 @@ export class PullerShell {
   }
 }
 
-/** Chunks that wait for the crew while this thread checks one itself. */
 /** What may come in one burst, however large the receive buffer: more gains nothing, measured, and is lost when the pull is cut off. */
 const BURST_PACKETS_MAX = 1024;
+/** Chunks that wait for the crew while this thread checks one itself. */
 const JOBS_AHEAD = 2;
 const ALL_OF_A_PAGE = new Uint8Array(PAGE_LEAVES).fill(1);
 const NONE = new Uint8Array(0);

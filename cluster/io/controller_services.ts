@@ -1,8 +1,15 @@
-import { rnpError } from "../protocol/errors.ts";
 import { formatAddress, parseAddress } from "../../codec/address.ts";
+import { rnpError } from "../protocol/errors.ts";
 import type { ListedService, MessageData } from "../protocol/message_data.ts";
-import { isChecked, isNews, judged, listedService, matching, offerFault } from "../protocol/services.ts";
-import { registered } from "../protocol/services.ts";
+import {
+  isChecked,
+  isNews,
+  judged,
+  listedService,
+  matching,
+  offerFault,
+  registered,
+} from "../protocol/services.ts";
 import type { ServiceRecord } from "../protocol/services.ts";
 import { isHere } from "./fleet.ts";
 import type { Fleet } from "./fleet.ts";

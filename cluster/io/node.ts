@@ -403,7 +403,8 @@ export class ClusterNode implements AsyncDisposable {
     if (output.kind === "writable") return this.#makeRoom(peer.peerId);
     if (output.kind !== "settled" && output.kind !== "answered") return;
     const { id, fault } = output;
-    const waiting = this.#waiting.get(id);
+    // Mostly nobody waits for what was posted; and to look for an ID costs more than to send it.
+    const waiting = this.#waiting.size > 0 ? this.#waiting.get(id) : undefined;
     if (!waiting) return;
     // A request that was sent waits for its answer, which may have come with the acknowledgement.
     if (output.kind === "settled" && !fault && waiting.isRequest) return;

@@ -2,7 +2,16 @@ import fc from "fast-check";
 import { concatBytes } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../tests/_assert.ts";
-import { FRAME_HEADER_BYTES, FrameFlag, FrameReader, writeFrameHeader } from "./frame.ts";
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_MAGIC,
+  FrameFlag,
+  frameHeaderLayout,
+  FrameReader,
+  RNP_MAJOR,
+  RNP_MINOR,
+  writeFrameHeader,
+} from "./frame.ts";
 import type { Frame } from "./frame.ts";
 import type { RnpFault } from "./errors.ts";
 
@@ -37,6 +46,16 @@ Deno.test("frame: the places of its parts", () => {
   const frame = frameOf(Uint8Array.of(0x80), FrameFlag.REQUIRES_ACK | FrameFlag.COMPRESSED);
   assertEquals(frame.toHex(), "524e5001" + "0100" + "00000001" + "0005" + "80");
   assertEquals(FRAME_HEADER_BYTES, 12);
+  const header = {
+    magic: FRAME_MAGIC,
+    major: RNP_MAJOR,
+    minor: RNP_MINOR,
+    length: 0x8765_4321,
+    flags: 0xabcd,
+  };
+  const bytes = new Uint8Array(20).fill(255);
+  writeFrameHeader(bytes, header.length, header.flags);
+  assertEquals(frameHeaderLayout.read(bytes), header);
 });
 
 Deno.test("frame: the same frames come out however the stream is cut, also byte by byte", () => {

@@ -4,6 +4,7 @@ import type { PackedMap } from "../../codec/msgpack_map.ts";
 import { concatBytes, equalBytes, utf8 } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
 import type { Engine } from "../../crypto/engine.ts";
+import { encodeEnvelope } from "./envelope.ts";
 import { FRAME_HEADER_BYTES, FrameFlag, writeFrameHeader } from "./frame.ts";
 import type { Frame } from "./frame.ts";
 import type { RnpFault } from "./errors.ts";
@@ -55,7 +56,7 @@ export interface FrameOptions {
  */
 export function encodeMessage(message: Message, options: FrameOptions = {}): Uint8Array<ArrayBuffer> {
   const { flags = 0, compress = false, integrity } = options;
-  const frame = integrity ? withHmac(message, integrity) : encodePacked(asMap(message), FRAME_HEADER_BYTES);
+  const frame = integrity ? withHmac(message, integrity) : encoded(message);
   const length = frame.length - FRAME_HEADER_BYTES;
   checkLength(message, length);
   const smaller = compress && length > limits.rnpCompressBytesMin
@@ -64,6 +65,10 @@ export function encodeMessage(message: Message, options: FrameOptions = {}): Uin
   const whole = smaller ?? frame;
   writeFrameHeader(whole, whole.length - FRAME_HEADER_BYTES, smaller ? flags | FrameFlag.COMPRESSED : flags);
   return whole;
+}
+
+function encoded(message: Message): Uint8Array<ArrayBuffer> {
+  return encodeEnvelope(message, FRAME_HEADER_BYTES) ?? encodePacked(asMap(message), FRAME_HEADER_BYTES);
 }
 
 /** A frame that is written in parts, one after the other. */
@@ -232,17 +237,31 @@ const HMAC_HEX_BYTES = 64;
 const HMAC_EMPTY = `sha256:${"0".repeat(HMAC_HEX_BYTES)}`;
 
 /** The hmac is the last entry, and covers all bytes of the payload before its 64 digits. */
-function withHmac(message: Message, { engine, secret }: Integrity): Uint8Array<ArrayBuffer> {
-  const frame = encodePacked({ ...asMap(message), hmac: HMAC_EMPTY }, FRAME_HEADER_BYTES);
+function withHmac(message: Message, integrity: Integrity): Uint8Array<ArrayBuffer> {
+  const frame = encodeEnvelope(message, FRAME_HEADER_BYTES, 1, HMAC_HEAD.length + HMAC_HEX_BYTES) ??
+    encodePacked({ ...asMap(message), hmac: HMAC_EMPTY }, FRAME_HEADER_BYTES);
   const end = frame.length - HMAC_HEX_BYTES;
-  frame.set(utf8(engine.hmacSha256(secret, frame.subarray(FRAME_HEADER_BYTES, end)).toHex()), end);
+  frame.set(HMAC_HEAD, end - HMAC_HEAD.length);
+  frame.set(digitsOf(frame.subarray(FRAME_HEADER_BYTES, end), integrity), end);
   return frame;
 }
 
-function isAuthentic(payload: Uint8Array, { engine, secret }: Integrity): boolean {
+function isAuthentic(payload: Uint8Array, integrity: Integrity): boolean {
   const end = payload.length - HMAC_HEX_BYTES;
   const start = end - HMAC_HEAD.length;
   if (start < 0 || !equalBytes(payload.subarray(start, end), HMAC_HEAD)) return false;
-  const expected = utf8(engine.hmacSha256(secret, payload.subarray(0, end)).toHex());
-  return equalBytes(payload.subarray(end), expected);
+  return equalBytes(payload.subarray(end), digitsOf(payload.subarray(0, end), integrity));
+}
+
+const hexDigits = utf8("0123456789abcdef");
+const digits = new Uint8Array(HMAC_HEX_BYTES);
+
+/** The digits of an hmac, until the next one is made. */
+function digitsOf(covered: Uint8Array, { engine, secret }: Integrity): Uint8Array {
+  const mac = engine.hmacSha256(secret, covered);
+  for (let i = 0; i < mac.length; i++) {
+    digits[2 * i] = hexDigits[mac[i] >> 4];
+    digits[2 * i + 1] = hexDigits[mac[i] & 15];
+  }
+  return digits;
 }

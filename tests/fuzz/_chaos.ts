@@ -8,7 +8,7 @@ import { limits } from "../../core/limits.ts";
 import { drain } from "../../core/machine.ts";
 import { ticketId } from "../../crypto/key_schedule.ts";
 import type { LiveToken } from "../../transport/protocol/live_token.ts";
-import { ExposerMachine } from "../../transport/protocol/exposer.ts";
+import { ExposerMachine, SERVES_AT_ONCE } from "../../transport/protocol/exposer.ts";
 import { PullerMachine } from "../../transport/protocol/puller.ts";
 import { packetsFor } from "../../transport/answer_train.ts";
 import { ChunkOpener } from "../../transport/puller_shell.ts";
@@ -237,7 +237,7 @@ class Chaos {
     assert(answers >= 0 && answers <= limits.answerQueueEntriesMax);
     assert(answerBytes >= 0 && answerBytes <= limits.answerQueueBytesMax);
     for (const machine of [this.exposer, this.puller]) assert(!Number.isNaN(machine.deadline));
-    assertLessOrEqual(this.#serving.length, 2);
+    assertLessOrEqual(this.#serving.length, SERVES_AT_ONCE);
   }
 
   /** With a true wire again, and nothing else to do, does the pull end? */

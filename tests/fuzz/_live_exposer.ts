@@ -20,9 +20,12 @@ import { mutated, mutatedOf, noise } from "./_decoders.ts";
 
 const FILE_BYTES = 1_000_000;
 const SOCKETS = 8;
-/** Datagrams after which the sender lets others work: more would overrun the exposer's receive buffer. */
-const TURN = 64;
+/** Datagrams after which the sender waits for the exposer: more would overrun the buffer in which it has what strangers send. */
+const TURN = 250;
 const HANDSHAKES = 50;
+/** So many looks at the exposer, so far apart, that show nothing new: then nothing will come. */
+const IDLE_LOOKS = 10;
+const IDLE_MS = 2;
 
 /** What came of it. */
 export interface LiveSums {
@@ -49,11 +52,10 @@ export async function throwAtExposer(seed: number, datagrams: number): Promise<L
       flags: ["--v8-flags=--expose-gc"],
     });
     const { ticket } = JSON.parse(await exposer.line()) as { ticket: string };
-    const counts = async () => await exposer.ask("collect") as unknown as Counts;
-    await sendAll(ticket, Math.ceil(datagrams / 10), random);
-    const early = await counts();
-    await sendAll(ticket, Math.floor(datagrams * 9 / 10), random);
-    const { drops, link, rss, memory } = await counts();
+    await sendAll(exposer, ticket, Math.ceil(datagrams / 10), random);
+    const early = await counts(exposer, "collect");
+    await sendAll(exposer, ticket, Math.floor(datagrams * 9 / 10), random);
+    const { drops, link, rss, memory } = await counts(exposer, "collect");
     const dropped = Object.values(drops).reduce((sum, count) => sum + count, 0);
     // Whatever is not dropped is answered, and nothing is both lost and not counted.
     assertLessOrEqual(dropped, link.packetsReceived);
@@ -69,19 +71,43 @@ export async function throwAtExposer(seed: number, datagrams: number): Promise<L
   }
 }
 
-async function sendAll(ticket: string, datagrams: number, random: SeededRandom): Promise<void> {
+async function counts(exposer: BenchProcess, how = "look"): Promise<Counts> {
+  return await exposer.ask(how) as unknown as Counts;
+}
+
+/** Until the exposer has looked at so many datagrams in all, or nothing more comes: what the system has dropped never does. Answers with how many it has. */
+async function settled(exposer: BenchProcess, expected: number): Promise<number> {
+  let received = 0;
+  for (let idle = 0; idle < IDLE_LOOKS; idle++) {
+    const now = (await counts(exposer)).link.packetsReceived;
+    if (now >= expected) return now;
+    if (now > received) idle = 0;
+    received = now;
+    await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+  }
+  return received;
+}
+
+async function sendAll(
+  exposer: BenchProcess,
+  ticket: string,
+  datagrams: number,
+  random: SeededRandom,
+): Promise<void> {
   const { addresses: [peer] } = parseTicket(ticket);
   const handshakes = firstMessages(ticket, random);
   const links: Link[] = [];
   try {
     for (let i = 0; i < SOCKETS; i++) links.push(await openLink({ host: "127.0.0.1", port: 0 }));
+    let received = (await counts(exposer)).link.packetsReceived;
     for (let sent = 0; sent < datagrams; sent += TURN) {
       const count = Math.min(TURN, datagrams - sent);
       for (let i = 0; i < count; i++) {
         await throwOne(links[random.integer(SOCKETS)], peer, random, handshakes);
       }
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      received = await settled(exposer, received + count);
     }
+    await settled(exposer, Infinity);
   } finally {
     for (const link of links) link.close();
   }

@@ -1,9 +1,9 @@
 /*
- * RGTP under bytes that nobody meant: every decoder, both machines in simulation, and a running exposer on loopback. What fails is kept in
- * `corpus/`, and is tried in every run of the tests from then on.
+ * RGTP under bytes that nobody meant: every decoder, both machines in simulation, and on loopback a running exposer and a puller in
+ * mid-transfer. What fails is kept in `corpus/`, and is tried in every run of the tests from then on.
  *
  *   deno task fuzz --minutes 10 [--seed 1]
- *   deno task fuzz --datagrams 10000000
+ *   deno task fuzz --datagrams 10000000 [--at exposer|puller]
  */
 import { parseByTable } from "../../cli/_args.ts";
 import { projectRoot, projectText } from "../../tools/project_files.ts";
@@ -11,6 +11,7 @@ import { seededRandom } from "../sim/random.ts";
 import { runChaos } from "./_chaos.ts";
 import { attempt, decoders, mutated, noise, total } from "./_decoders.ts";
 import { throwAtExposer } from "./_live_exposer.ts";
+import { throwAtPuller } from "./_live_puller.ts";
 
 /** Something that has failed: a decoder's input, or the seed of a run of both machines. */
 export type Failing = { readonly decoder: string; readonly hex: string } | { readonly chaos: number };
@@ -68,7 +69,8 @@ export function fuzz(seed: number, until: () => boolean): { inputs: number; runs
 if (import.meta.main) {
   const flags = {
     minutes: { kind: "string", placeholder: "COUNT", help: "decoders and machines, how long" },
-    datagrams: { kind: "string", placeholder: "COUNT", help: "at a running exposer, how many" },
+    datagrams: { kind: "string", placeholder: "COUNT", help: "at running programs, how many" },
+    at: { kind: "string", placeholder: "SIDE", help: "exposer or puller; both when not given" },
     seed: { kind: "string", placeholder: "SEED", help: "which run", default: "1" },
   } as const;
   const given = parseByTable(Deno.args, flags, { required: [], optional: [] }).flags;
@@ -79,8 +81,13 @@ if (import.meta.main) {
     const sums = fuzz(seed, () => performance.now() - started > minutes * 60_000);
     console.log(JSON.stringify(sums));
   }
-  if (given.datagrams !== undefined) {
-    console.log(JSON.stringify(await throwAtExposer(seed, Number(given.datagrams)), undefined, 2));
+  const datagrams = Number(given.datagrams ?? 0);
+  const isAt = (side: string) => datagrams > 0 && [side, undefined].includes(given.at);
+  const print = (sums: unknown) => console.log(JSON.stringify(sums, undefined, 2));
+  if (isAt("exposer")) print(await throwAtExposer(seed, datagrams));
+  if (isAt("puller")) {
+    print(await throwAtPuller(seed, { strange: datagrams, copies: 0 }));
+    print(await throwAtPuller(seed, { strange: 0, copies: Math.ceil(datagrams / 10) }));
   }
   console.log(`${((performance.now() - started) / 1000).toFixed(0)} s`);
 }

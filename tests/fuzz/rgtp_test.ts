@@ -1,10 +1,12 @@
 import { projectText } from "../../tools/project_files.ts";
 import { assert, assertGreater, assertLess, assertThrows } from "../_assert.ts";
 import { throwAtExposer } from "./_live_exposer.ts";
+import { throwAtPuller } from "./_live_puller.ts";
 import { corpusPath, fuzz, retry } from "./rgtp.ts";
 import type { Failing } from "./rgtp.ts";
 
 const DATAGRAMS = 20_000;
+const COPIES = 10_000;
 /** What a process may grow by in a short run: code that is compiled late, and the collector's spare room. */
 const RSS_GROWTH_MAX = 64 * 1_048_576;
 
@@ -39,4 +41,24 @@ Deno.test("fuzz: a running exposer under 20,000 datagrams serves on, counts each
   }
   assertGreater(answers, 100);
   assertLess(rss.end, rss.early + RSS_GROWTH_MAX);
+});
+
+Deno.test("fuzz: a puller in mid-transfer under 20,000 datagrams of strangers ends identical, and counts each that it drops", async () => {
+  const { received, relayed, drops, rss } = await throwAtPuller(2, { strange: DATAGRAMS, copies: 0 });
+  console.log(JSON.stringify({ received, relayed, drops, rss }));
+  assertGreater(received, DATAGRAMS / 4);
+  for (const reason of ["malformed", "other version", "unexpected", "wrong tag"]) {
+    assertGreater(drops[reason] ?? 0, 0, reason);
+  }
+  assertLess(rss.end, rss.early + RSS_GROWTH_MAX);
+});
+
+Deno.test("fuzz: a puller in mid-transfer under a damaged copy of each packet that it gets ends identical", async () => {
+  const { received, relayed, copies, drops } = await throwAtPuller(3, { strange: 0, copies: COPIES });
+  console.log(JSON.stringify({ received, relayed, copies, drops }));
+  assertGreater(copies, COPIES / 2);
+  // Nearly right: past the tag, to where symbols have their places.
+  for (const reason of ["malformed", "wrong tag", "duplicate symbol"]) {
+    assertGreater(drops[reason] ?? 0, 0, reason);
+  }
 });

@@ -173,3 +173,37 @@ Deno.test("a drain that is over cuts off who still pulls, and tells both", async
   assertEquals(name, "WITHDRAWN");
   assertGreater(puller.progress, 0);
 });
+
+Deno.test("who pulls what, and the figures of all of it, are told while it serves", async () => {
+  await using folder = await TestFolder.make();
+  const place = new Place(folder);
+  await makeFile(folder.file("one"), 8_000_000, 1);
+  await makeFile(folder.file("other"), 100_000, 2);
+  await place.write(["one", "other"], { limitRate: "4MB/s" });
+  const flags = ["--json", "--stats", "--metrics", "0"];
+  await using service = new RgtpProcess(["serve", place.config, ...flags], {
+    permissions: place.permissions,
+  });
+  await heard(service, "started");
+  await place.pull("other", "out other").done();
+  await using puller = place.pull("one", "out one");
+  const pulled = () => said(service, "stats").flatMap(({ pullers }) => pullers as Said[]);
+  await service.until(
+    () => pulled().some(({ name, rate }) => name === "one" && Number(rate) > 0),
+    "a rate",
+    WAIT_MS,
+  );
+  await puller.done();
+  const [{ url }] = said(service, "metrics");
+  const figures = async () => await (await fetch(String(url))).text();
+  for (let i = 0; i < 100 && !(await figures()).includes('rgtp_pulls_total{outcome="completed"} 2'); i++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assertStringIncludes(await figures(), 'rgtp_pulls_total{outcome="completed"} 2');
+  // What is withdrawn stays in the counters.
+  await place.write(["one"], { limitRate: "4MB/s" });
+  Deno.kill(service.pid, "SIGHUP");
+  await heard(service, "reloaded");
+  assertStringIncludes(await figures(), 'rgtp_pulls_total{outcome="completed"} 2');
+  assertEquals((await service.kill("SIGTERM")).code, 0);
+});

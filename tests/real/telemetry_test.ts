@@ -145,7 +145,8 @@ Deno.test("a collector sees exposing, pulling, the handshake and verifying, with
     assertEquals([part.traceId, part.parentSpanId, part.isFailed], [pulling.traceId, pulling.spanId, false]);
   }
   assertGreater(collector.figures.get("rgtp.sent_bytes")!, made.bytes);
-  assertEquals(collector.figures.get("rgtp.handshakes granted"), 1);
+  // The last message of a handshake may be repeated, and is granted again.
+  assertGreater(collector.figures.get("rgtp.handshakes granted")!, 0);
   assertEquals(collector.figures.get("rgtp.operation.duration expose"), 1);
 
   const { secret, name } = parseTicket(ready.ticket);

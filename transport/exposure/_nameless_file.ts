@@ -15,11 +15,15 @@ export interface NamelessFile {
 /**
  * A file of mode 0600 in `folder` (absent: where the system keeps temporary files). Its name, `rgtp-KIND-…`, is removed at once where the
  * system permits that, so that the file ends with the process however that ends; else when it is closed, or by the next one of its kind
- * that is made there.
+ * that is made there. `before` is told its name while it has one.
  *
  * @throws {RgtpError} IO, NO_SPACE
  */
-export function makeNamelessFile(kind: "spill" | "spool", folder: string | undefined): NamelessFile {
+export function makeNamelessFile(
+  kind: "spill" | "spool",
+  folder: string | undefined,
+  before: (path: string, file: Deno.FsFile) => void = () => {},
+): NamelessFile {
   const prefix = `rgtp-${kind}-`;
   if (folder !== undefined) removeLeftovers(folder, kind, prefix);
   try {
@@ -34,6 +38,7 @@ export function makeNamelessFile(kind: "spill" | "spool", folder: string | undef
     });
     // Whoever looks for leftovers finds that this one is in use.
     file.tryLockSync(true);
+    before(path, file);
     removeQuietly(path);
     return new OpenFile(new PositionedFile(file), path);
   } catch (cause) {

@@ -19,7 +19,12 @@ const BLOCKS_MAX = 16;
 
 /** Packets of parity symbols: made from a piece's packets when they are first asked for, then kept as long as there is room. */
 export class ParityPackets {
-  readonly #recent = new RecentPackets(BYTES_MAX);
+  readonly #recent: RecentPackets;
+
+  /** It holds no more than `bytesMax`, 16 MiB by default, but always what was asked for last. */
+  constructor(bytesMax = BYTES_MAX) {
+    this.#recent = new RecentPackets(bytesMax);
+  }
 
   /** Bytes that it holds. */
   get bytes(): number {

@@ -43,9 +43,10 @@ export interface LazyStoreOptions {
 const SLOTS_MIN = 4;
 /** Memory is taken in slabs of about this many bytes, when they are needed. */
 const SLAB_BYTES = 16_777_216;
-/** What chunks may have of the whole, and leaf pages. */
-const CHUNKS_SHARE = 15 / 16;
+/** What chunks may have of the whole, leaf pages, and parity. */
+const CHUNKS_SHARE = 14 / 16;
 const PAGES_SHARE = 1 / 16;
+const PARITY_SHARE = 1 / 16;
 
 /**
  * A store that holds as much as it may, and seals the rest again when it is asked for. What was sealed again is sent only if it is what
@@ -106,7 +107,7 @@ class LazyStore implements ChunkStore {
   readonly #leaves: Uint8Array;
   readonly #pager: LeafPager;
   readonly #pages: RecentPackets;
-  readonly #parity = new ParityPackets();
+  readonly #parity: ParityPackets;
   #counters: StoreCounters;
   #state: "open" | "changed" | "closed" = "open";
 
@@ -122,6 +123,7 @@ class LazyStore implements ChunkStore {
     this.#leaves = leaves;
     this.#pager = pager;
     this.#pages = new RecentPackets(options.memoryBytesMax * PAGES_SHARE);
+    this.#parity = new ParityPackets(options.memoryBytesMax * PARITY_SHARE);
     this.#counters = { seals: sealed, reseals: 0, packings: sealed, spillReads: 0 };
   }
 
@@ -129,8 +131,21 @@ class LazyStore implements ChunkStore {
     const bytes = pieceBytes(this.#options.facts, piece);
     if (bytes === undefined || this.#state !== "open" || !symbolSizes.includes(symbolSize)) return undefined;
     if (isPagePiece(piece)) return this.#page(piece, symbolSize);
-    const held = this.#cached.use(piece, symbolSize);
-    if (held) return held;
+    const held = this.#cached.use(piece, symbolSize) ?? this.#seen(piece, symbolSize);
+    return held ?? this.#load(piece, symbolSize);
+  }
+
+  /** Where the spill file is mapped: as it lies there, which takes none of the memory. */
+  #seen(chunk: number, symbolSize: number): Uint8Array | undefined {
+    const { facts, spill } = this.#options;
+    if (!spill || symbolSize !== this.#options.symbolSize) return undefined;
+    const seen = spill.view(chunk, packetisedBytes(sealedChunkBytes(facts, chunk), symbolSize));
+    if (seen) this.#count({ spillReads: 1 });
+    return seen;
+  }
+
+  /** Gets what is not held into the memory. */
+  #load(piece: number, symbolSize: number): Uint8Array | undefined {
     const memory = this.#cached.admit(piece, symbolSize);
     if (this.#fill(piece, symbolSize, memory)) return memory;
     this.#cached.forget(piece, symbolSize);
@@ -139,12 +154,18 @@ class LazyStore implements ChunkStore {
 
   parityPackets(piece: number, symbolSize: number, run: ParityRun): Uint8Array | undefined {
     const bytes = pieceBytes(this.#options.facts, piece);
-    if (bytes === undefined || this.#state !== "open") return undefined;
-    return this.#parity.packets(piece, bytes, symbolSize, run, () => this.packets(piece, symbolSize));
+    if (bytes === undefined || this.#state !== "open" || !symbolSizes.includes(symbolSize)) return undefined;
+    // Never from what is mapped: a disk that fails ends who looks there, but not who has it sent or read.
+    const data = () =>
+      isPagePiece(piece)
+        ? this.packets(piece, symbolSize)
+        : this.#cached.use(piece, symbolSize) ?? this.#load(piece, symbolSize);
+    return this.#parity.packets(piece, bytes, symbolSize, run, data);
   }
 
   isAtHand(piece: number, symbolSize: number): boolean {
-    return isPagePiece(piece) || this.#cached.has(piece, symbolSize);
+    if (isPagePiece(piece) || this.#cached.has(piece, symbolSize)) return true;
+    return symbolSize === this.#options.symbolSize && this.#options.spill?.view(piece, 1) !== undefined;
   }
 
   coldBytes(piece: number, symbolSize: number): number {

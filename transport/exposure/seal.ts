@@ -20,6 +20,7 @@ import { chunkOffset, sealedChunkBytes } from "./pieces.ts";
 import type { ByteSource } from "./source.ts";
 import type { ChunkStore, StoreFiller } from "./store.ts";
 import { makeSpillFile } from "./spill_file.ts";
+import type { MapFile } from "./spill_file.ts";
 import { memoryStore, memoryStoreBytes } from "./store.ts";
 
 /** The symbol size that chunks are packed for ahead when nothing is said: a packet then fills an Ethernet frame. */
@@ -52,6 +53,8 @@ export interface SealOptions {
   readonly memoryBytesMax?: number;
   /** A folder for a file that holds sealed what the store may not; absent: none. */
   readonly spillFolder?: string;
+  /** What has that file seen as memory; absent: it is read. */
+  readonly mapFile?: MapFile;
   /** Told while the exposure is served, once when its source holds something else now, and each time when it cannot be read. */
   readonly onLost?: (reason: RgtpError) => void;
   /** Called about every 10 ms and at the end, with the plaintext bytes that are sealed. */
@@ -177,9 +180,10 @@ function fillerOf(
   const { facts } = plan;
   const common = { facts, hash: engine.sha256, symbolSize };
   if (fitsMemory(options, plan)) return memoryStore(common);
+  const chunkPackets = packetisedBytes(sealedChunkBytes(facts, 0), symbolSize);
   const spill = spillFolder === undefined
     ? undefined
-    : makeSpillFile(spillFolder, chunkCount(facts), packetisedBytes(sealedChunkBytes(facts, 0), symbolSize));
+    : makeSpillFile(spillFolder, chunkCount(facts), chunkPackets, options.mapFile);
   return lazyStore({
     ...common,
     memoryBytesMax,

@@ -10,22 +10,42 @@ export interface SpillFile {
   has(index: number): boolean;
   /** Fills `into` with what was written as piece `index`; whether it could. */
   read(index: number, into: Uint8Array): boolean;
+  /** The first `bytes` bytes of what was written as piece `index`, where they lie; `undefined` where they cannot be looked at so. */
+  view(index: number, bytes: number): Uint8Array | undefined;
   /** Writes a piece once; a second time does nothing. */
   write(index: number, bytes: Uint8Array): void;
   /** Removes the file. Twice is fine. */
   close(): void;
 }
 
+/** A file as memory that is only read. */
+export interface FileView {
+  /** What stands there; `undefined` where it cannot be had. */
+  view(at: number, bytes: number): Uint8Array | undefined;
+  /** Twice is fine. */
+  close(): void;
+}
+
+/** Has a file seen as memory; `undefined` where that is not possible. */
+export type MapFile = (path: string, bytes: number) => FileView | undefined;
+
 /**
- * A spill file in `folder` for `count` pieces of at most `pieceBytes` bytes, that nobody else sees: see `makeNamelessFile`.
+ * A spill file in `folder` for `count` pieces of at most `pieceBytes` bytes, that nobody else sees: see `makeNamelessFile`. With `map` its
+ * pieces are sent from the system's cache; it is as long as it can become from the beginning then, without taking room for it.
  *
  * @throws {RgtpError} NO_SPACE when the disk shows less free space than it may need; IO
  */
-export function makeSpillFile(folder: string, count: number, pieceBytes: number): SpillFile {
+export function makeSpillFile(folder: string, count: number, pieceBytes: number, map?: MapFile): SpillFile {
   const bytes = count * pieceBytes;
-  const spill = makeNamelessFile("spill", folder);
+  let seen: FileView | undefined;
+  const spill = makeNamelessFile("spill", folder, (path, file) => {
+    // What is mapped and lies behind the end would end who looks at it.
+    if (map) file.truncateSync(bytes);
+    seen = map?.(path, bytes);
+  });
   const free = freeBytes(spill.path);
   if (free !== undefined && free < bytes) {
+    seen?.close();
     spill.close();
     throw new RgtpError(
       "NO_SPACE",
@@ -34,18 +54,20 @@ export function makeSpillFile(folder: string, count: number, pieceBytes: number)
       { data: { path: folder, free, bytes } },
     );
   }
-  return new OpenSpillFile(spill, count, pieceBytes);
+  return new OpenSpillFile(spill, count, pieceBytes, seen);
 }
 
 class OpenSpillFile implements SpillFile {
   readonly #spill: NamelessFile;
   readonly #pieceBytes: number;
+  readonly #seen: FileView | undefined;
   readonly #written: Bits;
   #isOpen = true;
   #isWritable = true;
 
-  constructor(spill: NamelessFile, count: number, pieceBytes: number) {
+  constructor(spill: NamelessFile, count: number, pieceBytes: number, seen: FileView | undefined) {
     this.#spill = spill;
+    this.#seen = seen;
     this.#pieceBytes = pieceBytes;
     this.#written = new Bits(count);
   }
@@ -63,6 +85,10 @@ class OpenSpillFile implements SpillFile {
     }
   }
 
+  view(index: number, bytes: number): Uint8Array | undefined {
+    return this.has(index) ? this.#seen?.view(index * this.#pieceBytes, bytes) : undefined;
+  }
+
   write(index: number, bytes: Uint8Array): void {
     if (!this.#isOpen || !this.#isWritable || this.#written.has(index)) return;
     try {
@@ -76,6 +102,7 @@ class OpenSpillFile implements SpillFile {
 
   close(): void {
     this.#isOpen = false;
+    this.#seen?.close();
     this.#spill.close();
   }
 }

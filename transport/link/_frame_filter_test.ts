@@ -2,6 +2,7 @@ import { concatBytes } from "../../core/bytes.ts";
 import { encodeFrameHead } from "../../codec/ethernet_frame.ts";
 import { assertEquals, assertThrows } from "../../tests/_assert.ts";
 import { filterProgram } from "./_frame_filter.ts";
+import { runBpf } from "./_run_bpf.ts";
 
 const own = Uint8Array.of(2, 0, 0x5e, 0x10, 0, 1);
 const other = Uint8Array.of(2, 0, 0x5e, 0x10, 0, 2);
@@ -17,45 +18,6 @@ interface Facts {
   readonly tag?: number;
 }
 
-/** The part of the filter's machine that programs here use, as Linux' Documentation/networking/filter.rst has it: what is kept of a frame. */
-function run(program: Uint8Array<ArrayBuffer>, frame: Uint8Array, { kind = 0, tag }: Facts): number {
-  const code = new DataView(program.buffer);
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
-  const known: Record<number, number> = { 4: kind, 44: tag ?? 0, 48: tag === undefined ? 0 : 1 };
-  let accumulator = 0;
-  for (let at = 0; at < program.length; at += 8) {
-    const constant = code.getUint32(at + 4, true);
-    const [whenTrue, whenFalse] = [program[at + 2], program[at + 3]];
-    const jump = (isSo: boolean) => at += 8 * (isSo ? whenTrue : whenFalse);
-    const isAncillary = constant >= 0xfffff000;
-    const operation = code.getUint16(at, true);
-    const bytes = operation === 0x28 ? 2 : 4;
-    switch (operation) {
-      case 0x28:
-      case 0x20:
-        if (isAncillary) accumulator = known[constant - 0xfffff000];
-        // A load from beyond the end ends the program, and drops the frame.
-        else if (constant + bytes > frame.length) return 0;
-        else accumulator = bytes === 2 ? view.getUint16(constant) : view.getUint32(constant);
-        break;
-      case 0x54:
-        accumulator = (accumulator & constant) >>> 0;
-        break;
-      case 0x15:
-        jump(accumulator === constant);
-        break;
-      case 0x25:
-        jump(accumulator > constant);
-        break;
-      case 0x06:
-        return constant;
-      default:
-        throw new Error(`no such instruction: ${operation}`);
-    }
-  }
-  throw new Error("the program has no end");
-}
-
 function frameTo(destination: Uint8Array, destinationPort = PORT): Uint8Array {
   const head = encodeFrameHead({
     destination,
@@ -68,7 +30,8 @@ function frameTo(destination: Uint8Array, destinationPort = PORT): Uint8Array {
 }
 
 function passes(program: Uint8Array<ArrayBuffer>, frame: Uint8Array, facts: Facts = {}): boolean {
-  return run(program, frame, facts) > 0;
+  const { kind = 0, tag } = facts;
+  return runBpf(program, frame, { 4: kind, 44: tag ?? 0, 48: tag === undefined ? 0 : 1 }) > 0;
 }
 
 Deno.test("frame filter: what is for this link passes, and nothing else", () => {

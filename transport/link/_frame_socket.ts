@@ -5,6 +5,7 @@ import { ETHERTYPE, frameHeadLayout, MAC_ADDRESS_BYTES } from "../../codec/ether
 import { symbolSizes } from "../../codec/geometry.ts";
 import { CHUNK_HEADER_BYTES } from "../../codec/packet.ts";
 import { utf8 } from "../../core/bytes.ts";
+import { attach } from "./_classic_bpf.ts";
 import { isErrno, systemError } from "./_errno.ts";
 import { filterProgram } from "./_frame_filter.ts";
 import { FrameRing } from "./_frame_ring.ts";
@@ -18,7 +19,7 @@ const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const SO_SNDBUF = { option: 7, force: 32 } as const;
-const SO_ATTACH_FILTER = 26;
+const SO_ATTACH_FILTER = ["SO_ATTACH_FILTER", 26] as const;
 const SOL_PACKET = 263;
 const PACKET_ADD_MEMBERSHIP = 1;
 const PACKET_MR_MULTICAST = 0;
@@ -93,7 +94,8 @@ export function openFrameSocket(libc: Libc, options: FrameSocketOptions): FrameS
     const claimed = claimPort(libc, device.index, options);
     claim = claimed.claim;
     const { port } = claimed;
-    attachFilter(libc, descriptor, { ...options, port, own: device.mac });
+    const destinations = [device.mac, BROADCAST, ...options.groups];
+    attach(libc, descriptor, SO_ATTACH_FILTER, filterProgram({ port, vlan: options.vlan, destinations }));
     for (const group of options.groups) joinGroup(libc, descriptor, device.index, group);
     for (const option of [SO_SNDBUF.force, SO_SNDBUF.option]) {
       if (call.setsockopt(descriptor, SOL_SOCKET, option, Int32Array.of(sendBufferBytes), 4) === 0) break;
@@ -169,21 +171,6 @@ function claimPort(
   const errno = libc.errno();
   libc.call.close(claim);
   throw systemError("bind", errno);
-}
-
-function attachFilter(
-  libc: Libc,
-  descriptor: number,
-  { port, vlan, groups, own }: FrameSocketOptions & { own: Uint8Array },
-): void {
-  const program = filterProgram({ port, vlan, destinations: [own, BROADCAST, ...groups] });
-  // `struct sock_fprog`: how many instructions, and where they are.
-  const facts = new BigUint64Array([BigInt(program.length / 8), BigInt(libc.addressOf(program))]);
-  checked(
-    libc,
-    "SO_ATTACH_FILTER",
-    libc.call.setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, facts, facts.byteLength),
-  );
 }
 
 /** Has the card take a group's frames. */

@@ -9,6 +9,7 @@ import { decodeSockaddr, encodeSockaddr, familyOf, SOCKADDR_BYTES } from "./_soc
 // Linux, include/linux/net.h, include/uapi/asm-generic/socket.h, include/uapi/linux/in6.h and udp.h.
 const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
+const SO_REUSEPORT = 15;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const buffers = {
@@ -35,32 +36,65 @@ export interface LinuxSocket {
 
 /** Opens and binds one; `::` takes IPv4 peers too. @throws {Error} with a `code` */
 export function openSocket(libc: Libc, at: LinkOptions): LinuxSocket {
-  const { call } = libc;
   const family = familyOf(at.host);
+  const joins = at.multicast?.join !== undefined;
+  return opened(libc, family, joins ? groupBufferBytes : bufferBytes, (descriptor) => {
+    // Datagrams that follow each other may come as one message. Kernels before 5.0 have no such thing.
+    setOption(libc, descriptor, SOL_UDP, UDP_GRO, 1);
+    if (joins) allowSharing(libc, descriptor);
+    const address = encodeSockaddr(at, family);
+    checked(libc, "bind", libc.call.bind(descriptor, address, address.length));
+    if (at.multicast) joinGroups(libc, descriptor, at);
+  });
+}
+
+/**
+ * Another socket at the port of one that is bound: the system spreads what comes over both. That one was bound without leave to share, so
+ * a port that is somebody else's was still found to be taken. Each datagram is a message of its own, so what one call brings is bounded.
+ *
+ * @throws {Error} with a `code`
+ */
+export function openBeside(libc: Libc, first: LinuxSocket, bytes: number): LinuxSocket {
+  return opened(libc, first.family, bytes, (descriptor) => {
+    for (const one of [first.descriptor, descriptor]) setOption(libc, one, SOL_SOCKET, SO_REUSEPORT, 1);
+    const { name, length } = nameOf(libc, first.descriptor);
+    checked(libc, "bind", libc.call.bind(descriptor, name, length));
+  });
+}
+
+/** Opens one with buffers of so many bytes, if the system lets us; `bind` does the rest. */
+function opened(
+  libc: Libc,
+  family: number,
+  bytes: number,
+  bind: (descriptor: number) => void,
+): LinuxSocket {
+  const { call } = libc;
   const descriptor = checked(libc, "socket", call.socket(family, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0));
   try {
     // A system may have this on by default; on an IPv4 socket it does not exist.
     setOption(libc, descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-    const bytes = at.multicast?.join === undefined ? bufferBytes : groupBufferBytes;
     for (const { option, force } of Object.values(buffers)) {
       if (!setOption(libc, descriptor, SOL_SOCKET, force, bytes)) {
         setOption(libc, descriptor, SOL_SOCKET, option, bytes);
       }
     }
-    // Datagrams that follow each other may come as one message. Kernels before 5.0 have no such thing.
-    setOption(libc, descriptor, SOL_UDP, UDP_GRO, 1);
-    if (at.multicast?.join !== undefined) allowSharing(libc, descriptor);
-    const address = encodeSockaddr(at, family);
-    checked(libc, "bind", call.bind(descriptor, address, address.length));
-    if (at.multicast) joinGroups(libc, descriptor, at);
-    const name = new Uint8Array(SOCKADDR_BYTES);
-    checked(libc, "getsockname", call.getsockname(descriptor, name, Uint32Array.of(name.length)));
+    bind(descriptor);
+    const { name } = nameOf(libc, descriptor);
     const receiveBufferBytes = getOption(libc, descriptor, SOL_SOCKET, buffers.receive.option);
     return { descriptor, family, local: decodeSockaddr(name), receiveBufferBytes };
   } catch (error) {
     call.close(descriptor);
     throw error;
   }
+}
+
+/** Where a socket is bound, as the system has it. */
+function nameOf(libc: Libc, descriptor: number): { name: Uint8Array<ArrayBuffer>; length: number } {
+  const name = new Uint8Array(new ArrayBuffer(SOCKADDR_BYTES));
+  const length = Uint32Array.of(name.length);
+  checked(libc, "getsockname", libc.call.getsockname(descriptor, name, length));
+  return { name, length: length[0] };
 }
 
 function joinGroups(libc: Libc, descriptor: number, at: LinkOptions): void {

@@ -93,8 +93,10 @@ export class Sockaddrs {
       peer = decodeSockaddr(sockaddr);
       if (this.#peers.size >= hostsMax) this.#peers.clear();
       this.#peers.set(key, peer);
-      // A link-local address is reached through the interface that its packets came from.
-      if (scopeOf(sockaddr) !== 0) this.#remember(peer.host, sockaddr.slice());
+      // It is mostly answered. And a link-local address is reached through the interface that its packets came from.
+      if (scopeOf(sockaddr) !== 0 || !this.#destinations.has(peer.host)) {
+        this.#remember(peer.host, sockaddr.slice());
+      }
     }
     this.#latest.fill(0).set(sockaddr);
     return this.#latestPeer = peer;

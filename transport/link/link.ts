@@ -83,6 +83,11 @@ export interface Link extends Disposable {
   readonly payloadBytesMax: number;
   /** The largest datagram that goes in one piece all the way to any peer; absent where that is not known, as with any path of IP. */
   readonly pathBytesMax?: number;
+  /**
+   * Where the system puts what strangers send, apart from what belongs to pulls: whoever serves reads these as well, as far as it has the
+   * time. They count in this link's {@linkcode Link.stats}, and close with it. Absent or empty: it all arrives here.
+   */
+  readonly strangers?: readonly Link[];
   /** How many packets of 1452 bytes may arrive here in one burst without overflowing the receive buffer. */
   readonly burstPacketsMax: number;
   /**
@@ -135,6 +140,8 @@ export interface LinkOptions {
   readonly port: number;
   /** For a link to a multicast group. */
   readonly multicast?: MulticastOptions;
+  /** Whether {@linkcode Link.strangers} are wanted, where the kind has them: all of them have to be read then. */
+  readonly strangersApart?: boolean;
   /**
    * Whether `receive` may hold up this thread for a ms at a time while much comes: who does little but answer saves what it costs to be
    * woken by another thread. Not every kind does it.

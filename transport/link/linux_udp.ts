@@ -20,6 +20,7 @@ import { Outgoing, type Train } from "./_outgoing.ts";
 import { Poller, READABLE, WRITABLE } from "./_poller.ts";
 import { type Destination, Sockaddrs } from "./_sockaddr.ts";
 import { SplitOutgoing } from "./_split.ts";
+import { openStrangers } from "./_strangers.ts";
 import { Turn } from "./_turn.ts";
 import {
   type Datagrams,
@@ -74,7 +75,9 @@ export async function openLinuxUdp(options: LinkOptions): Promise<Link> {
   try {
     const found = await resolved(asked);
     await askPermission(found);
-    return new LinuxUdpLink(poller, bind(poller.libc, found), found.naps === true);
+    const link = new LinuxUdpLink(poller, bind(poller.libc, found), found.naps === true);
+    if (found.strangersApart) link.partStrangers();
+    return link;
   } catch (error) {
     poller.release();
     throw error;
@@ -111,6 +114,10 @@ class LinuxUdpLink implements Link {
   readonly payloadBytesMax = udpPayloadBytesMax;
   readonly burstPacketsMax: number;
   readonly local: Address;
+  readonly #socket: LinuxSocket;
+  #strangers: readonly LinuxUdpLink[] = [];
+  /** The one of whose strangers this is. */
+  readonly #main: LinuxUdpLink | undefined;
   readonly #poller: Poller;
   readonly #libc: Libc;
   readonly #descriptor: number;
@@ -118,7 +125,7 @@ class LinuxUdpLink implements Link {
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
   readonly #permission = new NetPermission();
-  readonly #counters = new Counters();
+  readonly #counters: Counters;
   readonly #turn = new Turn();
   readonly #nap: Nap | undefined;
   /** Made when something is first sent that lies apart; away while somebody waits to send more of it. */
@@ -130,20 +137,32 @@ class LinuxUdpLink implements Link {
   /** The descriptor is not ours any more: it may be somebody else's by now. */
   #isGone = false;
 
-  constructor(
-    poller: Poller,
-    { descriptor, family, local, receiveBufferBytes }: LinuxSocket,
-    naps: boolean,
-  ) {
+  /** `main` is given to one for its strangers. */
+  constructor(poller: Poller, socket: LinuxSocket, naps: boolean, main?: LinuxUdpLink) {
+    const { descriptor, family, local, receiveBufferBytes } = socket;
+    this.#socket = socket;
+    this.#main = main;
     this.#poller = poller;
     this.#libc = poller.libc;
     this.#descriptor = descriptor;
     this.local = local;
     this.burstPacketsMax = Math.floor(receiveBufferBytes / bufferBytesPerPacket);
-    this.#sockaddrs = new Sockaddrs(family);
+    // Answers to strangers leave by the main one, which has to know the way.
+    this.#sockaddrs = main ? main.#sockaddrs : new Sockaddrs(family);
+    this.#counters = main ? main.#counters : new Counters();
     this.#incoming = new Incoming(poller.libc);
     this.#outgoing = new Outgoing(poller.libc);
     this.#nap = naps ? new Nap(poller.libc, descriptor) : undefined;
+  }
+
+  /** From now on what strangers send arrives elsewhere, if the system can do that. */
+  partStrangers(): void {
+    this.#strangers = openStrangers(this.#libc, this.#socket)
+      .map((socket) => new LinuxUdpLink(this.#poller, socket, false, this));
+  }
+
+  get strangers(): readonly Link[] {
+    return this.#strangers;
   }
 
   get stats(): LinkStats {
@@ -275,11 +294,12 @@ class LinuxUdpLink implements Link {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    for (const link of this.strangers) link.close();
     if (!this.#isGone) {
       this.#libc.call.close(this.#descriptor);
       this.#poller.forget(this.#descriptor);
     }
-    this.#poller.release();
+    if (!this.#main) this.#poller.release();
   }
 
   [Symbol.dispose](): void {

@@ -35,9 +35,11 @@ export function answersOf(
     if (bytes === undefined) return undefined;
     const plan = blockPlan(bytes, symbolSize);
     if (first + count > plan.symbols) return undefined;
-    const common = { piece, symbolSize, request };
-    for (const run of symbolRuns(first, count)) {
-      answers.push({ ...common, ...run, bytes: symbolsBytes(bytes, symbolSize, run.first, run.count) });
+    // The hot path: no generator for what is mostly one run.
+    for (let from = first; from < first + count; from += SYMBOLS_PER_ANSWER) {
+      const symbols = Math.min(SYMBOLS_PER_ANSWER, first + count - from);
+      const cost = symbolsBytes(bytes, symbolSize, from, symbols);
+      answers.push({ piece, first: from, count: symbols, symbolSize, request, bytes: cost });
     }
     if (parityCount === 0) continue;
     const parityOf = blockOf(plan, first);
@@ -49,7 +51,7 @@ export function answersOf(
     parities.push(range);
     for (const run of symbolRuns(parityFirst, parityCount)) {
       const bytes = run.count * (CHUNK_HEADER_BYTES + symbolSize);
-      answers.push({ ...common, ...run, parityOf, bytes });
+      answers.push({ piece, ...run, symbolSize, request, parityOf, bytes });
     }
   }
   return answers;

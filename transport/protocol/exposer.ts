@@ -35,15 +35,17 @@ import type {
   PullerStatus,
 } from "./exposer_types.ts";
 import { GroupCasts } from "./group_casts.ts";
+import { HandshakeQueue } from "./handshake_queue.ts";
 import { HaveTeller } from "./have_teller.ts";
 import { LiveToken } from "./live_token.ts";
 import { outcomeOf, Responder } from "./responder.ts";
+import type { HandshakeReply } from "./responder.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { WorkMeter } from "./work_meter.ts";
 
 // Sends under way at once: what a request asks for of chunks of usual size, so that it can go out together. A puller that arrives waits
 // for no more than these.
-const SERVES_AT_ONCE = 6;
+export const SERVES_AT_ONCE = 6;
 // Handshakes come after pulls, but a crowd of pulls does not lock newcomers out.
 const ANSWERS_PER_HANDSHAKE = 32;
 const SWEEP_MS = 5000;
@@ -73,7 +75,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   readonly #live = new Map<string, LiveToken>();
   readonly #queue = new AnswerQueue();
   readonly #outputs: ExposerOutput[] = [];
-  readonly #handshakes: { from: Address; packet: Uint8Array }[] = [];
+  readonly #handshakes = new HandshakeQueue();
   readonly #lastRefusal = new Map<string, number>();
   /** What all pullers together make it do beside sending. */
   readonly #work: WorkMeter;
@@ -124,7 +126,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       liveTokens: this.#live.size,
       answers: this.#queue.answers,
       answerBytes: this.#queue.bytes,
-      handshakes: this.#handshakes.length,
+      handshakes: this.#handshakes.size,
       fragmented: this.#responder.fragmented,
       refusals: this.#lastRefusal.size,
     };
@@ -205,7 +207,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
       return;
     }
     if (word.type === PacketType.PULL_REQUEST) this.#handleRequest(from, packet);
-    else if (word.type === PacketType.HANDSHAKE) this.#queueHandshake(from, packet);
+    else if (word.type === PacketType.HANDSHAKE) this.#handleHandshake(from, packet);
     else if (word.type === PacketType.KEEPALIVE) this.#handleKeepalive(from, packet);
     else if (word.type === PacketType.RATE_REPORT) this.#handleReport(from, packet);
     else this.drops.count("unknown type");
@@ -266,9 +268,9 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     if (output) return output;
     const crowded = !this.#queue.isEmpty && !this.#limited &&
       this.#answersSinceHandshake < ANSWERS_PER_HANDSHAKE;
-    if (this.#handshakes.length > 0 && !crowded) {
+    if (this.#handshakes.size > 0 && !crowded) {
       this.#answersSinceHandshake = 0;
-      const { from, packet } = this.#handshakes.shift()!;
+      const { from, packet } = this.#handshakes.take()!;
       this.#answerHandshake(from, packet);
       return this.poll();
     }
@@ -443,19 +445,25 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#queue.clear(live);
   }
 
-  #queueHandshake(from: Address, packet: Uint8Array): void {
-    const isFull = this.#handshakes.length >= limits.handshakeQueueMax;
-    if (this.#isDraining || isFull) {
+  #handleHandshake(from: Address, packet: Uint8Array): void {
+    if (this.#isDraining) {
       this.handshakes.dropped++;
-      return this.drops.count(this.#isDraining ? "draining" : "handshake queue full");
+      return this.drops.count("draining");
     }
-    this.#handshakes.push({ from, packet: packet.slice() });
+    const screened = this.#responder.screen(this.#now, from, packet);
+    if (typeof screened !== "string") return this.#reply(from, screened);
+    if (this.#handshakes.add({ from, packet }, screened === "proven")) return;
+    this.handshakes.dropped++;
+    this.drops.count("handshake queue full");
   }
 
   #answerHandshake(from: Address, packet: Uint8Array): void {
     this.#secretsUntil = this.#now + limits.tokenLifeMsMax;
     this.#sweepAt = Math.min(this.#sweepAt, this.#now + SWEEP_MS);
-    const reply = this.#responder.answer(this.#now, from, packet);
+    this.#reply(from, this.#responder.work(this.#now, from, packet));
+  }
+
+  #reply(from: Address, reply: HandshakeReply): void {
     this.handshakes[outcomeOf(reply)]++;
     if (reply.drop) this.drops.count(reply.drop);
     if (reply.refuse) this.#refuse(from, reply.refuse.reason, reply.refuse.echo);

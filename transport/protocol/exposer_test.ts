@@ -27,6 +27,7 @@ import {
   keepaliveEcho,
   refusal,
   RefusalReason,
+  retry,
 } from "../../codec/control.ts";
 import { PacketType, readWord } from "../../codec/packet.ts";
 import type { PullRequest } from "../../codec/pull_request.ts";
@@ -217,6 +218,37 @@ Deno.test("exposer: a handshake comes after pulls, but not after all of them, an
   assertGreater(limited.machine.memory.answers, 0);
   limited.hear({ ...us, port: 1 }, puller.packet);
   assertEquals(limited.sent.length, 1);
+});
+
+Deno.test("exposer: a flood of first messages while all serve: each gets its cookie at once, and who comes back with one is the next", () => {
+  const bench = new ExposerBench();
+  const grant = bench.grant();
+  for (let number = 1; number < 64; number++) {
+    bench.hear(us, request(grant, number, { sections: [entriesOf(number, number + 100, number + 200)] }));
+  }
+  const puller = () =>
+    new Initiator({
+      ...{ engine, random, staticPrivate: random(32), exposerKey, psk },
+      ask: { kind: 0, exposureId: sealed.id, ticketId: known },
+    });
+  const { packet } = puller();
+  const flood = 5000;
+  for (let i = 0; i < flood; i++) bench.hear({ host: "203.0.113.1", port: i + 1 }, packet);
+  const { handshakesPerSecondBeforeRetry: before, handshakeQueueMax } = limits;
+  // The first ones wait, as many as there is room for; all that come later have their answers already.
+  assertEquals(bench.machine.memory.handshakes, handshakeQueueMax);
+  assertEquals(bench.machine.drops.of("handshake queue full"), before - 1 - handshakeQueueMax);
+  assertEquals(bench.sent.length, flood - before + 1);
+  for (const { bytes } of bench.sent.splice(0)) assertEquals(readWord(bytes)?.type, PacketType.RETRY);
+  const newcomer = puller();
+  const from = { ...us, port: 4001 };
+  bench.hear(from, newcomer.packet);
+  newcomer.handleRetry(retry.decode(bench.sent.pop()!.bytes)!.cookie.slice());
+  bench.hear(from, newcomer.packet);
+  for (let i = 0; bench.sent.length === 0 && i < 40; i++) bench.end(bench.serving.shift()!);
+  assertEquals(bench.sent[0].to, from);
+  const result = newcomer.handle(bench.sent[0].bytes);
+  assert(result && result !== "next" && result.answer.granted);
 });
 
 Deno.test("exposer: the rate of all pullers together is kept, and its deadline says when it goes on", () => {

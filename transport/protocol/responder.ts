@@ -97,6 +97,9 @@ export interface ResponderOptions {
   readonly decoy?: () => Exposed | undefined;
 }
 
+/** Messages that bring back a state cookie. */
+const LAST: ReadonlySet<number> = new Set([HandshakeMessage.XX3, HandshakeMessage.PASS_PROOF]);
+
 /** Answers handshake packets. */
 export class Responder {
   readonly #options: ResponderOptions;
@@ -117,14 +120,20 @@ export class Responder {
     this.#instance = options.random(INSTANCE_BYTES);
   }
 
-  /** The answer to one HANDSHAKE packet. */
-  answer(now: number, from: Address, packet: Uint8Array): HandshakeReply {
+  /**
+   * What costs little is done with a HANDSHAKE packet as soon as it comes: whatever is wrong with it, or with its cookie, is answered here, and
+   * so is who has to prove its address first. What is left is worth {@linkcode Responder.work}: an address is `"proven"` if it has shown
+   * that it receives.
+   */
+  screen(now: number, from: Address, packet: Uint8Array): HandshakeReply | "proven" | "unproven" {
     const message = decodeHandshake(packet);
     if (!message) return { drop: "malformed" };
     const shape = shapeOfFirst(message.message);
     if (message.fragments !== (shape?.fragments ?? 1)) return { drop: "unexpected" };
-    if (message.message === HandshakeMessage.XX3) return this.#answerLast(now, from, message);
-    if (message.message === HandshakeMessage.PASS_PROOF) return this.#answerProof(now, from, message, packet);
+    if (LAST.has(message.message)) {
+      const state = this.#cookies.open(now, cookieAad(from, message.message), message.stateCookie);
+      return state ? "proven" : { drop: "bad cookie" };
+    }
     if (!shape) return { drop: "unexpected" };
     if (packet.length < FIRST_MESSAGE_BYTES - RETRY_COOKIE_BYTES) return { drop: "handshake too short" };
     const { takesPlain, takesHybrid } = this.#choices(message.offers);
@@ -133,13 +142,36 @@ export class Responder {
       return { drop: "unexpected", refuse };
     }
     if (shape.offer === Offer.X25519_MLKEM768) {
-      return takesHybrid ? this.#answerFragment(now, from, message, shape) : { drop: "unexpected" };
+      if (!takesHybrid) return { drop: "unexpected" };
+      // Memory is for addresses that have proved themselves, whatever the load.
+      const isProven = this.#retries.check(now, addressBytes(from), message.retryCookie);
+      return isProven ? "proven" : { drop: "bad cookie", bytes: this.#retry(now, from, message) };
     }
     // Whoever offers a hybrid gets nothing less: so nobody on the way can talk the two of us out of it. A ticket's secret is no less, and
     // saves a round trip, as long as an address need not prove itself anyway.
     const isEnough = takesPlain && (!takesHybrid || provesSecret(shape.pattern));
     if (!isEnough) return { bytes: this.#retry(now, from, message) };
-    return this.#challenge(now, from, message) ?? this.#answerFirst(now, from, message, shape);
+    return this.#challenge(now, from, message);
+  }
+
+  /** The answer to one HANDSHAKE packet, for whoever has no queue between the two steps. */
+  answer(now: number, from: Address, packet: Uint8Array): HandshakeReply {
+    const screened = this.screen(now, from, packet);
+    return typeof screened === "string" ? this.work(now, from, packet) : screened;
+  }
+
+  /** The answer to a packet that has passed {@linkcode Responder.screen}: a Diffie-Hellman and more. */
+  work(now: number, from: Address, packet: Uint8Array): HandshakeReply {
+    const message = decodeHandshake(packet);
+    if (!message) return { drop: "malformed" };
+    if (message.message === HandshakeMessage.XX3) return this.#answerLast(now, from, message);
+    if (message.message === HandshakeMessage.PASS_PROOF) return this.#answerProof(now, from, message, packet);
+    const shape = shapeOfFirst(message.message);
+    if (!shape) return { drop: "unexpected" };
+    const isWhole = shape.offer !== Offer.X25519_MLKEM768;
+    return isWhole
+      ? this.#answerFirst(now, from, message, shape)
+      : this.#answerFragment(now, from, message, shape);
   }
 
   /** What is kept of messages in fragments, to look at. */
@@ -168,21 +200,22 @@ export class Responder {
   }
 
   /** Under load an address must prove that it receives before any Diffie-Hellman is done for it. */
-  #challenge(now: number, from: Address, message: HandshakePacket): HandshakeReply | undefined {
+  #challenge(
+    now: number,
+    from: Address,
+    message: HandshakePacket,
+  ): HandshakeReply | "proven" | "unproven" {
     if (now - this.#second.at >= 1000) this.#second = { at: now, handshakes: 0 };
     this.#second.handshakes++;
-    if (this.#second.handshakes <= limits.handshakesPerSecondBeforeRetry) return undefined;
-    if (message.retryCookie.length === 0) return { bytes: this.#retry(now, from, message) };
-    if (this.#retries.check(now, addressBytes(from), message.retryCookie)) return undefined;
+    const hasCookie = message.retryCookie.length > 0;
+    if (hasCookie && this.#retries.check(now, addressBytes(from), message.retryCookie)) return "proven";
+    if (this.#second.handshakes <= limits.handshakesPerSecondBeforeRetry) return "unproven";
+    const bytes = this.#retry(now, from, message);
     // Stale, or from before a restart: its sender would repeat it for ever if it got no other one.
-    return { drop: "bad cookie", bytes: this.#retry(now, from, message) };
+    return hasCookie ? { drop: "bad cookie", bytes } : { bytes };
   }
 
-  /** Memory is for addresses that have proved themselves, whatever the load. */
   #answerFragment(now: number, from: Address, part: HandshakePacket, shape: HandshakeShape): HandshakeReply {
-    if (!this.#retries.check(now, addressBytes(from), part.retryCookie)) {
-      return { drop: "bad cookie", bytes: this.#retry(now, from, part) };
-    }
     const assembled = this.#assemblies.take(now, from, part);
     if (assembled.kind === "waits") return {};
     if (assembled.kind === "answered") return assembled.again ? { bytes: assembled.again } : {};

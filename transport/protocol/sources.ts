@@ -164,7 +164,11 @@ export class Sources {
   /** Whether edges serve in its place, or may do so in a moment. */
   #isSpared(now: number, { facts }: Source): boolean {
     if (!this.#hasEdges || facts.isEdge) return false;
-    return this.alive.some((edge) => edge.facts.isEdge && now - edge.heardAt < SPARE_MS);
+    return this.alive.some(({ facts: { isEdge }, heardAt, flow }) =>
+      // A process that was held up has not heard of anybody; what is under way and not overdue may lie in its socket.
+      isEdge &&
+      (now - heardAt < SPARE_MS || (flow !== undefined && flow.underWay > 0 && flow.silentTimeouts === 0))
+    );
   }
 
   #add(now: number, facts: SourceFacts, isTrial: boolean): void {

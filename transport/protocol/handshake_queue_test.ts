@@ -1,0 +1,38 @@
+import { limits } from "../../core/limits.ts";
+import { assertEquals } from "../../tests/_assert.ts";
+import { HandshakeQueue } from "./handshake_queue.ts";
+
+const one = (port: number) => ({ from: { host: "192.0.2.1", port }, packet: Uint8Array.of(port) });
+
+function ports(queue: HandshakeQueue): number[] {
+  const all: number[] = [];
+  for (let next = queue.take(); next; next = queue.take()) all.push(next.from.port);
+  return all;
+}
+
+Deno.test("handshake queue: who has proved an address comes first, each in the order of arrival", () => {
+  const queue = new HandshakeQueue();
+  for (const port of [1, 2, 3, 4]) assertEquals(queue.add(one(port), port > 2), true);
+  assertEquals(ports(queue), [3, 4, 1, 2]);
+});
+
+Deno.test("handshake queue: a full one takes proven addresses in place of the newest of the others, and nobody else", () => {
+  const queue = new HandshakeQueue();
+  for (let port = 1; port <= limits.handshakeQueueMax; port++) queue.add(one(port), false);
+  assertEquals(queue.add(one(1000), false), false);
+  for (let port = 2001; port <= 2000 + limits.handshakeQueueMax; port++) {
+    assertEquals(queue.add(one(port), true), false);
+    assertEquals(queue.size, limits.handshakeQueueMax);
+  }
+  // No other one is left to go.
+  assertEquals(queue.add(one(3000), true), false);
+  assertEquals(ports(queue), Array.from({ length: limits.handshakeQueueMax }, (_, i) => 2001 + i));
+});
+
+Deno.test("handshake queue: a packet is its own, whatever becomes of the buffer that it came in", () => {
+  const queue = new HandshakeQueue();
+  const waiting = one(7);
+  queue.add(waiting, false);
+  waiting.packet.fill(0);
+  assertEquals(queue.take()!.packet, Uint8Array.of(7));
+});

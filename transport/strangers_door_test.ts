@@ -1,0 +1,84 @@
+import { limits } from "../core/limits.ts";
+import { assert, assertEquals, assertGreater, assertLessOrEqual } from "../tests/_assert.ts";
+import type { Datagrams, Link } from "./link/link.ts";
+import { StrangersDoor } from "./strangers_door.ts";
+
+const batch: readonly Datagrams[] = [{
+  peer: { host: "192.0.2.1", port: 1 },
+  bytes: Uint8Array.of(1),
+  segmentSize: 1,
+}];
+
+/** A door under a flood that never ends, in a time of its own: each batch takes 0.3 ms, and pulls are served whenever it rests. */
+async function flooded(links: number, untilMs: number, hasPulls: boolean) {
+  let [now, spent, batches, rests] = [0, 0, 0, 0];
+  const perLink: number[] = Array(links).fill(0);
+  const drive = {
+    feed: () => {
+      now += 0.3;
+      spent += 0.3;
+      batches++;
+    },
+    get batches() {
+      return batches;
+    },
+  };
+  const later = (ms: number, what: () => void) => {
+    queueMicrotask(() => {
+      now += ms;
+      rests++;
+      if (hasPulls) batches++;
+      what();
+    });
+    return () => {};
+  };
+  const link = (number: number) => ({
+    receive: () => Promise.resolve(now < untilMs ? (perLink[number]++, batch) : []),
+  });
+  const all = perLink.map((_, i) => link(i) as unknown as Link);
+  // Somebody pulls already.
+  if (hasPulls) queueMicrotask(() => batches++);
+  await new StrangersDoor(all, drive, () => now, later).run();
+  return { now, spent, rests, perLink };
+}
+
+Deno.test("strangers' door: while others pull, a flood gets its part of the time and no more", async () => {
+  for (const links of [1, 2]) {
+    const { now, spent, perLink } = await flooded(links, 10_000, true);
+    const percent = 100 * spent / now;
+    assertLessOrEqual(percent, limits.strangersTimePercent + 1);
+    // It is read, too.
+    assertGreater(percent, limits.strangersTimePercent - 1);
+    // One flooded link does not keep the other from being read.
+    for (const count of perLink) assertGreater(count, 0.9 * perLink[0]);
+  }
+});
+
+Deno.test("strangers' door: when nobody else is there, nothing rests", async () => {
+  const { now, spent, rests } = await flooded(2, 1000, false);
+  assertEquals(rests, 0);
+  assertEquals(spent, now);
+});
+
+Deno.test("strangers' door: a rest ends when it is closed", async () => {
+  let batches = 0;
+  const drive = {
+    feed: () => void batches++,
+    get batches() {
+      return 3 * batches;
+    },
+  };
+  let [now, cancelled] = [0, false];
+  const link = { receive: () => Promise.resolve(batch) } as unknown as Link;
+  const resting = Promise.withResolvers<void>();
+  const door = new StrangersDoor([link], drive, () => now += 5, () => {
+    resting.resolve();
+    return () => void (cancelled = true);
+  });
+  const running = door.run();
+  await resting.promise;
+  door.close();
+  door.close();
+  await running;
+  assert(cancelled);
+});
