@@ -80,7 +80,7 @@ export const handshakeHeadLayout: Layout<HandshakeHead> = layout<HandshakeHead>(
 
 /** Where a packet says how long its RETRY cookie is, in 8 bits: for whoever looks at nothing else. */
 export const RETRY_COOKIE_SIZE_AT: number = WORD_BYTES + offsetOf("retryCookieBytes");
-/** Where it says so of its state cookie, in 16 bits. */
+/** Where it says how long its state cookie is, in 16 bits. */
 export const STATE_COOKIE_SIZE_AT: number = WORD_BYTES + offsetOf("stateCookieBytes");
 
 function offsetOf(name: keyof HandshakeHead): number {
