@@ -40,7 +40,7 @@ Deno.test("a command's shape has all of its flags, as its help shows them, their
   for (const [name, command] of commands) {
     // Permissions look like flags, and stand in another part.
     const text = command.help("x").split("\n\n").find((part) => part.startsWith("Flags:")) ?? "";
-    const shown = [...text.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, flag]) => flag);
+    const shown = [...text.matchAll(/^ {2}--([a-z0-9-]+)/gm)].map(([, flag]) => flag);
     assertEquals(shape(name).flags.map((flag) => flag.name), shown, name);
     assert(shape(name).flags.some((flag) => flag.name === "help"), name);
   }

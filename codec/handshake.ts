@@ -78,8 +78,9 @@ export const handshakeHeadLayout: Layout<HandshakeHead> = layout<HandshakeHead>(
   stateCookieBytes: u16,
 });
 
-/** Where a packet says how long its RETRY cookie is (8 bits), and its state cookie (16 bits): for whoever looks at nothing else. */
+/** Where a packet says how long its RETRY cookie is, in 8 bits: for whoever looks at nothing else. */
 export const RETRY_COOKIE_SIZE_AT: number = WORD_BYTES + offsetOf("retryCookieBytes");
+/** Where it says how long its state cookie is, in 16 bits. */
 export const STATE_COOKIE_SIZE_AT: number = WORD_BYTES + offsetOf("stateCookieBytes");
 
 function offsetOf(name: keyof HandshakeHead): number {

@@ -28,7 +28,6 @@ export class Drive<Output> {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #closed = false;
-  #batches = 0;
 
   /** Nothing happens before {@linkcode Drive.run}. `perform` must not throw. */
   constructor(
@@ -61,14 +60,8 @@ export class Drive<Output> {
   /** Feeds what has arrived. Must not be called by what is carried out. */
   feed(batch: readonly Datagrams[]): void {
     if (this.#closed) return;
-    this.#batches++;
     this.#feed(batch);
     this.#arm();
-  }
-
-  /** How often it was fed so far. */
-  get batches(): number {
-    return this.#batches;
   }
 
   /** Changes the machine, now or as soon as the present drain has ended. */

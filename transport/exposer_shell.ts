@@ -56,7 +56,8 @@ export class ExposerShell {
     this.#clock = clock;
     this.#onEvent = onEvent;
     this.#drive = new Drive(link, this.machine, (output) => this.#perform(output), clock);
-    this.#door = new StrangersDoor(link.strangers ?? [], this.#drive, clock);
+    const feed = this.#drive.feed.bind(this.#drive);
+    this.#door = new StrangersDoor(link.strangers ?? [], feed, () => this.machine.bytesSent, clock);
   }
 
   /** Serves until it is closed. @throws {RgtpError} SOCKET when the socket dies */

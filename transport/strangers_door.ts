@@ -1,7 +1,6 @@
 import { limits } from "../core/limits.ts";
 import type { Clock } from "../core/machine.ts";
-import type { Drive } from "./drive.ts";
-import type { Link } from "./link/link.ts";
+import type { Datagrams, Link } from "./link/link.ts";
 
 /** Work for strangers that is done before the time that it took is weighed, in ms. To be woken for less than that costs more than the work. */
 const TURN_MS = 4;
@@ -20,26 +19,28 @@ const laterByTimer: Later = (ms, what) => {
  */
 export class StrangersDoor {
   readonly #links: readonly Link[];
-  readonly #drive: Pick<Drive<unknown>, "feed" | "batches">;
+  readonly #feed: (batch: readonly Datagrams[]) => void;
+  readonly #served: () => number;
   readonly #clock: Clock;
-  /** Of a turn: ms of work, and batches. */
+  /** Of a turn: ms of work. */
   #spent = 0;
-  #fed = 0;
-  /** Batches that the machine had been fed when the turn began. */
-  #batchesBefore = 0;
+  /** What had been served when the turn began. */
+  #servedBefore = 0;
   #rest: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   readonly #later: Later;
   #closed = false;
 
-  /** The links are the caller's to close. */
+  /** `served` is how many bytes pulls have got so far. The links are the caller's to close. */
   constructor(
     links: readonly Link[],
-    drive: Pick<Drive<unknown>, "feed" | "batches">,
+    feed: (batch: readonly Datagrams[]) => void,
+    served: () => number,
     clock: Clock,
     later: Later = laterByTimer,
   ) {
     this.#links = links;
-    this.#drive = drive;
+    this.#feed = feed;
+    this.#served = served;
     this.#clock = clock;
     this.#later = later;
   }
@@ -60,9 +61,8 @@ export class StrangersDoor {
       const batch = await link.receive();
       if (batch.length === 0) return;
       const began = this.#clock();
-      this.#drive.feed(batch);
+      this.#feed(batch);
       this.#spent += this.#clock() - began;
-      this.#fed++;
       await this.#restAfterTurn();
     }
   }
@@ -70,10 +70,10 @@ export class StrangersDoor {
   /** All links rest together. */
   #restAfterTurn(): Promise<void> | undefined {
     if (this.#rest || this.#spent < TURN_MS) return this.#rest?.over;
-    const others = this.#drive.batches - this.#batchesBefore - this.#fed;
-    const restMs = others > 0 ? this.#spent * (100 / limits.strangersTimePercent - 1) : 0;
-    this.#spent = this.#fed = 0;
-    this.#batchesBefore = this.#drive.batches;
+    const served = this.#served();
+    const restMs = served > this.#servedBefore ? this.#spent * (100 / limits.strangersTimePercent - 1) : 0;
+    this.#spent = 0;
+    this.#servedBefore = served;
     if (restMs === 0) return undefined;
     const { promise: over, resolve } = Promise.withResolvers<void>();
     const end = () => {

@@ -11,23 +11,17 @@ const batch: readonly Datagrams[] = [{
 
 /** A door under a flood that never ends, in a time of its own: each batch takes 0.3 ms, and pulls are served whenever it rests. */
 async function flooded(links: number, untilMs: number, hasPulls: boolean) {
-  let [now, spent, batches, rests] = [0, 0, 0, 0];
+  let [now, spent, served, rests] = [0, 0, 0, 0];
   const perLink: number[] = Array(links).fill(0);
-  const drive = {
-    feed: () => {
-      now += 0.3;
-      spent += 0.3;
-      batches++;
-    },
-    get batches() {
-      return batches;
-    },
+  const feed = () => {
+    now += 0.3;
+    spent += 0.3;
   };
   const later = (ms: number, what: () => void) => {
     queueMicrotask(() => {
       now += ms;
       rests++;
-      if (hasPulls) batches++;
+      if (hasPulls) served++;
       what();
     });
     return () => {};
@@ -37,8 +31,8 @@ async function flooded(links: number, untilMs: number, hasPulls: boolean) {
   });
   const all = perLink.map((_, i) => link(i) as unknown as Link);
   // Somebody pulls already.
-  if (hasPulls) queueMicrotask(() => batches++);
-  await new StrangersDoor(all, drive, () => now, later).run();
+  if (hasPulls) queueMicrotask(() => served++);
+  await new StrangersDoor(all, feed, () => served, () => now, later).run();
   return { now, spent, rests, perLink };
 }
 
@@ -61,17 +55,10 @@ Deno.test("strangers' door: when nobody else is there, nothing rests", async () 
 });
 
 Deno.test("strangers' door: a rest ends when it is closed", async () => {
-  let batches = 0;
-  const drive = {
-    feed: () => void batches++,
-    get batches() {
-      return 3 * batches;
-    },
-  };
   let [now, cancelled] = [0, false];
   const link = { receive: () => Promise.resolve(batch) } as unknown as Link;
   const resting = Promise.withResolvers<void>();
-  const door = new StrangersDoor([link], drive, () => now += 5, () => {
+  const door = new StrangersDoor([link], () => {}, () => now, () => now += 5, () => {
     resting.resolve();
     return () => void (cancelled = true);
   });

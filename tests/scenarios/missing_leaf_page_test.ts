@@ -84,7 +84,7 @@ Deno.test("handshakes pass, data does not: TIMEOUT all the same, and the reason 
   for (const seed of simSeeds(1, 2)) {
     const exposure = await simExposure(seed, 1_000_000);
     const { world, relay, puller } = relayed(seed, exposure);
-    relay.filter = (_towards, bytes) => isChunkData(bytes) && world.now > 100 ? [] : [bytes];
+    relay.filter = (_towards, bytes) => isChunkData(bytes) && world.now > 40 ? [] : [bytes];
     world.run(() => puller.ended, 200_000);
     assertStringIncludes(expectFailure(puller, "TIMEOUT").message, "answers, but its data does not arrive");
     assertLess(puller.endedAt, 31_000);
