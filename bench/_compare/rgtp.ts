@@ -2,14 +2,14 @@
 import { BenchProcess, denoWords } from "../_processes.ts";
 import { type Contestant, HOST } from "./contest.ts";
 
-/** RGTP over the link that it chooses itself, or another one. */
-export function rgtp(name: string, link?: string): Contestant {
-  const flags = link === undefined ? [] : ["--link", link];
+/** RGTP as it is, or with flags of both sides (`link`) or of the puller alone. */
+export function rgtp(name: string, link: readonly string[] = [], pull: readonly string[] = []): Contestant {
   return {
     name,
     protects: "ChaCha20-Poly1305, SHA-256 tree",
     programs: {},
-    asked: link === undefined ? { file: 0, files: 0 } : { file: 0 },
+    // What is no folder's flag tells nothing of many files.
+    asked: link.length + pull.length === 0 ? { file: 0, files: 0 } : { file: 0 },
     serve: async ({ path }, { folder, via }) => {
       const exposer = new BenchProcess("cli/main.ts", [
         ...[
@@ -25,13 +25,13 @@ export function rgtp(name: string, link?: string): Contestant {
           `${folder}/state`,
         ],
         // All of it in memory: what sealing again costs is another question (`bench:memory`).
-        ...["--memory", "8GiB", ...flags],
+        ...["--memory", "8GiB", ...link],
       ], { via });
       const { ticket } = await exposer.event("ready");
       return {
         pid: exposer.pid,
         ready: () => Promise.resolve(),
-        fetch: (out) => denoWords("cli/main.ts", ["pull", String(ticket), out, "--json", ...flags]),
+        fetch: (out) => denoWords("cli/main.ts", ["pull", String(ticket), out, "--json", ...link, ...pull]),
         seconds: (printed) => Number(JSON.parse(printed.trimEnd().split("\n").at(-1)!).seconds),
         [Symbol.asyncDispose]: () => exposer[Symbol.asyncDispose](),
       };
