@@ -205,7 +205,7 @@ export class FlowBench {
 
   /** Nothing of full size comes through: begins again with smaller symbols. */
   restart(): void {
-    this.flow.forget();
+    this.flow.forget(this.now);
     this.symbolSize = 1200;
     this.hand.restart(1200);
     this.answers.length = 0;

@@ -184,7 +184,7 @@ export class Flow implements Taker {
     this.fullSymbolsUnderGrant = 0;
     this.silentTimeouts = 0;
     this.#congestion.handleContact();
-    for (const request of this.#requests.values()) this.#giveUp(request);
+    this.giveUp(now);
   }
 
   /**
@@ -228,6 +228,7 @@ export class Flow implements Taker {
     this.silentTimeouts = 0;
     this.#lastActivity = at;
     this.#handleAnswer(at, number, count);
+    this.#handleEmpty(at);
   }
 
   /** The next request packet, or `undefined` while the window, the limit or the hand says no. */
@@ -294,18 +295,14 @@ export class Flow implements Taker {
     this.#keepaliveAt = now + limits.keepaliveIntervalMs;
     const number = this.#keepalives++;
     const flags = number % 4 === 3 ? 1 : 0;
-    return keepalive.encode(
-      { tag: this.#options.tag, number, token: this.#grant.token },
-      { flags },
-      this.#mac,
-    );
+    const message = { tag: this.#options.tag, number, token: this.#grant.token };
+    return keepalive.encode(message, { flags }, this.#mac);
   }
 
   /** When something must be lost, or nothing has come for too long, or a limit ends, or the way must be kept open. */
   get deadline(): number {
     const idle = this.#requests.empty ? this.#keepaliveAt : this.#silentAt;
-    const { wishAt } = this.holdings;
-    const wish = this.#requests.empty ? wishAt : Infinity;
+    const wish = this.#requests.empty ? this.holdings.wishAt : Infinity;
     const overdue = this.#requests.deadline(this.roundTrip);
     return Math.min(idle, wish, this.#limitedUntil, this.#pacedUntil, overdue);
   }
@@ -320,11 +317,10 @@ export class Flow implements Taker {
     if (now < this.#silentAt || this.#looksAgain(now)) return undefined;
     this.silentTimeouts++;
     const { timeout } = this.#congestion;
-    for (const request of this.#requests.values()) {
-      if (request.sentAt + timeout <= now) this.#giveUp(request);
-    }
+    for (const request of this.#requests.values()) if (request.sentAt + timeout <= now) this.#giveUp(request);
     this.#congestion.handleSilence(now, this.#nextNumber);
     this.#lastActivity = now;
+    this.#handleEmpty(now);
     return "lost";
   }
 
@@ -342,18 +338,26 @@ export class Flow implements Taker {
       }
       if (request.remaining === 0) this.#requests.remove(request);
     }
+    this.#handleEmpty(now);
     this.#hand.leave(this.source, lacks);
   }
 
   /** What is under way is given up: nobody waits for it any more. */
-  giveUp(): void {
+  giveUp(now: number): void {
     for (const request of this.#requests.values()) this.#giveUp(request);
+    this.#handleEmpty(now);
   }
 
   /** Forgets what is under way: its assemblies are gone. */
-  forget(): void {
+  forget(now: number): void {
     for (const request of this.#requests.values()) this.#requests.remove(request);
     this.#underWay = 0;
+    this.#handleEmpty(now);
+  }
+
+  /** While something was asked for, nothing else had to show the token: what should have been by now is due now. */
+  #handleEmpty(now: number): void {
+    if (this.#requests.empty) this.#keepaliveAt = Math.max(this.#keepaliveAt, now);
   }
 
   /** A process that was held up has answers in its socket, perhaps, and the other side may have been held up with it. */

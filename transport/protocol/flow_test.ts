@@ -357,7 +357,7 @@ Deno.test("flow: idle, it keeps the way open every few seconds, and each fourth 
     // A fraction that sums and differences round.
     bench.now = start / 7;
     bench.request();
-    bench.flow.forget();
+    bench.flow.forget(bench.now);
     const flags: number[] = [];
     for (let i = 0; i < 8; i++) {
       const { deadline } = bench.flow;

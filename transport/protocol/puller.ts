@@ -515,7 +515,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   #drop(now: number, source: Source, error: RgtpError | undefined): void {
     if (this.#ended || source.isGone) return;
     source.isGone = true;
-    source.flow?.giveUp();
+    source.flow?.giveUp(now);
     this.#delivery?.hand.forget(source.number);
     const { alive } = this.#sources;
     const isKeyLost = this.#phase === "handshake" && !this.#options.isSealed && !this.#key &&
@@ -538,12 +538,12 @@ export class PullerMachine implements Machine<PullerOutput> {
     const silent = flow.fullSymbolsUnderGrant === 0 && flow.silentTimeouts > 1 &&
       now - flow.lastFullSymbolAt > BLACK_HOLE_MS;
     if (silent && this.#delivery!.hand.symbolSize > SYMBOL_SIZE_SAFE) {
-      for (const other of this.#sources.flows) other.forget();
+      for (const other of this.#sources.flows) other.forget(now);
       this.#delivery!.hand.restart(SYMBOL_SIZE_SAFE);
     }
     if (this.#sources.canSpare(now, source)) {
       // Others go on with what it was asked for; it is asked again when it has shaken hands, or when something late comes.
-      flow.giveUp();
+      flow.giveUp(now);
       this.#delivery!.hand.leave(source.number);
       source.renewSoon(now);
     } else source.handleLost(now);
