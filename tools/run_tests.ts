@@ -1,6 +1,6 @@
 /*
- * `deno task test`: all tests that this machine allows, in two runs. What measures time or fills real sockets runs alone; everything
- * else shares the processors. Paths as arguments run only those.
+ * `deno task test`: all tests that this machine allows. First those that share the processors, many at once; then, in two rows side by
+ * side, those that need time of their own. Paths as arguments run only those.
  */
 import { readJunit } from "./junit.ts";
 import type { TestCase } from "./junit.ts";
@@ -16,7 +16,7 @@ export interface TestSums {
   readonly skipped: number;
 }
 
-/** Tests over real sockets and networks: beside others they would lose packets to want of processor time. */
+/** Tests over real sockets and networks, one after the other: beside many others they would lose packets to want of processor time. */
 const ALONE = [
   "tests/real/",
   "tests/faults/",
@@ -25,6 +25,8 @@ const ALONE = [
   "tests/contract/link_test.ts",
   "cli/",
 ];
+/** Those of them that mostly wait: for cables, and for nodes to notice that another one is gone. The others go on meanwhile. */
+const WAITING = ["tests/lab/", "tests/real/fleet", "tests/real/rnp"];
 const MINUTES_MAX = 13;
 
 if (import.meta.main) {
@@ -37,9 +39,16 @@ export async function runTests(paths: readonly string[] = []): Promise<TestSums>
   const signal = AbortSignal.timeout(MINUTES_MAX * 60_000);
   const files = projectFiles();
   const alone = ALONE.filter((path) => files.some((file) => file.startsWith(path)));
-  const runs = paths.length > 0
-    ? [await run(paths, signal)]
-    : [await run(["--parallel", `--ignore=${alone.join(",")}`], signal), await run(alone, signal)];
+  const waiting = files.filter((file) =>
+    file.endsWith("_test.ts") && WAITING.some((path) => file.startsWith(path))
+  );
+  const runs = paths.length > 0 ? [await run(paths, signal)] : [
+    await run(["--parallel", `--ignore=${alone.join(",")}`], signal),
+    ...await Promise.all([
+      run([`--ignore=${waiting.join(",")}`, ...alone], signal),
+      run(waiting, signal, "later"),
+    ]),
+  ];
   const cases = runs.flatMap((one) => one.cases);
   const troubles = runs.flatMap((one) => one.troubles);
   if (cases.length === 0) troubles.push("no test ran");
@@ -58,18 +67,24 @@ export async function runTests(paths: readonly string[] = []): Promise<TestSums>
   return sums;
 }
 
+/** One run of `deno test`. What it says is shown while it says it, or `later` as a whole, so that two at once do not mix. */
 async function run(
   args: readonly string[],
   signal: AbortSignal,
+  shown: "at once" | "later" = "at once",
 ): Promise<{ cases: TestCase[]; troubles: string[] }> {
   const report = await Deno.makeTempFile({ prefix: "rgtp-tests-", suffix: ".xml" });
   try {
-    const { success, code } = await new Deno.Command(Deno.execPath(), {
+    const out = shown === "later" ? "piped" : "inherit";
+    const child = new Deno.Command(Deno.execPath(), {
       args: ["test", "-A", "--doc", `--junit-path=${report}`, ...args],
       cwd: projectRoot,
       stdin: "null",
+      stdout: out,
+      stderr: out,
       signal,
-    }).spawn().status;
+    }).spawn();
+    const { success, code } = shown === "later" ? await showLater(child) : await child.status;
     const xml = await Deno.readTextFile(report);
     const cases = xml === "" ? [] : readJunit(xml);
     const troubles: string[] = [];
@@ -82,4 +97,12 @@ async function run(
   } finally {
     await Deno.remove(report);
   }
+}
+
+async function showLater(child: Deno.ChildProcess): Promise<Deno.CommandStatus> {
+  const output = await child.output();
+  for (const part of [output.stdout, output.stderr]) {
+    await new Response(part).body!.pipeTo(Deno.stdout.writable, { preventClose: true });
+  }
+  return output;
 }
