@@ -16,17 +16,14 @@ export interface TestSums {
   readonly skipped: number;
 }
 
-/** Tests over real sockets and networks, one after the other: beside many others they would lose packets to want of processor time. */
-const ALONE = [
-  "tests/real/",
-  "tests/faults/",
-  "tests/lab/",
-  "transport/link/",
-  "tests/contract/link_test.ts",
-  "cli/",
-];
-/** Those of them that mostly wait: for cables, and for nodes to notice that another one is gone. The others go on meanwhile. */
-const WAITING = ["tests/lab/", "tests/real/fleet", "tests/real/rnp"];
+/**
+ * Tests over real sockets and networks: beside many others they would lose packets to want of processor time. So those of a row go one
+ * after the other. Those of the second mostly wait: for cables, and for nodes to notice that another one is gone.
+ */
+const ROWS = [
+  ["tests/real/", "tests/faults/", "transport/link/", "tests/contract/link_test.ts", "cli/"],
+  ["tests/lab/", "tests/real/fleet", "tests/real/rnp"],
+] as const;
 const MINUTES_MAX = 13;
 
 if (import.meta.main) {
@@ -34,21 +31,17 @@ if (import.meta.main) {
   Deno.exit(sums.failed === 0 ? 0 : 1);
 }
 
+/** What one run of `deno test` came to. */
+interface TestRun {
+  readonly cases: readonly TestCase[];
+  /** What went wrong with no test to stand for it. */
+  readonly troubles: readonly string[];
+}
+
 /** Runs the tests, says at the end what was skipped and what failed, and prints the sums as the last line. */
 export async function runTests(paths: readonly string[] = []): Promise<TestSums> {
   const signal = AbortSignal.timeout(MINUTES_MAX * 60_000);
-  const files = projectFiles();
-  const alone = ALONE.filter((path) => files.some((file) => file.startsWith(path)));
-  const waiting = files.filter((file) =>
-    file.endsWith("_test.ts") && WAITING.some((path) => file.startsWith(path))
-  );
-  const runs = paths.length > 0 ? [await run(paths, signal)] : [
-    await run(["--parallel", `--ignore=${alone.join(",")}`], signal),
-    ...await Promise.all([
-      run([`--ignore=${waiting.join(",")}`, ...alone], signal),
-      run(waiting, signal, "later"),
-    ]),
-  ];
+  const runs = paths.length > 0 ? [await run(paths, signal)] : await runAll(signal);
   const cases = runs.flatMap((one) => one.cases);
   const troubles = runs.flatMap((one) => one.troubles);
   if (cases.length === 0) troubles.push("no test ran");
@@ -67,12 +60,32 @@ export async function runTests(paths: readonly string[] = []): Promise<TestSums>
   return sums;
 }
 
+async function runAll(signal: AbortSignal): Promise<TestRun[]> {
+  const files = projectFiles();
+  const [working, waiting] = ROWS;
+  // What stands in both rows is one of the second's. A folder is named as a whole, since its modules have examples, which are tests.
+  const isWaiting = (file: string) => waiting.some((path) => file.startsWith(path));
+  const pathsOf = (row: readonly string[], mine: (file: string) => boolean) =>
+    row.flatMap((path) => {
+      const within = files.filter((file) => file.startsWith(path));
+      const isWhole = path.endsWith("/") && within.length > 0 && within.every(mine);
+      return isWhole ? [path] : within.filter((file) => file.endsWith("_test.ts") && mine(file));
+    });
+  const alone = ROWS.flat().filter((path) => path.endsWith("/") || path.endsWith(".ts"));
+  const shared = await run(["--parallel", `--ignore=${alone.join(",")}`], signal);
+  const rows = await Promise.all([
+    run(pathsOf(working, (file) => !isWaiting(file)), signal),
+    run(pathsOf(waiting, isWaiting), signal, "later"),
+  ]);
+  return [shared, ...rows];
+}
+
 /** One run of `deno test`. What it says is shown while it says it, or `later` as a whole, so that two at once do not mix. */
 async function run(
   args: readonly string[],
   signal: AbortSignal,
   shown: "at once" | "later" = "at once",
-): Promise<{ cases: TestCase[]; troubles: string[] }> {
+): Promise<TestRun> {
   const report = await Deno.makeTempFile({ prefix: "rgtp-tests-", suffix: ".xml" });
   try {
     const out = shown === "later" ? "piped" : "inherit";
