@@ -13,6 +13,7 @@ export async function offerFile(path: string, host: string | undefined): Promise
 
 /** Pulls a file. @throws {RgtpError} */
 export async function takeFile(ticket: string, path: string): Promise<{ bytes: number; sha256: string }> {
-  const { bytes, sha256 } = await pull(ticket).saveTo(path);
+  const { bytes, sha256 } = await pull(ticket).saveTo(path, { sha256: true });
+  // It was asked for.
   return { bytes, sha256: sha256! };
 }
