@@ -20,7 +20,10 @@ Deno.test("an edge without the key serves 8 pullers at once, and the exposer sen
   for (const got of await Promise.all(pulls.map((task) => task.bytes()))) assertSame(got, data);
   assertLess(exposure.stats().bytesSent, 1.05 * data.length);
   assertGreater(cache.stats().bytesSent, 8 * data.length);
-  assertEquals(exposure.stats().completed + cache.stats().completed > 0, true);
+  // A puller says "done" as it goes, and nobody answers: the word may still be in a socket's queue.
+  const completed = () => exposure.stats().completed + cache.stats().completed;
+  for (let i = 0; i < 250 && completed() === 0; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+  assertGreater(completed(), 0);
 });
 
 Deno.test("its disk holds nothing readable", { ignore: Deno.build.os !== "linux" }, async () => {
