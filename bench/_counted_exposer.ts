@@ -12,7 +12,9 @@ import { cpuSeconds, lines } from "./_processes.ts";
 
 /** What an exposer has, and has done. */
 export interface Counts
-  extends Held, Pick<ExposureStats, "memory" | "store" | "completed" | "bytesSent" | "drops" | "link"> {
+  extends
+    Held,
+    Pick<ExposureStats, "memory" | "store" | "storeBytes" | "completed" | "bytesSent" | "drops" | "link"> {
   /** Seconds of processor time. */
   readonly cpu: number;
 }
@@ -28,11 +30,10 @@ async function serve(path: string, kind?: LinkKind, host = "127.0.0.1"): Promise
     const [word, bytes] = line.split(" ");
     if (word === "collect") collect();
     if (word === "keep") kept.push(new Uint8Array(Number(bytes)).fill(1));
-    const { memory, store, completed, bytesSent, drops, link } = exposure.stats();
+    const { memory, store, storeBytes, completed, bytesSent, drops, link } = exposure.stats();
     const cpu = await cpuSeconds(Deno.pid);
-    console.log(
-      JSON.stringify({ memory, store, completed, bytesSent, drops, link, cpu, ...held() } satisfies Counts),
-    );
+    const counts: Counts = { memory, store, storeBytes, completed, bytesSent, drops, link, cpu, ...held() };
+    console.log(JSON.stringify(counts));
   }
 }
 
