@@ -235,7 +235,6 @@ function listen(folder: string, steps: Step[]): () => void {
       mkdirSync,
       symlinkSync,
       renameSync,
-      linkSync,
       removeSync,
     });
     Object.assign(files, { writeSync, truncateSync, syncData, syncDataSync, sync });
