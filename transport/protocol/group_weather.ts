@@ -26,6 +26,8 @@ const WINDOWS = 64;
 const LOSS_WINDOWS = 8;
 /** Fewer packets say nothing. */
 const PACKETS_MIN = 16;
+/** If fewer have come, a window is given as much time again: through a line that is far too slow they come in lumps. */
+const PACKETS_ENOUGH = 64;
 /** What was sent within so short a time says nothing of a rate: it may be one train. */
 const SPAN_MS_MIN = 4;
 const US = 2 ** 32;
@@ -103,6 +105,10 @@ export class GroupWeather {
     if (window.sent < PACKETS_MIN) {
       return this.#view = { ...this.#view, loss: this.#view.loss / 2, wantedRate: rate };
     }
+    if (window.received < PACKETS_ENOUGH && !window.isLonger) {
+      window.isLonger = true;
+      return this.#view = { ...this.#view, wantedRate: rate };
+    }
     this.#window = newWindow();
     const loss = Math.max(0, 1 - window.received / window.sent);
     const spanMs = window.lastAt - window.firstAt;
@@ -113,13 +119,19 @@ export class GroupWeather {
     const isLossy = loss > Math.min(...this.#losses) + LOSS_MAX ||
       (this.#losses.length < LOSS_WINDOWS && loss > 0.3);
     const isFull = arrivalRate > FULL_SHARE * (1 - loss) * rate;
-    const wantedRate = isLossy || delayMs > DELAY_MS_MAX
+    const isTooMuch = isLossy || delayMs > DELAY_MS_MAX;
+    const mayGrow = delayMs < DELAY_MS_LITTLE && isFull;
+    const wantedRate = isTooMuch
       ? this.#less(rate, Math.max(arrivalRate, rate * (1 - loss) * pace(window)), isLossy)
-      : delayMs < DELAY_MS_LITTLE && isFull
-      ? Math.max(rate * RAISE, Math.min(rate * RAISE_FAST, this.#tooMuch * KNOWN_SHARE))
+      : mayGrow
+      ? this.#more(rate)
       : rate;
     if (delayMs <= DELAY_MS_MAX) this.#delayedAt = undefined;
     return this.#view = { loss, delayMs, arrivalRate, wantedRate };
+  }
+
+  #more(rate: number): number {
+    return Math.max(rate * RAISE, Math.min(rate * RAISE_FAST, this.#tooMuch * KNOWN_SHARE));
   }
 
   /** What to want after a window in which `rate` was too much, and about `taken` of it was taken. */
@@ -168,6 +180,7 @@ function newWindow() {
     firstSentUs: 0,
     lastSentUs: 0,
     delay: Infinity,
+    isLonger: false,
   };
 }
 

@@ -74,6 +74,8 @@ Deno.test("a machine that stands still for a while, the sender's or the receiver
   assert(weather.look(RATE).wantedRate >= 0.75 * RATE);
   // What is lost says more.
   send(weather, 400, 100, () => 1300, (i) => i % 4 > 0);
+  assertEquals(weather.look(RATE).wantedRate, RATE, "too little has come yet");
+  send(weather, 500, 100, () => 1300, (i) => i % 4 > 0);
   assertLess(weather.look(RATE).wantedRate, 0.3 * RATE);
 });
 
