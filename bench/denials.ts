@@ -6,31 +6,17 @@
  */
 import { AskKind } from "../codec/grant.ts";
 import type { Ask } from "../codec/grant.ts";
-import { decodeManifest } from "../codec/manifest.ts";
 import { systemRandom as random } from "../core/machine.ts";
-import { defaultEngine } from "../crypto/default_engine.ts";
 import { createIdentity } from "../crypto/identity.ts";
-import { TokenMint } from "../crypto/tokens.ts";
 import { accessPolicy, formatStaticKey } from "../transport/exposure/access.ts";
 import type { AccessOptions } from "../transport/exposure/access.ts";
 import { passphraseDoor } from "../transport/exposure/passphrase_door.ts";
-import { sealSource } from "../transport/exposure/seal.ts";
-import { bytesSource } from "../transport/exposure/source.ts";
 import { TicketBook } from "../transport/exposure/ticket_book.ts";
 import { Initiator } from "../transport/protocol/initiator.ts";
-import { Responder } from "../transport/protocol/responder.ts";
+import type { Responder } from "../transport/protocol/responder.ts";
+import { engine, exposed as open, from, identity, responderOf } from "./_responder.ts";
 
 const rounds = Number(Deno.args[0] ?? 2000);
-const engine = defaultEngine();
-const identity = createIdentity(engine, random(32));
-const from = { host: "192.0.2.7", port: 4000 };
-const sealed = await sealSource(bytesSource(new Uint8Array(100_000)), {
-  engine,
-  chunkSize: 65_536,
-  secret: random(32),
-  salt: random(32),
-});
-
 const friends = Array.from(
   { length: 20 },
   () => formatStaticKey(createIdentity(engine, random(32)).staticKey),
@@ -48,23 +34,12 @@ function exposer(options: AccessOptions): Responder {
   const door = options.passphrase === undefined ? undefined : passphraseDoor(engine, random, random(32));
   const book = door?.book ?? new TicketBook(engine, random, Date.now);
   const exposed = {
-    id: sealed.id,
-    manifestBytes: sealed.manifest,
-    manifest: decodeManifest(sealed.manifest),
-    exposureKey: sealed.exposureKey,
-    leaves: sealed.leaves,
-    name: "secret",
+    ...open,
     access: (ticket: Uint8Array, key: Uint8Array | undefined) => policy.decide(book, ticket, key),
-    stillGood: () => true,
     ...(door && { passphrase: door.passphrase }),
   };
-  const exposures = new Map([[sealed.id.toHex(), exposed]]);
-  return new Responder({
-    engine,
-    staticPrivate: identity.staticPrivate,
-    random,
-    mint: new TokenMint(engine, random, 0),
-    pullRateMax: Infinity,
+  const exposures = new Map([[open.id.toHex(), exposed]]);
+  return responderOf({
     find: (id) => exposures.get(id.toHex()),
     decoy: () => policy.kind === "callback" ? undefined : exposed,
   });
@@ -102,7 +77,7 @@ for (const options of policies) {
       // In turn, so that what else the machine does falls on both.
       const order = i % 2 ? ["denied", "absent"] : ["absent", "denied"];
       for (const what of order) {
-        times[what].push(time(responder, i, what === "denied" ? sealed.id : random(32), byPassphrase));
+        times[what].push(time(responder, i, what === "denied" ? open.id : random(32), byPassphrase));
       }
     }
     const name = `${accessPolicy(options).kind}${byPassphrase ? ", asked by passphrase" : ""}`;

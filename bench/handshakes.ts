@@ -5,48 +5,13 @@
  */
 import { retry } from "../codec/control.ts";
 import { AskKind } from "../codec/grant.ts";
-import { decodeManifest } from "../codec/manifest.ts";
 import { systemRandom as random } from "../core/machine.ts";
-import { defaultEngine } from "../crypto/default_engine.ts";
-import { createIdentity } from "../crypto/identity.ts";
-import { TokenMint } from "../crypto/tokens.ts";
-import { sealSource } from "../transport/exposure/seal.ts";
-import { bytesSource } from "../transport/exposure/source.ts";
 import { OFFERS } from "../transport/protocol/handshake_shape.ts";
 import { Initiator } from "../transport/protocol/initiator.ts";
-import { Responder } from "../transport/protocol/responder.ts";
+import type { Responder } from "../transport/protocol/responder.ts";
+import { engine, exposed, from, identity, responderOf } from "./_responder.ts";
 
 const rounds = Number(Deno.args[0] ?? 300);
-const engine = defaultEngine();
-const identity = createIdentity(engine, random(32));
-const from = { host: "192.0.2.7", port: 4000 };
-const sealed = await sealSource(bytesSource(new Uint8Array(100_000)), {
-  engine,
-  chunkSize: 65_536,
-  secret: random(32),
-  salt: random(32),
-});
-const exposed = {
-  id: sealed.id,
-  manifestBytes: sealed.manifest,
-  manifest: decodeManifest(sealed.manifest),
-  exposureKey: sealed.exposureKey,
-  leaves: sealed.leaves,
-  name: "open",
-  access: () => "open" as const,
-  stillGood: () => true,
-};
-
-function exposer(): Responder {
-  return new Responder({
-    engine,
-    staticPrivate: identity.staticPrivate,
-    random,
-    mint: new TokenMint(engine, random, 0),
-    pullRateMax: Infinity,
-    find: () => exposed,
-  });
-}
 
 /** Microseconds of each side until the grant, its first question included. */
 function time(responder: Responder, i: number, isHybrid: boolean, exposerKey: Uint8Array | undefined) {
@@ -63,7 +28,7 @@ function time(responder: Responder, i: number, isHybrid: boolean, exposerKey: Ui
     engine,
     random,
     staticPrivate: random(32),
-    ask: { kind: AskKind.ID, exposureId: sealed.id, ticketId: new Uint8Array(8) },
+    ask: { kind: AskKind.ID, exposureId: exposed.id, ticketId: new Uint8Array(8) },
     offers: OFFERS[isHybrid ? "auto" : "off"],
     ...(exposerKey && { exposerKey }),
   };
@@ -89,7 +54,7 @@ function time(responder: Responder, i: number, isHybrid: boolean, exposerKey: Ui
 const median = (all: readonly number[]) => all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)];
 console.log(`${rounds} handshakes of each kind in turn, engine ${engine.name}; microseconds, medians`);
 for (const [name, key] of [["XX", undefined], ["IK", identity.staticKey]] as const) {
-  const responder = exposer();
+  const responder = responderOf({ find: () => exposed });
   const times = { plain: [] as ReturnType<typeof time>[], hybrid: [] as ReturnType<typeof time>[] };
   for (let i = 0; i < rounds; i++) {
     times.plain.push(time(responder, 2 * i, false, key));

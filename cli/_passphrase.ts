@@ -1,9 +1,8 @@
 import { RgtpError } from "../core/errors.ts";
 import { normalPassphrase } from "../crypto/passphrase.ts";
-import { firstLine } from "./_io.ts";
 import type { Io } from "./_io.ts";
 import type { FlagTable } from "./_args.ts";
-import { demand, toRead } from "./_permissions.ts";
+import { readLineFile } from "./_line_file.ts";
 import { visible } from "./_text.ts";
 
 /** For what a passphrase opens. */
@@ -30,7 +29,7 @@ export async function readPassphrase(
   isNew = false,
 ): Promise<string | undefined> {
   if (argument === undefined) return undefined;
-  if (argument !== "-") return checked(await fromFile(argument), `'${visible(argument)}'`);
+  if (argument !== "-") return checked(await readLineFile(argument, "passphrase"), `'${visible(argument)}'`);
   if (!io.readHidden) return checked(await io.readLine(), "standard input");
   const typed = checked(await io.readHidden("passphrase: "), "what was typed");
   if (isNew && await io.readHidden("the same again: ") !== typed) {
@@ -46,20 +45,4 @@ function checked(text: string, where: string): string {
   }
   normalPassphrase(text);
   return text;
-}
-
-async function fromFile(path: string): Promise<string> {
-  demand([toRead(path)]);
-  try {
-    using file = await Deno.open(path);
-    return await firstLine(file);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) {
-      throw new RgtpError("NOT_FOUND", `there is no file '${path}' with a passphrase in it; check the path`, {
-        cause,
-      });
-    }
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new RgtpError("IO", `cannot read the passphrase in '${path}': ${why}`, { cause });
-  }
 }

@@ -1,9 +1,8 @@
 import type { Ticket } from "../codec/ticket.ts";
 import { parseTicket } from "../codec/ticket.ts";
 import { RgtpError } from "../core/errors.ts";
-import { firstLine } from "./_io.ts";
 import type { Io } from "./_io.ts";
-import { demand, toRead } from "./_permissions.ts";
+import { readLineFile } from "./_line_file.ts";
 import { visible } from "./_text.ts";
 
 /**
@@ -37,17 +36,5 @@ function ticketIn(text: string, where: string): Ticket {
 
 async function readTicketFile(path: string): Promise<string> {
   if (path === "") throw new RgtpError("INVALID_ARG", "a file's name belongs after the '@'");
-  demand([toRead(path)]);
-  try {
-    using file = await Deno.open(path);
-    return await firstLine(file);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) {
-      throw new RgtpError("NOT_FOUND", `there is no file '${path}' with a ticket in it; check the path`, {
-        cause,
-      });
-    }
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new RgtpError("IO", `cannot read the ticket in '${path}': ${why}`, { cause });
-  }
+  return await readLineFile(path, "ticket");
 }

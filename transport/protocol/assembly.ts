@@ -4,7 +4,8 @@ import { CHUNK_HEADER_BYTES, chunkDataBlock, chunkDataIndex } from "../../codec/
 import { BLOCK_INDEXES, blockData, repair } from "../../fec/mod.ts";
 
 const NEEDED = 0;
-const GOT = 0xffffffff;
+/** No number of a request; a small integer, so that arrays of owners hold nothing else. */
+const GOT = -1;
 
 /**
  * Symbols that come late may still come: more are asked for only when what is under way falls short of the need by more than this many
@@ -52,11 +53,9 @@ export interface Weather {
 
 /**
  * One piece (a sealed chunk, or a leaf page) being put together from symbols, data and parity: any k of a block's symbols are enough.
- * Request numbers start at 1.
+ * Request numbers start at 1, and none is used for two pieces: what was asked for of a piece that is no longer here says nothing.
  */
 export class Assembly {
-  /** Chunk, or leaf page with the top bit. */
-  readonly piece: number;
   /** The piece; right where symbols have arrived, and everywhere after {@linkcode Assembly.repair}. */
   readonly bytes: Uint8Array;
   /** Bytes of a symbol. */
@@ -67,11 +66,12 @@ export class Assembly {
   helper: number | undefined;
   readonly #blocks: readonly Block[];
   readonly #plan: BlockPlan;
+  #piece: number;
   #unfinished: number;
 
   /** `buffer` has the piece's size; it may hold anything. */
   constructor(piece: number, buffer: Uint8Array, symbolSize: number) {
-    this.piece = piece;
+    this.#piece = piece;
     this.bytes = buffer;
     this.symbolSize = symbolSize;
     this.#plan = blockPlan(buffer.length, symbolSize);
@@ -82,9 +82,22 @@ export class Assembly {
     this.#unfinished = this.#blocks.length;
   }
 
+  /** Chunk, or leaf page with the top bit. */
+  get piece(): number {
+    return this.#piece;
+  }
+
   /** Whether every block has enough symbols. */
   get whole(): boolean {
     return this.#unfinished === 0;
+  }
+
+  /** Nothing has come, of a piece of the same size; the memory stays. */
+  restart(piece: number): void {
+    this.#piece = piece;
+    this.home = this.helper = undefined;
+    this.#unfinished = this.#blocks.length;
+    for (const block of this.#blocks) block.restart();
   }
 
   /** Symbols that some request asks for and that have not come. */
@@ -226,6 +239,21 @@ class Block {
     this.start = start;
     this.symbols = symbols;
     this.#owners = new Array<number>(symbols).fill(NEEDED);
+  }
+
+  restart(): void {
+    // Its own length first: what was asked for of its parity is behind that.
+    this.#owners.length = this.symbols;
+    this.#owners.fill(NEEDED);
+    if (this.parity.size > 0) this.parity.clear();
+    this.asked =
+      this.parityIn =
+      this.#got =
+      this.#hint =
+      this.#fresh =
+        0;
+    this.isHelped = this.#hasLost = false;
+    this.#sender = this.#senders = undefined;
   }
 
   get whole(): boolean {

@@ -285,46 +285,51 @@ class BlockModel {
   }
 }
 
-Deno.test("assembly: who owns which symbol, against a model, over random takes, losses and arrivals in any weather", () => {
+Deno.test("assembly: who owns which symbol, against a model, also in a second life, over random takes, losses and arrivals in any weather", () => {
   for (let seed = 1; seed <= 150; seed++) {
     const { bytes, integer, chance, float } = seededRandom(seed);
     const piece = bytes(1 + integer(seed % 10 === 0 ? 300 * SMALL : 30 * SMALL));
     const plan = blockPlan(piece.length, SMALL);
     const packets = blocksOf(piece, SMALL);
-    const model = packets.map((_, i) => new BlockModel(blockSymbols(plan, i), blockStart(plan, i)));
     const assembly = new Assembly(PIECE, new Uint8Array(piece.length), SMALL);
     const taken: { run: SymbolRun; request: number }[] = [];
     let request = 1;
     // Mostly it is asked for a little and much arrives; or the other way round.
     const arrives = chance(0.5) ? 0.5 : 0.1;
-    for (let step = 0; !assembly.whole; step++) {
-      assert(step < 50_000, `seed ${seed} never ends`);
-      if (chance(0.3)) request++;
-      if (chance(arrives)) {
-        const block = integer(packets.length);
-        const underWay = model[block].owners.entries().filter(([, owner]) => owner !== "here").toArray();
-        // What was asked for, or what nobody asked for: late, or twice.
-        const index = underWay.length > 0 && chance(0.8)
-          ? underWay[integer(underWay.length)][0]
-          : integer(chance(0.9) ? model[block].k : packets[block].length);
-        assertEquals(assembly.accept(packets[block][index]), model[block].accept(index));
-      } else if (chance(0.5) && taken.length > 0) {
-        const at = integer(taken.length);
-        const { run, request: owner } = taken[at];
-        // Now and then it is given back once more, when others may have asked for the same.
-        if (chance(0.8)) taken.splice(at, 1);
-        assertEquals(assembly.release(run, owner), model[run.block].release(run, owner));
-      } else {
-        const max = 1 + integer(chance(0.5) ? 4 : 200);
-        const weather = { lossRate: chance(0.3) ? 0 : float() * 0.75, margin: float() * 2 };
-        const run = assembly.take(max, request, weather);
-        if (run) {
-          model[run.block].take(run, request, max);
-          taken.push({ run, request });
+    // What was asked for in a first life, which ends anywhere, may be given back in the second.
+    for (const steps of [integer(60), Infinity]) {
+      const model = packets.map((_, i) => new BlockModel(blockSymbols(plan, i), blockStart(plan, i)));
+      assembly.restart(PIECE);
+      request++;
+      for (let step = 0; !assembly.whole && step < steps; step++) {
+        assert(step < 50_000, `seed ${seed} never ends`);
+        if (chance(0.3)) request++;
+        if (chance(arrives)) {
+          const block = integer(packets.length);
+          const underWay = model[block].owners.entries().filter(([, owner]) => owner !== "here").toArray();
+          // What was asked for, or what nobody asked for: late, or twice.
+          const index = underWay.length > 0 && chance(0.8)
+            ? underWay[integer(underWay.length)][0]
+            : integer(chance(0.9) ? model[block].k : packets[block].length);
+          assertEquals(assembly.accept(packets[block][index]), model[block].accept(index));
+        } else if (chance(0.5) && taken.length > 0) {
+          const at = integer(taken.length);
+          const { run, request: owner } = taken[at];
+          // Now and then it is given back once more, when others may have asked for the same.
+          if (chance(0.8)) taken.splice(at, 1);
+          assertEquals(assembly.release(run, owner), model[run.block].release(run, owner));
+        } else {
+          const max = 1 + integer(chance(0.5) ? 4 : 200);
+          const weather = { lossRate: chance(0.3) ? 0 : float() * 0.75, margin: float() * 2 };
+          const run = assembly.take(max, request, weather);
+          if (run) {
+            model[run.block].take(run, request, max);
+            taken.push({ run, request });
+          }
         }
+        assertEquals(assembly.asked, model.reduce((sum, block) => sum + block.asked, 0));
+        assertEquals(assembly.whole, model.every((block) => block.whole));
       }
-      assertEquals(assembly.asked, model.reduce((sum, block) => sum + block.asked, 0));
-      assertEquals(assembly.whole, model.every((block) => block.whole));
     }
     assembly.repair();
     assertEquals(assembly.bytes, piece, `seed ${seed}`);

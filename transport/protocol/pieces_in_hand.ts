@@ -35,10 +35,10 @@ export class PiecesInHand {
   readonly #plan: PiecePlan;
   readonly #limit: number;
   readonly #assemblies = new Map<number, Assembly>();
-  /** Pieces that the shell is opening, with their buffers. */
-  readonly #opening = new Map<number, Uint8Array>();
-  /** Buffers of full chunks for use again. */
-  readonly #spare: Uint8Array[] = [];
+  /** Pieces that the shell is opening. */
+  readonly #opening = new Map<number, Assembly>();
+  /** Of full chunks, for use again with their memory: what lives as long as a chunk is under way is dear to collect. */
+  readonly #spare: Assembly[] = [];
   readonly #allocate: (bytes: number) => Uint8Array;
   /** All sources, by number: to reckon who would be sooner. */
   readonly #takers = new Map<number, Taker>();
@@ -119,7 +119,7 @@ export class PiecesInHand {
   leave(source: number, which: (piece: number) => boolean = () => true): void {
     for (const assembly of this.#assemblies.values()) {
       if (!which(assembly.piece)) continue;
-      if (this.#alone.has(assembly.piece) && assembly.home === source) this.#restart(assembly);
+      if (this.#alone.has(assembly.piece) && assembly.home === source) assembly.restart(assembly.piece);
       if (assembly.helper === source) assembly.endHelp();
       if (assembly.home === source) assembly.home = undefined;
     }
@@ -163,15 +163,15 @@ export class PiecesInHand {
   complete(assembly: Assembly): Uint8Array {
     assembly.repair();
     this.#assemblies.delete(assembly.piece);
-    this.#opening.set(assembly.piece, assembly.bytes);
+    this.#opening.set(assembly.piece, assembly);
     return assembly.bytes;
   }
 
   /** The shell is done with a piece. */
   settle(piece: number): void {
-    const buffer = this.#opening.get(piece);
+    const assembly = this.#opening.get(piece);
     this.#opening.delete(piece);
-    if (buffer) this.#reuse(piece, buffer);
+    if (assembly && this.#isSpare(assembly)) this.#spare.push(assembly);
   }
 
   /** A chunk on disk to check; end with {@linkcode settleCheck}. */
@@ -189,13 +189,15 @@ export class PiecesInHand {
 
   /** Throws away what is being assembled, to begin again with symbols of another size. */
   restart(symbolSize: number): void {
-    for (const { piece, bytes } of this.#assemblies.values()) {
-      this.#reuse(piece, bytes);
+    const memories = [...this.#assemblies.values()].filter((assembly) => this.#isSpare(assembly));
+    for (const { piece } of this.#assemblies.values()) {
       if (piece >= PAGE_BIT) this.#plan.settlePage(piece - PAGE_BIT, false);
       else this.#plan.settleChunk(piece, false);
     }
     this.#assemblies.clear();
     this.#symbolSize = symbolSize;
+    memories.push(...this.#spare.splice(0));
+    for (const { piece, bytes } of memories) this.#spare.push(new Assembly(piece, bytes, symbolSize));
   }
 
   #isFor({ piece, home, helper }: Assembly, { source, has }: Taker): boolean {
@@ -221,11 +223,6 @@ export class PiecesInHand {
     return undefined;
   }
 
-  /** Begins a piece anew, with nothing of what has come. */
-  #restart({ piece, bytes }: Assembly): void {
-    this.#assemblies.set(piece, new Assembly(piece, bytes, this.#symbolSize));
-  }
-
   #begin(taker: Taker): Assembly | undefined {
     if (this.full) return this.#beginPageOnly();
     // Taking a chunk may look at a new page, and a page goes before its chunks.
@@ -244,17 +241,27 @@ export class PiecesInHand {
   }
 
   #open(piece: number): Assembly {
-    const size = pieceBytes(this.#manifest, piece)!;
-    const buffer = this.#isFullChunk(piece, size)
-      ? this.#spare.pop() ?? this.#allocate(size)
-      : new Uint8Array(size);
-    const assembly = new Assembly(piece, buffer, this.#symbolSize);
+    const assembly = this.#assemblyOf(piece);
     this.#assemblies.set(piece, assembly);
     return assembly;
   }
 
-  #reuse(piece: number, buffer: Uint8Array): void {
-    if (this.#isFullChunk(piece, buffer.length) && this.#spare.length < this.#limit) this.#spare.push(buffer);
+  #assemblyOf(piece: number): Assembly {
+    const size = pieceBytes(this.#manifest, piece)!;
+    const isFull = this.#isFullChunk(piece, size);
+    const spare = isFull ? this.#spare.pop() : undefined;
+    if (!spare) {
+      const memory = isFull ? this.#allocate(size) : new Uint8Array(size);
+      return new Assembly(piece, memory, this.#symbolSize);
+    }
+    spare.restart(piece);
+    return spare;
+  }
+
+  /** Whether it can be another chunk's; one that was begun with symbols of another size cannot. */
+  #isSpare({ piece, bytes, symbolSize }: Assembly): boolean {
+    return this.#isFullChunk(piece, bytes.length) && symbolSize === this.#symbolSize &&
+      this.#spare.length < this.#limit;
   }
 
   #isFullChunk(piece: number, size: number): boolean {
