@@ -1,10 +1,4 @@
-import {
-  assert,
-  assertAlmostEquals,
-  assertEquals,
-  assertGreater,
-  assertLessOrEqual,
-} from "../../tests/_assert.ts";
+import { assert, assertAlmostEquals, assertEquals, assertLessOrEqual } from "../../tests/_assert.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
 import { blockPlan, blockStart, blockSymbols } from "../../codec/geometry.ts";
 import { CHUNK_HEADER_BYTES, writeChunkHeader } from "../../codec/packet.ts";
