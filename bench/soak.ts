@@ -80,9 +80,9 @@ try {
 
   const { looks, soaked } = await watch(exposer, pullers, relay);
   await pullers.ask("rest");
+  await pause(REST_MS);
   const pullersAfter = await holdingsOf(pullers.pid);
   const pullersEnd = await pullers.finish();
-  await pause(REST_MS);
   const { memory } = (await exposer.ask("collect")) as unknown as Counts;
   const after = await holdingsOf(exposer.pid);
   const exposerEnd = await exposer.finish();

@@ -10,7 +10,7 @@ import type { Scene } from "./_scene.ts";
 export const silence = /no answer from|no longer answers/;
 const manyFiles = /too many files are open.*ulimit -n/;
 /** EMFILE where Deno reads the program, or looks how large its own stack is. */
-const denoManyFiles = /has panicked[^]*(?:left: 24|os error 24)/;
+const denoManyFiles = /(?:Deno has panicked|Import '[^']*' failed)[^]*(?:left|code|os error):? 24\b/;
 
 const DAY_MS = 86_400_000;
 
@@ -23,7 +23,7 @@ async function suspend(scene: Scene, side: "exposer" | "puller"): Promise<void> 
 
 /** So many descriptors a process may have from its start on: about what Deno itself needs, which gives up with fewer; and a few more. */
 function fewDescriptors(scene: Scene, side: "exposer" | "puller"): void {
-  scene.settings[side].via = ["prlimit", `--nofile=${19 + scene.random.integer(20)}`];
+  scene.settings[side].via = ["prlimit", `--nofile=${22 + scene.random.integer(20)}`];
 }
 
 async function noMoreDescriptors(scene: Scene, side: "exposer" | "puller"): Promise<void> {
