@@ -17,4 +17,5 @@ export type { ErrorName } from "./core/errors.ts";
 export { formatTicket, parseTicket, redactTicket } from "./codec/ticket.ts";
 export type { Ticket } from "./codec/ticket.ts";
 export type { Address } from "./codec/address.ts";
+export { isPublicAddress } from "./codec/public_address.ts";
 export * from "./transport/mod.ts";

@@ -1,39 +1,39 @@
 /*
  * Exposes a file from memory and counts what that costs. Prints `{ticket}`; then, for each line that it reads, a line of {@linkcode Counts}:
- * `collect` has it collect its garbage before.
+ * `collect` has it collect its garbage before, and `keep BYTES` has it never give back so many more: a leak, for those who look for one.
  *
  *   deno run --v8-flags=--expose-gc _counted_exposer.ts FILE [LINK [HOST]]
  */
 import type { ExposureStats, LinkKind } from "../transport/mod.ts";
 import { expose } from "../transport/mod.ts";
+import { collect, held } from "./_held.ts";
+import type { Held } from "./_held.ts";
 import { cpuSeconds, lines } from "./_processes.ts";
 
 /** What an exposer has, and has done. */
 export interface Counts
-  extends Pick<ExposureStats, "memory" | "store" | "completed" | "bytesSent" | "drops" | "link"> {
-  /** Resident bytes. */
-  readonly rss: number;
+  extends
+    Held,
+    Pick<ExposureStats, "memory" | "store" | "storeBytes" | "completed" | "bytesSent" | "drops" | "link"> {
   /** Seconds of processor time. */
   readonly cpu: number;
 }
 
 async function serve(path: string, kind?: LinkKind, host = "127.0.0.1"): Promise<void> {
-  const { gc } = globalThis as unknown as { gc(how: Readonly<Record<string, string>>): void };
-  // It gives the collector's spare room back, too: that is as large as the busiest moment was, and says nothing of what is kept.
-  const all = { type: "major", flavor: "last-resort" };
+  const kept: Uint8Array[] = [];
   await using exposure = await expose(path, {
     ...{ host, port: 0, memoryBytesMax: 8 * 2 ** 30, shared: "off" as const },
     ...(kind && { link: kind }),
   });
   console.log(JSON.stringify({ ticket: exposure.ticket }));
   for await (const line of lines(Deno.stdin.readable)) {
-    // The first may leave what only the second can take.
-    if (line === "collect") { for (let i = 0; i < 2; i++) gc(all); }
-    const { memory, store, completed, bytesSent, drops, link } = exposure.stats();
-    const [{ rss }, cpu] = [Deno.memoryUsage(), await cpuSeconds(Deno.pid)];
-    console.log(
-      JSON.stringify({ memory, store, completed, bytesSent, drops, link, rss, cpu } satisfies Counts),
-    );
+    const [word, bytes] = line.split(" ");
+    if (word === "collect") collect();
+    if (word === "keep") kept.push(new Uint8Array(Number(bytes)).fill(1));
+    const { memory, store, storeBytes, completed, bytesSent, drops, link } = exposure.stats();
+    const cpu = await cpuSeconds(Deno.pid);
+    const counts: Counts = { memory, store, storeBytes, completed, bytesSent, drops, link, cpu, ...held() };
+    console.log(JSON.stringify(counts));
   }
 }
 

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { endChildren } from "./_compare/process_tree.ts";
 
 const FINISH_MS = 30_000;
@@ -8,13 +9,17 @@ export class BenchProcess implements AsyncDisposable {
   readonly #lines: AsyncGenerator<string>;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
 
-  /** Runs a file of this project with this Deno and all permissions; `via` goes before it, `flags` are Deno's own. */
+  /** Runs a file of this project, or of another checkout at `root`, with this Deno and all permissions; `via` goes before it, `flags` are Deno's own. */
   constructor(
     file: string,
     args: readonly string[],
-    { via = [], flags = [] }: { via?: readonly string[]; flags?: readonly string[] } = {},
+    { via = [], flags = [], root }: {
+      readonly via?: readonly string[];
+      readonly flags?: readonly string[];
+      readonly root?: string;
+    } = {},
   ) {
-    const [command, ...rest] = [...via, ...denoWords(file, args, flags)];
+    const [command, ...rest] = [...via, ...denoWords(file, args, flags, root)];
     this.#child = new Deno.Command(command, {
       args: rest,
       stdin: "piped",
@@ -99,9 +104,14 @@ export class BenchProcess implements AsyncDisposable {
   }
 }
 
-/** The words that run a file of this project with this Deno and all permissions. */
-export function denoWords(file: string, args: readonly string[], flags: readonly string[] = []): string[] {
-  const at = (path: string) => new URL(`../${path}`, import.meta.url).pathname;
+/** The words that run a file of this project, or of another checkout at `root`, with this Deno and all permissions. */
+export function denoWords(
+  file: string,
+  args: readonly string[],
+  flags: readonly string[] = [],
+  root = new URL("..", import.meta.url).pathname,
+): string[] {
+  const at = (path: string) => join(root, path);
   return [
     ...[Deno.execPath(), "run", "-A", "--quiet", ...flags, "--config", at("deno.json"), at(file)],
     ...args,

@@ -21,6 +21,19 @@ Deno.test("a slope is found, with the interval that its noise leaves", () => {
   assert(holds > 920 && holds < 980, `${holds} of 1000`);
 });
 
+Deno.test("memory that wanders, and always comes back, is hardly ever taken for growth", () => {
+  let state = 1;
+  const float = () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+  let grows = 0;
+  for (let draw = 0; draw < 1000; draw++) {
+    let at = 0;
+    // Each figure is mostly the one before: half of a step is forgotten after 14 of 200.
+    const wandering = line(0, () => at = 0.95 * at + float() - 0.5);
+    if (slopeOf(wandering, 10).from > 0) grows++;
+  }
+  assert(grows < 60, `${grows} of 1000`);
+});
+
 Deno.test("growth that is larger than the noise is told from none", () => {
   assert(slopeOf(line(0.2, (i) => i % 7), 10).from > 0);
 });

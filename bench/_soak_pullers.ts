@@ -4,15 +4,18 @@
  *
  *   deno run --v8-flags=--expose-gc _soak_pullers.ts TICKET FILE PULLERS
  *
- * For each line that it reads it prints {@linkcode Soaked}: `collect` has it collect its garbage before. When there are no more lines
- * the pullers go, and the process ends by itself if they have left nothing behind.
+ * After one pull, which has all that is made once be made, it prints {@linkcode Soaked}; and then for each line that it reads: `begin` has
+ * the pullers come, `collect` has it collect its garbage before, and `rest` has the pullers go. When there are no more lines the process ends
+ * by itself, if they have left nothing behind.
  */
 import { Buffer } from "node:buffer";
 import { pull } from "../transport/mod.ts";
+import { collect, held } from "./_held.ts";
+import type { Held } from "./_held.ts";
 import { lines } from "./_processes.ts";
 
 /** What has come of them so far. */
-export interface Soaked {
+export interface Soaked extends Held {
   /** Pulls that brought what they wanted, that were broken off, and that ended with an error. */
   readonly whole: number;
   readonly broken: number;
@@ -21,8 +24,6 @@ export interface Soaked {
   readonly errors: Readonly<Record<string, number>>;
   /** Pulls that run. */
   readonly running: number;
-  /** Resident bytes. */
-  readonly rss: number;
 }
 
 const PAUSE_MS_MAX = 4000;
@@ -32,7 +33,6 @@ const RATE_MAX = 500_000;
 const TIMEOUT_MS = 60_000;
 
 async function soak(ticket: string, path: string, pullers: number): Promise<void> {
-  const { gc } = globalThis as unknown as { gc(how: Readonly<Record<string, string>>): void };
   const source = Deno.readFileSync(path);
   const sums = { whole: 0, broken: 0, failed: 0, running: 0 };
   const errors: Record<string, number> = {};
@@ -73,14 +73,19 @@ async function soak(ticket: string, path: string, pullers: number): Promise<void
     }
   };
 
-  const all = Promise.all(Array.from({ length: pullers }, comeAndGo));
-  for await (const line of lines(Deno.stdin.readable)) {
-    // It gives the collector's spare room back, too. The first may leave what only the second can take.
-    if (line === "collect") { for (let i = 0; i < 2; i++) gc({ type: "major", flavor: "last-resort" }); }
-    console.log(JSON.stringify({ ...sums, errors, rss: Deno.memoryUsage().rss } satisfies Soaked));
-  }
-  over.abort();
+  let all: Promise<unknown> = pull(ticket).bytes();
   await all;
+  const tell = () => console.log(JSON.stringify({ ...sums, errors, ...held() } satisfies Soaked));
+  tell();
+  for await (const line of lines(Deno.stdin.readable)) {
+    if (line === "begin") all = Promise.all(Array.from({ length: pullers }, comeAndGo));
+    if (line === "collect") collect();
+    if (line === "rest") {
+      over.abort();
+      await all;
+    }
+    tell();
+  }
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

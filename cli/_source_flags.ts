@@ -3,6 +3,7 @@ import type { Address } from "../codec/address.ts";
 import { parseTicket } from "../codec/ticket.ts";
 import type { Ticket } from "../codec/ticket.ts";
 import { edge } from "../transport/edge.ts";
+import type { EdgeOptions } from "../transport/edge.ts";
 import type { PullEvent } from "../transport/pull.ts";
 import type { PullFrom } from "../transport/pull_sources.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
@@ -72,10 +73,10 @@ export interface OwnEdge extends AsyncDisposable {
 export async function serveMeanwhile(
   ticket: Ticket,
   { from = [], edges = [] }: OtherSources,
-  signal: AbortSignal,
+  options: Pick<EdgeOptions, "signal" | "mayContact">,
   tell: (ticket: string) => void,
 ): Promise<OwnEdge> {
-  const own = await edge(ticket, { from, edges, signal });
+  const own = await edge(ticket, { from, edges, ...options });
   tell(own.ticket);
   const { host, port } = own.address;
   // Bound to all addresses, or to one.

@@ -6,6 +6,7 @@ import { find, unlock } from "../transport/find.ts";
 import type { FindOptions, NewExposer } from "../transport/find.ts";
 import type { PostQuantum } from "../transport/protocol/handshake_shape.ts";
 import type { FlagTable } from "./_args.ts";
+import { contactOptions } from "./_contact_flag.ts";
 import { handshakeOptions } from "./_handshake_flag.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
@@ -44,6 +45,7 @@ export interface Wanted {
 /** Flags that say how it is looked for. */
 export interface WantedFlags extends LinkFlags {
   readonly "post-quantum"?: PostQuantum | undefined;
+  readonly "public-only"?: boolean | undefined;
   readonly key: string | undefined;
   readonly "password-file": string | undefined;
   readonly "state-dir": string | undefined;
@@ -54,7 +56,7 @@ export interface WantedFlags extends LinkFlags {
 /** Commands that read a ticket, and flags of theirs that say how it is opened. */
 export type UnlockFlags =
   & LinkFlags
-  & Pick<WantedFlags, "password-file" | "timeout" | "json" | "post-quantum">;
+  & Pick<WantedFlags, "password-file" | "timeout" | "json" | "post-quantum" | "public-only">;
 
 /**
  * Understands `TICKET [OUT]` and `HOST:PORT NAME [OUT]`; the latter is looked up at the exposer.
@@ -152,6 +154,7 @@ async function unlockWith(
     ...(flags.timeout !== undefined && { timeoutMs: flags.timeout }),
     ...linkOptions(flags),
     ...handshakeOptions(flags),
+    ...contactOptions(flags),
   });
 }
 
@@ -183,6 +186,7 @@ export function findOptions(
     ...(timeout !== undefined && { timeoutMs: timeout }),
     ...linkOptions(flags),
     ...handshakeOptions(flags),
+    ...contactOptions(flags),
     ...(stateDir !== undefined && { stateDir }),
   };
   if (key !== undefined) {

@@ -10,6 +10,7 @@ import type { FlagTable, Parsed } from "./_args.ts";
 import { accessFlags } from "./_access_flags.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
+import { contactFlags, contactOptions } from "./_contact_flag.ts";
 import { EdgeView } from "./_edge_view.ts";
 import { Interrupt, pause } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
@@ -59,6 +60,7 @@ const flags = {
     help: "where this machine's identity lives",
     default: "$XDG_STATE_HOME/red-giant or its like",
   },
+  ...contactFlags,
   ...linkFlags,
   ...statsFlags,
   ...metricsFlags,
@@ -182,6 +184,7 @@ function edgeOptions(flags: Flags): EdgeOptions {
     ...(limitRate !== undefined && { limitRate }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...linkOptions(flags),
+    ...contactOptions(flags),
   };
 }
 

@@ -7,6 +7,7 @@ import type { PullProgress, PullResult } from "../transport/pull.ts";
 import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
+import { contactFlags, contactOptions } from "./_contact_flag.ts";
 import { handshakeFlags, handshakeOptions } from "./_handshake_flag.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
@@ -60,6 +61,7 @@ const flags = {
   },
   ...sourceFlags,
   ...exposerFlags,
+  ...contactFlags,
   ...linkFlags,
   ...handshakeFlags,
   ...sharedFlags,
@@ -185,15 +187,18 @@ async function runToFile({ ticket, sources: named, flags, io, out }: Run): Promi
     else view.note(`others may take from here meanwhile: rgtp pull TICKET --edge ${own}`);
   };
   await using own = isServing
-    ? await serveMeanwhile(ticket, named, interrupt.signal, tell).catch((error) => {
-      // The pull below says that it was stopped.
-      if (interrupt.status === undefined) throw error;
-      return undefined;
-    })
+    ? await serveMeanwhile(ticket, named, { signal: interrupt.signal, ...contactOptions(flags) }, tell).catch(
+      (error) => {
+        // The pull below says that it was stopped.
+        if (interrupt.status === undefined) throw error;
+        return undefined;
+      },
+    )
     : undefined;
   const { sources } = own ?? { sources: named };
   const task = pull(ticket, {
     ...pullOptions(flags, ticket, sources),
+    ...contactOptions(flags, own?.sources.addresses),
     signal: interrupt.signal,
     onStall: (reason) => view.stall(reason),
     onEvent: sourceTeller(io, flags.json, (text) => view.note(text)),
@@ -293,6 +298,7 @@ function pullOptions(
     ...(priority !== undefined && { priority }),
     ...linkOptions(flags, !flags.unicast),
     ...handshakeOptions(flags),
+    ...contactOptions(flags),
     multicast: !flags.unicast,
     ...(flags["no-shared"] && { shared: false }),
     ...(stateDir !== undefined && { stateDir }),

@@ -4,6 +4,7 @@ import type { FileVerifyResult, FolderVerifyResult, VerifyResult } from "../tran
 import type { FlagTable, Parsed } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";
+import { contactFlags, contactOptions } from "./_contact_flag.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { linkFlags, linkOptions, linkPermission } from "./_link_flag.ts";
@@ -22,6 +23,7 @@ const verifyFlags = {
     help: "give up after this long without progress",
     default: "30s; 10s for the first contact",
   },
+  ...contactFlags,
   ...linkFlags,
   "state-dir": {
     kind: "string",
@@ -80,6 +82,7 @@ async function runVerify([source, path]: readonly string[], flags: Flags, io: Io
     signal: interrupt.signal,
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...linkOptions(flags),
+    ...contactOptions(flags),
     onStall: stallTeller(io, flags.json),
   });
   try {

@@ -35,6 +35,7 @@ export * from "./listing.ts";
 export * from "./manifest.ts";
 export * from "./packet.ts";
 export * from "./passphrase.ts";
+export * from "./public_address.ts";
 export * from "./pull_request.ts";
 export * from "./share.ts";
 export * from "./ticket.ts";

@@ -1,14 +1,24 @@
 import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
-import { canonicalHost, hostKind, isIpv6 } from "../codec/address.ts";
+import { canonicalHost, formatAddress, hostKind, isIpv6 } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
 import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { LocalAddress } from "./link/local_group.ts";
 import type { LinkKind } from "./link/open_link.ts";
 
-/** How long names may take. */
-export interface ResolveOptions {
+/** Whom this program may send to. */
+export interface ContactChoice {
+  /**
+   * Asked about each IP address before anything is sent there, after names were looked up: false keeps it out. For programs that take
+   * tickets from strangers, who may name any host of a network from inside: `isPublicAddress` is such a function. Absent: all. Where it is
+   * given, memory is taken from an exposer on this machine only when `shared` says so.
+   */
+  readonly mayContact?: (address: Address) => boolean;
+}
+
+/** How long names may take, and what they may lead to. */
+export interface ResolveOptions extends ContactChoice {
   /** Gives up after this long; absent: as long as the system tries. */
   readonly timeoutMs?: number;
   /** Ends it. */
@@ -25,7 +35,8 @@ const SLOW_MS = 3000;
 /**
  * The addresses of a list with names looked up, in order, without doubles, at most 8.
  *
- * @throws {RgtpError} NOT_FOUND when none is left; INVALID_ARG when the link reaches none of them; TIMEOUT when no name server answers
+ * @throws {RgtpError} NOT_FOUND when none is left; INVALID_ARG when the link reaches none of them, or none may be contacted; TIMEOUT when
+ * no name server answers
  * @throws the signal's reason
  */
 export async function resolveAddresses(
@@ -34,7 +45,25 @@ export async function resolveAddresses(
 ): Promise<Address[]> {
   const within = reachedBy(options.link, addresses);
   const names = within.filter(({ host }) => hostKind(host) === "name").map(({ host }) => host).join(", ");
-  return names === "" ? await lookUp(within) : await awaitNames(names, lookUp(within), options);
+  const found = await (names === "" ? lookUp(within) : awaitNames(names, lookUp(within), options));
+  return permitted(found, within, options).slice(0, limits.ticketAddressesMax);
+}
+
+/** What names stand for here is not told: a stranger may read the message. */
+function permitted(
+  found: readonly Address[],
+  asked: readonly Address[],
+  { mayContact }: ContactChoice,
+): Address[] {
+  const may = mayContact ? found.filter((address) => mayContact(address)) : [...found];
+  if (may.length > 0) return may;
+  throw new RgtpError(
+    "INVALID_ARG",
+    `${
+      asked.map(formatAddress).join(", ")
+    }: nothing there may be contacted from here; only addresses that mayContact permits are ` +
+      "(--public-only on a command line: those of the Internet)",
+  );
 }
 
 function reachedBy(link: LinkKind | undefined, addresses: readonly Address[]): readonly Address[] {
@@ -96,7 +125,7 @@ async function lookUp(addresses: readonly Address[]): Promise<Address[]> {
       },
     );
   }
-  return [...found.values()].slice(0, limits.ticketAddressesMax);
+  return [...found.values()];
 }
 
 /** Where to bind so that all `addresses` can be reached: IPv4 alone when that is enough. */

@@ -29,6 +29,15 @@ Deno.test("addresses: a signal ends the look-up, also one that came before it", 
   }
 });
 
+Deno.test("addresses: those that may not be contacted crowd out none that may", async () => {
+  const inside = Array.from({ length: 20 }, (_, i) => ({ host: `10.0.0.${i}`, port: 9 }));
+  const outside = { host: "198.41.0.4", port: 9 };
+  const mayContact = ({ host }: { host: string }) => !host.startsWith("10.");
+  assertEquals(await resolveAddresses([...inside, outside], { mayContact }), [outside]);
+  const error = await assertRejects(() => resolveAddresses(inside, { mayContact }), RgtpError, "10.0.0.3:9");
+  assertEquals(error.condition, "INVALID_ARG");
+});
+
 Deno.test("addresses: a link is given those that it reaches, and says when there are none", async () => {
   const card = { host: "eth:02:00:5e:10:00:01", port: 9 };
   const ip = { host: "192.0.2.1", port: 9 };

@@ -18,7 +18,9 @@ import type { PullOptions } from "./pull.ts";
 
 /** How a question is asked; see {@linkcode PullOptions}. */
 export interface AskOptions
-  extends LinkChoice, Pick<PullOptions, "timeoutMs" | "signal" | "stateDir" | "onStall" | "postQuantum"> {
+  extends
+    LinkChoice,
+    Pick<PullOptions, "timeoutMs" | "signal" | "stateDir" | "onStall" | "postQuantum" | "mayContact"> {
   /** Asks for what this passphrase opens. */
   readonly passphrase?: string;
 }
@@ -34,7 +36,8 @@ export async function ask(
   where: readonly Address[],
   wanted: Ask,
   exposerKey: Uint8Array | undefined,
-  { timeoutMs = TIMEOUT_MS, stateDir, signal, onStall, passphrase, postQuantum, ...choice }: AskOptions,
+  { timeoutMs = TIMEOUT_MS, stateDir, signal, onStall, passphrase, postQuantum, mayContact, ...choice }:
+    AskOptions,
 ): Promise<Ended> {
   throwIfAborted(signal);
   const addresses = await resolveAddresses(where, {
@@ -42,6 +45,7 @@ export async function ask(
     link: choice.link,
     ...(signal && { signal }),
     ...(onStall && { onSlow: onStall }),
+    ...(mayContact && { mayContact }),
   }).catch((error) => {
     throw signal?.aborted ? cancelled(signal) : error;
   });

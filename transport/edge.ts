@@ -8,6 +8,7 @@ import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import { createIdentity } from "../crypto/identity.ts";
 import { bindHostFor, reachableHosts, resolveAddresses } from "./addresses.ts";
+import type { ContactChoice } from "./addresses.ts";
 import { bindExposer } from "./bind.ts";
 import type { BindOptions } from "./bind.ts";
 import { EdgeUpstream, mayComeBack } from "./edge_upstream.ts";
@@ -29,7 +30,8 @@ import type { PullFrom } from "./pull_sources.ts";
 import { burstPacketsOf } from "./puller_shell.ts";
 
 /** How an edge is made, and (`open`, `allow`, `access`) for whom. */
-export interface EdgeOptions extends BindOptions, PullFrom, Pick<AccessOptions, "open" | "allow" | "access"> {
+export interface EdgeOptions
+  extends BindOptions, PullFrom, ContactChoice, Pick<AccessOptions, "open" | "allow" | "access"> {
   /** Hosts for the ticket; absent: this machine's addresses that others can reach. */
   readonly advertise?: readonly string[];
   /** Bytes of disk for sealed chunks; absent: 1 GiB. */
@@ -278,8 +280,13 @@ class RunningEdge implements Edge {
 
   async #machineOptions(): Promise<Omit<PullerOptions, "burstPacketsMax">> {
     const ticket = this.#upstreamTicket;
-    const { timeoutMs, stateDir, link, signal } = this.#options;
-    const resolving = { timeoutMs: timeoutMs ?? FIRST_CONTACT_MS, link, ...(signal && { signal }) };
+    const { timeoutMs, stateDir, link, signal, mayContact } = this.#options;
+    const resolving = {
+      timeoutMs: timeoutMs ?? FIRST_CONTACT_MS,
+      link,
+      ...(signal && { signal }),
+      ...(mayContact && { mayContact }),
+    };
     const [addresses, others] = await Promise.all([
       resolveAddresses(ticket.addresses, resolving),
       otherFacts(this.#engine, otherSources(ticket, this.#options), resolving, () => {}),

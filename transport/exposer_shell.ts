@@ -57,7 +57,8 @@ export class ExposerShell {
     this.#onEvent = onEvent;
     this.#drive = new Drive(link, this.machine, (output) => this.#perform(output), clock);
     const feed = this.#drive.feed.bind(this.#drive);
-    this.#door = new StrangersDoor(link.strangers ?? [], feed, () => this.machine.bytesSent, clock);
+    const counts = () => ({ served: this.machine.bytesSent, granted: this.machine.handshakes.granted });
+    this.#door = new StrangersDoor(link.strangers ?? [], feed, counts, clock);
   }
 
   /** Serves until it is closed. @throws {RgtpError} SOCKET when the socket dies */
@@ -169,8 +170,11 @@ export class ExposerShell {
       await undefined;
       for (let next = this.#departures.shift(); next; next = this.#departures.shift()) {
         if (next.kind === "mark") next.reached();
-        else if (next.kind === "serve") await this.#serve(next);
-        else {
+        else if (next.kind === "serve") {
+          const waiting = this.#serve(next);
+          // Without a turn in between, where nothing has to be waited for: the link may nap in the next one.
+          if (waiting) await waiting;
+        } else {
           const ok = await (next.kind === "cast" ? this.#sendCast(next) : this.#sendStatus(next));
           const { exposed } = next;
           if (next.kind === "cast") this.#drive.mutate((now) => this.machine.handleCast(now, exposed, ok));
@@ -195,9 +199,10 @@ export class ExposerShell {
       this.#departures.shift();
       oks.push(this.#load(next));
     }
-    const report = () => {
-      for (const ok of oks) this.#drive.mutate((now) => this.machine.handleServed(now, puller, ok));
-    };
+    const report = () =>
+      this.#drive.mutate((now) => {
+        for (const ok of oks) this.machine.handleServed(now, puller, ok);
+      });
     const waiting = this.#train.send(this.link);
     if (waiting) return waiting.then(report);
     report();

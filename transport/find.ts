@@ -33,7 +33,9 @@ export interface NewExposer {
 
 /** How something is found by its name. */
 export interface FindOptions
-  extends LinkChoice, Pick<PullOptions, "timeoutMs" | "signal" | "stateDir" | "onStall" | "postQuantum"> {
+  extends
+    LinkChoice,
+    Pick<PullOptions, "timeoutMs" | "signal" | "stateDir" | "onStall" | "postQuantum" | "mayContact"> {
   /**
    * The exposer's key, base64url, as its owner's `rgtp id` shows it: nobody else is believed, whatever is known. When the exposer has proved
    * it, it is kept in `knownDir` if nothing is known of that address.
@@ -53,7 +55,7 @@ export interface FindOptions
 /** How a ticket gets its secret. */
 export type UnlockOptions =
   & LinkChoice
-  & Pick<FindOptions, "timeoutMs" | "signal" | "onStall" | "postQuantum">;
+  & Pick<FindOptions, "timeoutMs" | "signal" | "onStall" | "postQuantum" | "mayContact">;
 
 /**
  * The ticket, without a secret, to what an exposer calls so: a name, or an exposure's label (the first 16 bytes of its ID, in base64url
@@ -138,7 +140,8 @@ export async function unlock(
 export async function listExposures(where: string, options: FindOptions = {}): Promise<ListedExposure[]> {
   const { ticket, manifest } = await locate(where, { kind: AskKind.LIST }, options);
   checkListSize(manifest);
-  const { timeoutMs, signal, stateDir, onStall, postQuantum, link, interface: name, vlan } = options;
+  const { timeoutMs, signal, stateDir, onStall, postQuantum, mayContact, link, interface: name, vlan } =
+    options;
   const bytes = await pull(ticket, {
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(link !== undefined && { link }),
@@ -148,6 +151,7 @@ export async function listExposures(where: string, options: FindOptions = {}): P
     ...(stateDir !== undefined && { stateDir }),
     ...(onStall && { onStall }),
     ...(postQuantum && { postQuantum }),
+    ...(mayContact && { mayContact }),
   }).bytes();
   return readListing(bytes, manifest);
 }

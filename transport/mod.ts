@@ -16,6 +16,7 @@
  *
  * @module
  */
+export type { ContactChoice } from "./addresses.ts";
 export type { BindOptions } from "./bind.ts";
 export * from "./edge.ts";
 export * from "./expose.ts";

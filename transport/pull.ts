@@ -1,4 +1,5 @@
 import { fittingSymbolSize } from "../codec/geometry.ts";
+import { formatAddress } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
 import { parseTicket } from "../codec/ticket.ts";
 import type { Ticket } from "../codec/ticket.ts";
@@ -13,6 +14,7 @@ import { createIdentity } from "../crypto/identity.ts";
 import { isUsableX25519Key } from "../crypto/mod.ts";
 import { preferLibisal } from "../fec/native/libisal_sums.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
+import type { ContactChoice } from "./addresses.ts";
 import { networkWords } from "./network_words.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import type { PulledChunk } from "./chunk_queue.ts";
@@ -45,7 +47,7 @@ import type { VerifyResult, VerifyRun } from "./verify.ts";
 import { WholeSink } from "./whole_sink.ts";
 
 /** How something is pulled. */
-export interface PullOptions extends LinkChoice, PullFrom, HandshakeChoice {
+export interface PullOptions extends LinkChoice, PullFrom, HandshakeChoice, ContactChoice {
   /** Without any progress for this long it fails; 30 s. The first contact has 10 s unless this is given. */
   readonly timeoutMs?: number;
   /** Bytes a second to ask for at most. */
@@ -59,7 +61,7 @@ export interface PullOptions extends LinkChoice, PullFrom, HandshakeChoice {
   readonly stateDir?: string;
   /**
    * Whether the bytes may come as memory that an exposer on this machine shares, where both programs have `--allow-ffi=/lib` on Linux.
-   * They are verified as ever. Absent: yes, unless `link`, `limitRate` or several sources say something of the network.
+   * They are verified as ever. Absent: yes, unless `link`, `limitRate`, `mayContact` or several sources say something of the network.
    */
   readonly shared?: boolean;
   /**
@@ -386,16 +388,23 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     }
   }
 
-  #joinGroup({ address: group }: Group): Promise<Link> {
-    const { interface: name, link: kind } = this.#options;
+  async #joinGroup({ address: group }: Group): Promise<Link> {
+    const { interface: name, link: kind, mayContact } = this.#options;
+    if (mayContact?.(group) === false) {
+      const place = formatAddress(group);
+      throw new RgtpError(
+        "INVALID_ARG",
+        `the exposer's multicast group ${place} may not be joined from here`,
+      );
+    }
     const where = name === undefined ? {} : { interfaceName: name };
-    return openGroupListener({ group, ...where, ...(kind && { kind }) });
+    return await openGroupListener({ group, ...where, ...(kind && { kind }) });
   }
 
   /** Where they all are. Whoever is not found but the exposer itself is done without. */
   async #lookUp(signal: AbortSignal): Promise<{ addresses: Address[]; others: SourceFacts[] }> {
-    const { timeoutMs = FIRST_CONTACT_MS, link, onEvent } = this.#options;
-    const options = { signal, timeoutMs, link };
+    const { timeoutMs = FIRST_CONTACT_MS, link, mayContact, onEvent } = this.#options;
+    const options = { signal, timeoutMs, link, ...(mayContact && { mayContact }) };
     const [addresses, others] = await Promise.all([
       resolveAddresses(this.ticket.addresses, { ...options, onSlow: (reason) => this.#handleStall(reason) }),
       otherFacts(

@@ -35,12 +35,12 @@ export interface SharedRoadOptions {
 
 /** Opens the road of a pull, unless its options say something of the network. `isAlone`: it has one source. */
 export function sharing(
-  { link, limitRate, shared }: Pick<PullOptions, "link" | "limitRate" | "shared">,
+  { link, limitRate, mayContact, shared }: Pick<PullOptions, "link" | "limitRate" | "mayContact" | "shared">,
   isAlone: boolean,
   grant: () => Grant,
 ): NonNullable<PullerEvents["share"]> {
   return (_grant, manifest, sink) => {
-    const isWanted = shared ?? ((link ?? limitRate) === undefined && isAlone);
+    const isWanted = shared ?? ((link ?? limitRate ?? mayContact) === undefined && isAlone);
     // Who leaves what he does not have wants no bytes.
     if (!isWanted || sink.leave) return undefined;
     return SharedRoad.open({

@@ -10,12 +10,13 @@ const batch: readonly Datagrams[] = [{
 }];
 
 /** A door under a flood that never ends, in a time of its own: each batch takes 0.3 ms, and pulls are served whenever it rests. */
-async function flooded(links: number, untilMs: number, hasPulls: boolean) {
-  let [now, spent, served, rests] = [0, 0, 0, 0];
+async function flooded(links: number, untilMs: number, hasPulls: boolean, isGranted = false) {
+  let [now, spent, served, granted, rests] = [0, 0, 0, 0, 0];
   const perLink: number[] = Array(links).fill(0);
   const feed = () => {
     now += 0.3;
     spent += 0.3;
+    if (isGranted) granted++;
   };
   const later = (ms: number, what: () => void) => {
     queueMicrotask(() => {
@@ -32,7 +33,7 @@ async function flooded(links: number, untilMs: number, hasPulls: boolean) {
   const all = perLink.map((_, i) => link(i) as unknown as Link);
   // Somebody pulls already.
   if (hasPulls) queueMicrotask(() => served++);
-  await new StrangersDoor(all, feed, () => served, () => now, later).run();
+  await new StrangersDoor(all, feed, () => ({ served, granted }), () => now, later).run();
   return { now, spent, rests, perLink };
 }
 
@@ -48,6 +49,13 @@ Deno.test("strangers' door: while others pull, a flood gets its part of the time
   }
 });
 
+Deno.test("strangers' door: while others pull, those who are let in get more of the time, and no more than theirs", async () => {
+  const { now, spent } = await flooded(2, 10_000, true, true);
+  const percent = 100 * spent / now;
+  assertLessOrEqual(percent, limits.newcomersTimePercent + 1);
+  assertGreater(percent, limits.newcomersTimePercent - 1);
+});
+
 Deno.test("strangers' door: when nobody else is there, nothing rests", async () => {
   const { now, spent, rests } = await flooded(2, 1000, false);
   assertEquals(rests, 0);
@@ -58,10 +66,16 @@ Deno.test("strangers' door: a rest ends when it is closed", async () => {
   let [now, cancelled] = [0, false];
   const link = { receive: () => Promise.resolve(batch) } as unknown as Link;
   const resting = Promise.withResolvers<void>();
-  const door = new StrangersDoor([link], () => {}, () => now, () => now += 5, () => {
-    resting.resolve();
-    return () => void (cancelled = true);
-  });
+  const door = new StrangersDoor(
+    [link],
+    () => {},
+    () => ({ served: now, granted: 0 }),
+    () => now += 5,
+    () => {
+      resting.resolve();
+      return () => void (cancelled = true);
+    },
+  );
   const running = door.run();
   await resting.promise;
   door.close();

@@ -139,7 +139,13 @@ export const diskFaults: readonly Fault[] = [
     name: "the disk of the output is taken away",
     needs: "mounts",
     prepare: (scene) => toSmallDisk(scene, "out", roomFor(scene)),
-    strike: (scene) => disks.get(scene)!.detach(),
+    strike: async (scene) => {
+      const puller = scene.process("puller");
+      puller.send("SIGSTOP");
+      // Who has all of it and is about to say so has lost it afterwards.
+      if (!await scene.hasAll()) await disks.get(scene)!.detach();
+      puller.send("SIGCONT");
+    },
     puller: { IO: /there is no such folder/ },
   },
   {

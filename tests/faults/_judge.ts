@@ -4,8 +4,14 @@
  */
 import type { RgtpProcess } from "../real/_processes.ts";
 
-/** What explains that a process ends with an error: for each condition what its message must say. */
+/**
+ * What explains that a process ends with an error: for each condition what its message must say. And, under {@linkcode GAVE_UP}, how Deno
+ * itself may give up before the program has had its say.
+ */
 export type Explanations = Readonly<Record<string, RegExp>>;
+
+/** How tables call it when Deno could not load the program. */
+export const GAVE_UP = "Deno gave up";
 
 /** What a run must never come to. */
 export type TroubleKind = "corrupt" | "hang" | "unexplained";
@@ -28,7 +34,7 @@ const ASKED_TO_END: readonly number[] = [130, 143];
 const FAULT = /panicked|Uncaught|Unhandled|\n\s+at .*\.[jt]s:\d|RUST_BACKTRACE/;
 
 /**
- * How a process ended: `"complete"`, `"killed"`, `"stopped"`, or the name of an error. `sent` is the signal that it was sent, if any.
+ * How a process ended: `"complete"`, `"killed"`, `"stopped"`, {@linkcode GAVE_UP}, or the name of an error. `sent` is the signal that it was sent, if any.
  *
  * @throws {Trouble} when nothing explains it
  */
@@ -44,6 +50,7 @@ export async function endOf(
   if (status.signal !== null && status.signal === sent) return sent === "SIGKILL" ? "killed" : "stopped";
   const unexplained = (why: string) => new Trouble("unexplained", process.failure(`${why}:`).message);
   if (status.signal !== null) throw unexplained(`ended by ${status.signal}`);
+  if (process.events.length === 0 && explanations[GAVE_UP]?.test(process.stderr)) return GAVE_UP;
   if (FAULT.test(process.stderr)) throw unexplained("wrote a trace of a fault");
   const error = process.last("error");
   if (ASKED_TO_END.includes(status.code) && sent !== undefined) return "stopped";

@@ -2,12 +2,15 @@
  * Faults of processes: killed, told to stop, suspended, short of descriptors, with another time.
  */
 import type { Fault } from "./_fault.ts";
+import { GAVE_UP } from "./_judge.ts";
 import { pause } from "./_scene.ts";
 import type { Scene } from "./_scene.ts";
 
 /** Nobody answers, whether or not somebody has before. */
 export const silence = /no answer from|no longer answers/;
 const manyFiles = /too many files are open.*ulimit -n/;
+/** EMFILE where Deno reads the program, or looks how large its own stack is. */
+const denoManyFiles = /(?:Deno has panicked|Import '[^']*' failed)[^]*(?:left|code|os error):? 24\b/;
 
 const DAY_MS = 86_400_000;
 
@@ -20,7 +23,7 @@ async function suspend(scene: Scene, side: "exposer" | "puller"): Promise<void> 
 
 /** So many descriptors a process may have from its start on: about what Deno itself needs, which gives up with fewer; and a few more. */
 function fewDescriptors(scene: Scene, side: "exposer" | "puller"): void {
-  scene.settings[side].via = ["prlimit", `--nofile=${19 + scene.random.integer(20)}`];
+  scene.settings[side].via = ["prlimit", `--nofile=${22 + scene.random.integer(20)}`];
 }
 
 async function noMoreDescriptors(scene: Scene, side: "exposer" | "puller"): Promise<void> {
@@ -73,14 +76,14 @@ export const processFaults: readonly Fault[] = [
     name: "the puller may open few files",
     needs: "prlimit",
     prepare: (scene) => fewDescriptors(scene, "puller"),
-    puller: { IO: manyFiles, SOCKET: manyFiles },
+    puller: { IO: manyFiles, SOCKET: manyFiles, [GAVE_UP]: denoManyFiles },
   },
   {
     name: "the exposer may open few files",
     needs: "prlimit",
     prepare: (scene) => fewDescriptors(scene, "exposer"),
     puller: { TIMEOUT: silence },
-    exposer: { IO: manyFiles, SOCKET: manyFiles },
+    exposer: { IO: manyFiles, SOCKET: manyFiles, [GAVE_UP]: denoManyFiles },
   },
   {
     name: "the puller may open no more files",

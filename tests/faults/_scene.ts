@@ -206,6 +206,11 @@ export class Scene implements AsyncDisposable {
     );
   }
 
+  /** Whether OUT is complete and right by now. */
+  hasAll(): Promise<boolean> {
+    return this.checkOut(true).then(() => true, () => false);
+  }
+
   /** The fault is gone: an exposer serves, and the same pull completes. @throws {Trouble} */
   async complete(): Promise<void> {
     for (const side of ["exposer", "puller"] as const) {

@@ -1,6 +1,6 @@
 /*
- * Pulls once, and compares each chunk with the file that is exposed. Prints {@linkcode PullerCounts} when the first tenth has come, and at the
- * end, when all is here and the same.
+ * Pulls once, and compares each chunk with the file that is exposed. Prints {@linkcode PullerCounts} when a quarter has come, a half and three
+ * quarters; and at the end, when all is here and the same.
  *
  *   deno run --v8-flags=--expose-gc _counted_puller.ts TICKET FILE
  */
@@ -13,16 +13,16 @@ import { segmentCount } from "../../transport/link/link.ts";
 import type { Datagrams, Link } from "../../transport/link/link.ts";
 import { openLink } from "../../transport/link/open_link.ts";
 import { PullerShell } from "../../transport/puller_shell.ts";
+import { collect, held } from "../../bench/_held.ts";
+import type { Held } from "../../bench/_held.ts";
 
 /** What a puller has seen. */
-export interface PullerCounts {
+export interface PullerCounts extends Held {
   /** Chunks that are here, each the same as in the file. */
   readonly chunks: number;
   readonly drops: Readonly<Record<string, number>>;
   /** Datagrams that it has looked at. */
   readonly received: number;
-  /** Resident bytes, after its garbage was collected. */
-  readonly rss: number;
 }
 
 /** A link that gives what has come one message at a time, and counts it when the next one is asked for: so all that it has counted was looked at. */
@@ -71,7 +71,6 @@ class CountedLink implements Link {
 }
 
 async function pullOnce(ticket: string, path: string): Promise<void> {
-  const { gc } = globalThis as unknown as { gc(how: Readonly<Record<string, string>>): void };
   const engine = defaultEngine();
   const { addresses, exposureId, exposerKey, secret } = parseTicket(ticket);
   const psk = ticketPsk(engine, secret!);
@@ -80,9 +79,9 @@ async function pullOnce(ticket: string, path: string): Promise<void> {
   const link = new CountedLink(await openLink({ host: "127.0.0.1", port: 0 }));
   let [chunks, bytesDone, wrong] = [0, 0, 0];
   const tell = () => {
-    gc({ type: "major", flavor: "last-resort" });
-    const { rss } = Deno.memoryUsage();
-    const counts: PullerCounts = { chunks, drops: shell.machine.drops.all(), received: link.received, rss };
+    collect();
+    const { received } = link;
+    const counts: PullerCounts = { chunks, drops: shell.machine.drops.all(), received, ...held() };
     console.log(JSON.stringify(counts));
   };
   const shell: PullerShell = new PullerShell(link, {
@@ -98,10 +97,11 @@ async function pullOnce(ticket: string, path: string): Promise<void> {
         file.seekSync(chunk * chunkSize, Deno.SeekMode.Start);
         file.readSync(right);
         if (!equalBytes(right, bytes)) wrong++;
-        const isEarly = bytesDone < size / 10 && bytesDone + bytes.length >= size / 10;
+        const quarters = Math.floor(4 * bytesDone / size);
         bytesDone += bytes.length;
         chunks++;
-        if (isEarly) tell();
+        // The last one is told when the pull has ended.
+        if (Math.floor(4 * bytesDone / size) > quarters && bytesDone < size) tell();
       },
     }),
     stalled: () => {},

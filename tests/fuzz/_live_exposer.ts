@@ -2,6 +2,7 @@
  * A running exposer on loopback, in a process of its own, under datagrams that are noise, mutated, or nearly right: what it has dropped and
  * why, what it keeps, and whether it still serves.
  */
+import type { Held } from "../../bench/_held.ts";
 import { BenchProcess } from "../../bench/_processes.ts";
 import type { Counts } from "../../bench/_counted_exposer.ts";
 import type { Address } from "../../codec/address.ts";
@@ -37,8 +38,8 @@ export interface LiveSums {
   readonly drops: Readonly<Record<string, number>>;
   /** Packets that it sent in answer. */
   readonly answers: number;
-  /** Its resident bytes: after a tenth, and at the end. */
-  readonly rss: { readonly early: number; readonly end: number };
+  /** What it held after each quarter of them, its garbage collected. */
+  readonly held: readonly Held[];
 }
 
 /** Sends so many datagrams. @throws {Error} when it ends, does not serve any more, or drops what it does not count */
@@ -52,10 +53,12 @@ export async function throwAtExposer(seed: number, datagrams: number): Promise<L
       flags: ["--v8-flags=--expose-gc"],
     });
     const { ticket } = JSON.parse(await exposer.line()) as { ticket: string };
-    await sendAll(exposer, ticket, Math.ceil(datagrams / 10), random);
-    const early = await counts(exposer, "collect");
-    await sendAll(exposer, ticket, Math.floor(datagrams * 9 / 10), random);
-    const { drops, link, rss, memory } = await counts(exposer, "collect");
+    const quarters: Counts[] = [];
+    for (let i = 0; i < 4; i++) {
+      await sendAll(exposer, ticket, Math.ceil(datagrams / 4), random);
+      quarters.push(await counts(exposer, "collect"));
+    }
+    const { drops, link, memory } = quarters[3];
     const dropped = Object.values(drops).reduce((sum, count) => sum + count, 0);
     // Whatever is not dropped is answered, and nothing is both lost and not counted.
     assertLessOrEqual(dropped, link.packetsReceived);
@@ -65,7 +68,8 @@ export async function throwAtExposer(seed: number, datagrams: number): Promise<L
     const same = (await Deno.readFile(`${folder}/out`)).every((byte, i) => byte === content[i]);
     assert(same, "it serves something else");
     const { packetsReceived: received, packetsSent: answers } = link;
-    return { sent: datagrams, received, drops, answers, rss: { early: early.rss, end: rss } };
+    const held = quarters.map(({ rss, heap }) => ({ rss, heap }));
+    return { sent: datagrams, received, drops, answers, held };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -2,6 +2,7 @@
  * A puller in mid-transfer, in a process of its own, whose exposer is behind a relay: somebody on the path, who sees every packet, loses none,
  * and adds noise and damaged copies of what goes by, under the exposer's address and others.
  */
+import type { Held } from "../../bench/_held.ts";
 import { BenchProcess, writeRandomFile } from "../../bench/_processes.ts";
 import { formatTicket, parseTicket } from "../../codec/ticket.ts";
 import type { Address } from "../../codec/address.ts";
@@ -37,8 +38,8 @@ export interface PullerSums extends Throws {
   readonly received: number;
   /** Of these, those that it dropped, by reason. */
   readonly drops: Readonly<Record<string, number>>;
-  /** Its resident bytes: after a tenth, and at the end. */
-  readonly rss: { readonly early: number; readonly end: number };
+  /** What it held after each quarter of the pull, its garbage collected. */
+  readonly held: readonly Held[];
 }
 
 /** Throws so many at a pull that lasts until they are thrown. @throws {Error} when it does not end identical, or does not count what it drops */
@@ -57,8 +58,9 @@ export async function throwAtPuller(seed: number, throws: Throws): Promise<Pulle
       copies: throws.copies / packets,
     });
     await using puller = new BenchProcess("tests/fuzz/_counted_puller.ts", [relay.ticket, source], { flags });
-    const early = JSON.parse(await puller.line()) as PullerCounts;
-    const { drops, received, rss } = JSON.parse(await puller.line()) as PullerCounts;
+    const quarters: PullerCounts[] = [];
+    for (let i = 0; i < 4; i++) quarters.push(JSON.parse(await puller.line()));
+    const { drops, received } = quarters[3];
     const { relayed, strange, copies } = relay.sums;
     const dropped = Object.values(drops).reduce((sum, count) => sum + count, 0);
     // What is neither of the exposer, nor perhaps taken for it, was dropped, and each of it was counted.
@@ -69,7 +71,15 @@ export async function throwAtPuller(seed: number, throws: Throws): Promise<Pulle
     );
     assertLessOrEqual(received, relayed + copies + strange);
     assertGreater(received, relayed);
-    return { bytes, strange, copies, relayed, received, drops, rss: { early: early.rss, end: rss } };
+    return {
+      bytes,
+      strange,
+      copies,
+      relayed,
+      received,
+      drops,
+      held: quarters.map(({ rss, heap }) => ({ rss, heap })),
+    };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -59,7 +59,8 @@ for (const link of ["linux_udp", "datagram_conn"] as const) {
 }
 
 Deno.test({
-  name: "a puller that wants no group, and one that comes alone, pull by themselves",
+  name:
+    "a puller that wants no group, one that may not contact it, and one that comes alone, pull by themselves",
   ignore: loopback === undefined,
   fn: async () => {
     const bytes = randomBytes(3_000_000);
@@ -67,6 +68,9 @@ Deno.test({
     const refusing = await pulled(exposure.ticket, { multicast: false });
     assertEquals(refusing.bytes, bytes);
     assertEquals(refusing.kinds, ["granted", "done"]);
+    const forbidding = await pulled(exposure.ticket, { mayContact: ({ host }) => host === "127.0.0.1" });
+    assertEquals(forbidding.bytes, bytes);
+    assertStringIncludes(forbidding.reason ?? "", "may not be joined");
     const alone = await pulled(exposure.ticket);
     assertEquals(alone.bytes, bytes);
   },

@@ -137,7 +137,7 @@ function isThere(path: string | URL): boolean {
 function listen(folder: string, steps: Step[]): () => void {
   const system = { ...Deno };
   const files = Deno.FsFile.prototype;
-  const { writeSync, truncateSync, syncData, sync } = files;
+  const { writeSync, truncateSync, syncData, syncDataSync, sync } = files;
   const numbers = new Map<string, number>();
   const handles = new WeakMap<Deno.FsFile, number | "folder">();
   let made = 0;
@@ -218,13 +218,25 @@ function listen(folder: string, steps: Step[]): () => void {
     const file = fileOf(this);
     if (file !== undefined) steps.push({ kind: "sync", file });
   };
+  files.syncDataSync = function () {
+    syncDataSync.call(this);
+    const file = fileOf(this);
+    if (file !== undefined) steps.push({ kind: "sync", file });
+  };
   files.sync = async function () {
     await sync.call(this);
     if (handles.get(this) === "folder") steps.push({ kind: "sync names" });
   };
   return () => {
     const { openSync, writeFileSync, mkdirSync, symlinkSync, renameSync, removeSync } = system;
-    Object.assign(Deno, { openSync, writeFileSync, mkdirSync, symlinkSync, renameSync, removeSync });
-    Object.assign(files, { writeSync, truncateSync, syncData, sync });
+    Object.assign(Deno, {
+      openSync,
+      writeFileSync,
+      mkdirSync,
+      symlinkSync,
+      renameSync,
+      removeSync,
+    });
+    Object.assign(files, { writeSync, truncateSync, syncData, syncDataSync, sync });
   };
 }

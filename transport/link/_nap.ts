@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers";
 import type { Libc } from "./_libc.ts";
 import { READABLE } from "./_poller.ts";
 
@@ -8,7 +7,7 @@ const napMs = 1;
 /**
  * Waits for a socket in the thread that reads it. To be woken by the poller costs two switches of threads and a turn of the event loop,
  * which is more than an exposer does with the request that wakes it; while requests follow each other at once, that is most of its time.
- * Everything else in the thread has its turn before each nap, and is held up by it for a ms at most.
+ * Nothing else in the thread has its turn before a nap: each holds it up for a ms at most, and the link for as long as its turn lasts.
  */
 export class Nap {
   readonly #libc: Libc;
@@ -28,10 +27,9 @@ export class Nap {
     return this.#waitedMs < napMs;
   }
 
-  /** Until the socket can be read, for a ms at most; whether it can. `isOpen` is asked when the others have had their turn. */
-  async take(isOpen: () => boolean): Promise<boolean> {
-    await new Promise((resolve) => setImmediate(resolve));
-    return !isOpen() || this.#libc.call.ppoll(this.#socket, 1n, this.#time, null) !== 0;
+  /** Until the socket can be read, for a ms at most; whether it can. */
+  take(): boolean {
+    return this.#libc.call.ppoll(this.#socket, 1n, this.#time, null) !== 0;
   }
 
   /** How long the reader has waited this time, napping or not. */

@@ -1,5 +1,6 @@
 import { systemError } from "./_errno.ts";
 import { Libc } from "./_libc.ts";
+import { Turn } from "./_turn.ts";
 
 // Linux, include/uapi/linux/eventpoll.h and fcntl.h.
 const EPOLL_CTL_ADD = 1;
@@ -33,6 +34,8 @@ type Waker = PromiseWithResolvers<void>;
 export class Poller {
   /** The C library, as long as this is shared by anyone. */
   readonly libc: Libc;
+  /** How long its links may go on without waiting, all of them together. */
+  readonly turn: Turn = new Turn();
   readonly #epoll: number;
   /** Written to when nobody waits any more, so that the thread comes back. */
   readonly #stop: number;
@@ -119,6 +122,7 @@ export class Poller {
     while (this.#waiting > 0) {
       const { bytes, data } = this.#layout;
       const count = await this.libc.call.epoll_wait(this.#epoll, this.#events, eventsMax, -1);
+      this.turn.begin();
       for (let at = 0; at < count * bytes; at += bytes) {
         this.#wake(this.#events.getUint32(at + data, true), this.#events.getUint32(at, true));
       }

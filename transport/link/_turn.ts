@@ -3,9 +3,11 @@ import { setImmediate } from "node:timers";
 /** How long calls that need not wait may follow each other, in ms, before timers and other sockets get their turn. */
 const turnMs = 5;
 
-/** What keeps a link whose calls end at once from starving everything else in the process. */
+/** What keeps links whose calls end at once from starving everything else in the process. */
 export class Turn {
   #until = performance.now() + turnMs;
+  readonly #readers: (() => void)[] = [];
+  #isCalling = false;
 
   /** Whether it is the others' turn. */
   get isOver(): boolean {
@@ -21,5 +23,25 @@ export class Turn {
   async yield(): Promise<void> {
     for (let round = 0; round < 3; round++) await new Promise((resolve) => setImmediate(resolve));
     this.begin();
+  }
+
+  /**
+   * The same for one of several that read on and on. They get turns one after the other: whoever has just been woken, and so has waited
+   * long enough, need not wait behind all of them.
+   */
+  next(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#readers.push(resolve);
+    if (!this.#isCalling) this.#callReaders();
+    return promise;
+  }
+
+  async #callReaders(): Promise<void> {
+    this.#isCalling = true;
+    while (this.#readers.length > 0) {
+      await this.yield();
+      this.#readers.shift()!();
+    }
+    this.#isCalling = false;
   }
 }

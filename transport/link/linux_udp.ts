@@ -21,7 +21,7 @@ import { Poller, READABLE, WRITABLE } from "./_poller.ts";
 import { type Destination, Sockaddrs } from "./_sockaddr.ts";
 import { SplitOutgoing } from "./_split.ts";
 import { openStrangers } from "./_strangers.ts";
-import { Turn } from "./_turn.ts";
+import type { Turn } from "./_turn.ts";
 import {
   type Datagrams,
   joined,
@@ -126,11 +126,13 @@ class LinuxUdpLink implements Link {
   readonly #outgoing: Outgoing;
   readonly #permission = new NetPermission();
   readonly #counters: Counters;
-  readonly #turn = new Turn();
+  readonly #turn: Turn;
   readonly #nap: Nap | undefined;
   /** Made when something is first sent that lies apart; away while somebody waits to send more of it. */
   #split: SplitOutgoing | undefined;
   #isReading = false;
+  /** Something was read since this link last waited. */
+  #hasRead = false;
   #closed = false;
   /** What killed the socket, if not `close`. */
   #death: { readonly cause: unknown } | undefined;
@@ -144,6 +146,7 @@ class LinuxUdpLink implements Link {
     this.#main = main;
     this.#poller = poller;
     this.#libc = poller.libc;
+    this.#turn = poller.turn;
     this.#descriptor = descriptor;
     this.local = local;
     this.burstPacketsMax = Math.floor(receiveBufferBytes / bufferBytesPerPacket);
@@ -274,11 +277,13 @@ class LinuxUdpLink implements Link {
     try {
       while (!this.#closed) {
         this.#check();
-        if (this.#turn.isOver) {
-          await this.#turn.yield();
+        if (this.#hasRead && this.#turn.isOver) {
+          this.#hasRead = false;
+          await this.#turn.next();
           continue;
         }
         const count = this.#incoming.receive(this.#descriptor);
+        this.#hasRead = count >= 0;
         if (count < 0) await this.#waitToReceive(this.#libc.errno());
         else {
           const batch = this.#read(count);
@@ -333,8 +338,10 @@ class LinuxUdpLink implements Link {
     const nap = this.#nap;
     if (!nap) return await this.#ready(READABLE);
     const since = performance.now();
-    const isThere = nap.pays && await nap.take(() => !this.#closed && !this.#isGone);
-    if (!isThere) await this.#ready(READABLE);
+    // What has come with the latest batch is answered before.
+    await undefined;
+    if (this.#closed || this.#isGone) return;
+    if (!nap.pays || this.#turn.isOver || !nap.take()) await this.#ready(READABLE);
     nap.note(performance.now() - since);
   }
 
@@ -346,7 +353,6 @@ class LinuxUdpLink implements Link {
       this.#death ??= { cause };
       this.#check();
     }
-    this.#turn.begin();
   }
 
   /** Counts the datagrams that are too long: all of a row but, perhaps, the last. Answers with the first that is not. */

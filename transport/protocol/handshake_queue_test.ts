@@ -29,6 +29,25 @@ Deno.test("handshake queue: a full one takes proven addresses in place of the ne
   assertEquals(ports(queue), Array.from({ length: limits.handshakeQueueMax }, (_, i) => 2001 + i));
 });
 
+Deno.test("handshake queue: a network that fills it with good cookies keeps out itself, and others have their turns", () => {
+  const queue = new HandshakeQueue();
+  for (let port = 1; port <= limits.handshakeQueueMax; port++) queue.add(one(port), true);
+  const other = (i: number, port: number) => ({ ...one(port), from: { host: `198.51.100.${i}`, port } });
+  for (let i = 1; i <= 3; i++) queue.add(other(i, 1000 + i), true);
+  queue.add(other(1, 2001), true);
+  assertEquals([queue.add(one(5000), true), queue.size], [false, limits.handshakeQueueMax]);
+  assertEquals(ports(queue).slice(0, 8), [1, 1001, 1002, 1003, 2, 2001, 3, 4]);
+});
+
+Deno.test("handshake queue: as many networks as it has places share it; one more finds none", () => {
+  const queue = new HandshakeQueue();
+  const from = (i: number) => ({ ...one(i), from: { host: `198.51.${i >> 8}.${i & 255}`, port: i } });
+  for (let i = 1; i <= limits.handshakeQueueMax; i++) assertEquals(queue.add(from(i), true), true);
+  assertEquals(queue.add(from(1000), true), false);
+  assertEquals(ports(queue), Array.from({ length: limits.handshakeQueueMax }, (_, i) => i + 1));
+  assertEquals(queue.size, 0);
+});
+
 Deno.test("handshake queue: a packet is its own, whatever becomes of the buffer that it came in", () => {
   const queue = new HandshakeQueue();
   const waiting = one(7);
