@@ -29,40 +29,53 @@ export interface Caster {
   prepare(job: CastJob): Promise<{ run(): Promise<readonly number[]> } & AsyncDisposable>;
 }
 
-/** RGTP, by multicast. */
-export const rgtp: Caster = {
-  name: "rgtp, multicast",
-  protects: "sealed, hashed",
-  programs: {},
-  prepare: async ({ file, hosts: [source, ...receivers], outs, folder }) => {
-    const exposer = new Started([
-      ...source.via,
-      ...denoWords("cli/main.ts", [
-        ...["expose", file, "--host", source.address, "--state-dir", `${folder}/state`, "--json"],
-        ...["--multicast", "239.77.0.1:9177", "--interface", INTERFACE, "--receivers", `${receivers.length}`],
-      ]),
-    ]);
-    const ticket = String((await exposer.event("ready")).ticket);
-    return {
-      run: () =>
-        together(
-          receivers.map(({ via }, i) => [
-            ...via,
-            ...denoWords("cli/main.ts", [
-              "pull",
-              ticket,
-              outs[i],
-              "--interface",
-              INTERFACE,
-              "--no-shared",
-              "--json",
+/**
+ * RGTP, by multicast; its receivers with further flags, if any: without the hash of the whole file (`--no-sha256`), which others do not
+ * make either, each chunk is verified all the same.
+ */
+export function rgtp(...flags: readonly string[]): Caster {
+  return {
+    name: ["rgtp, multicast", ...flags].join(" "),
+    protects: "sealed, hashed",
+    programs: {},
+    prepare: async ({ file, hosts: [source, ...receivers], outs, folder }) => {
+      const exposer = new Started([
+        ...source.via,
+        ...denoWords("cli/main.ts", [
+          ...["expose", file, "--host", source.address, "--state-dir", `${folder}/state`, "--json"],
+          ...[
+            "--multicast",
+            "239.77.0.1:9177",
+            "--interface",
+            INTERFACE,
+            "--receivers",
+            `${receivers.length}`,
+          ],
+        ]),
+      ]);
+      const ticket = String((await exposer.event("ready")).ticket);
+      return {
+        run: () =>
+          together(
+            receivers.map(({ via }, i) => [
+              ...via,
+              ...denoWords("cli/main.ts", [
+                "pull",
+                ticket,
+                outs[i],
+                "--interface",
+                INTERFACE,
+                "--no-shared",
+                "--json",
+                ...flags,
+              ]),
             ]),
-          ]),
-        ),
-      [Symbol.asyncDispose]: () => exposer.end(),
-    };
-  },
-};
+          ),
+        [Symbol.asyncDispose]: () => exposer.end(),
+      };
+    },
+  };
+}
 
 /** UFTP, a multicast file transfer with a daemon on each receiver. */
 export function uftp(isSealed: boolean): Caster {

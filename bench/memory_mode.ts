@@ -1,10 +1,13 @@
 /*
  * What direct memory is worth between two processes of one machine, beside the network's road between the same two, in turn in one run:
- * how long the first byte takes, how fast a view is there and how fast it is read, and how fast a file is saved.
+ * how long the first byte takes, how fast a view is there and how fast it is read, and how fast a file is saved; and how fast two
+ * processors could save it at most that did nothing but what must be done to each byte.
  *
  *   deno task bench:shared [MEGABYTES] [ROUNDS]
  */
+import { defaultEngine } from "../crypto/default_engine.ts";
 import { pull } from "../mod.ts";
+import { ChunkCipher } from "../transport/crew/chunk_cipher.ts";
 import { BenchProcess, cpuSeconds, fastTempDir, spread, writeRandomFile } from "./_processes.ts";
 
 const megabytes = Number(Deno.args[0] ?? 1000);
@@ -27,7 +30,8 @@ try {
   console.log(`${megabytes} MB, medians of ${rounds} rounds in turn (least to most):`);
   await firstBytes(ticket);
   await views(ticket);
-  await saves(ticket, exposer);
+  for (const sha256 of [true, false]) await saves(ticket, exposer, sha256);
+  await bounds();
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
@@ -87,8 +91,9 @@ async function views(ticket: string): Promise<void> {
   );
 }
 
-/** Files saved, from the call to the end (with the SHA-256 that is told), and from the first request to the last byte stored. */
-async function saves(ticket: string, exposer: BenchProcess): Promise<void> {
+/** Files saved, from the call to the end (with the SHA-256 that is told, or without), and from the first request to the last byte stored. */
+async function saves(ticket: string, exposer: BenchProcess, sha256: boolean): Promise<void> {
+  const what = sha256 ? "saveTo" : "saveTo without SHA-256";
   const whole = { shared: [] as number[], network: [] as number[] };
   const moving = { shared: [] as number[], network: [] as number[] };
   const exposers = { shared: [] as number[], network: [] as number[] };
@@ -98,7 +103,9 @@ async function saves(ticket: string, exposer: BenchProcess): Promise<void> {
       const before = [await exposer.cpuSeconds(), await cpuSeconds(Deno.pid)];
       const started = performance.now();
       const out = `${folder}/out`;
-      const { seconds, sharedBytes } = await pull(ticket, { shared: road === "shared" }).saveTo(out);
+      const { seconds, sharedBytes } = await pull(ticket, { shared: road === "shared" }).saveTo(out, {
+        sha256,
+      });
       if ((sharedBytes === bytes) !== (road === "shared")) {
         throw new Error(`${sharedBytes} bytes were shared`);
       }
@@ -109,17 +116,57 @@ async function saves(ticket: string, exposer: BenchProcess): Promise<void> {
       await Deno.remove(out);
     }
   }
-  for (const road of roads) report(`saveTo, ${road}`, whole[road], "MB/s");
-  for (const road of roads) report(`of it without the last SHA-256, ${road}`, moving[road], "MB/s");
+  for (const road of roads) report(`${what}, ${road}`, whole[road], "MB/s");
+  for (const road of roads) report(`of it the bytes alone, ${road}`, moving[road], "MB/s");
   for (const road of roads) report(`the exposer's processor time, ${road}`, exposers[road], "s/GB");
   for (const road of roads) report(`the puller's, ${road}`, pullers[road], "s/GB");
   const ratio = spread(whole.shared.map((rate, round) => rate / whole.network[round]));
   verdict(
-    "saveTo, shared ÷ network",
+    `${what}, shared ÷ network`,
     ratio.median,
     ASKED.saveRatioMin,
     (is, asked) => is >= asked,
   );
+}
+
+/**
+ * What each byte that is saved costs in any case, each by itself in this thread: it is sealed again and hashed for its leaf, hashed for the
+ * whole file, and written. What two processors could make of that together, if there was nothing else to do.
+ */
+async function bounds(): Promise<void> {
+  const engine = defaultEngine();
+  const [key, aad, leaf] = [32, 64, 32].map((length) => new Uint8Array(length));
+  const cipher = new ChunkCipher(engine, { aead: "chacha20-poly1305", key, aad });
+  // More than caches hold.
+  const content = crypto.getRandomValues(new Uint8Array(65_536));
+  const memory = new Uint8Array(1024 * content.length);
+  for (let at = 0; at < memory.length; at += content.length) memory.set(content, at);
+  // Processor time: others may have much to do meanwhile.
+  const secondsPerGb = async (work: (chunk: Uint8Array) => void) => {
+    const before = await cpuSeconds(Deno.pid);
+    for (
+      let at = 0, done = 0;
+      done < bytes;
+      done += content.length, at = (at + content.length) % memory.length
+    ) {
+      work(memory.subarray(at, at + content.length));
+    }
+    return (await cpuSeconds(Deno.pid) - before) * 1000 / megabytes;
+  };
+  const hasher = engine.sha256.create();
+  const out = `${folder}/bound`;
+  using file = await Deno.open(out, { write: true, create: true });
+  const costs = {
+    "sealed again and hashed": await secondsPerGb((chunk) => cipher.isChunk(0, chunk, leaf)),
+    "hashed for the whole file": await secondsPerGb((chunk) => hasher.update(chunk)),
+    "written": await secondsPerGb((chunk) => file.writeSync(chunk)),
+  };
+  await Deno.remove(out);
+  for (const [what, seconds] of Object.entries(costs)) report(`each byte, ${what}`, [seconds], "s/GB");
+  const sum = (all: number[]) => all.reduce((a, b) => a + b);
+  const [check, hash, write] = Object.values(costs);
+  report("two processors at most", [2000 / sum([check, hash, write])], "MB/s");
+  report("two processors at most, without SHA-256", [2000 / sum([check, write])], "MB/s");
 }
 
 function report(what: string, figures: readonly number[], unit: string): void {

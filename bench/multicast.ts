@@ -20,18 +20,31 @@ const chosen = Deno.args[3]?.split(",");
 interface Uplink {
   readonly name: string;
   readonly mbits?: number;
-  readonly casters: readonly Caster[];
+  /** Who takes part beside RGTP, and how many times as long it is asked to take, at least; absent: nothing is asked. */
+  readonly others: readonly (readonly [Caster, asked?: number])[];
 }
 
-const all = [rgtp, uftp(false), uftp(true), udpcast, curl("http"), curl("https")];
+const ours = rgtp();
+const [plainUftp, sealedUftp] = [uftp(false), uftp(true)];
 const uplinks: readonly Uplink[] = [
-  { name: "unshaped", casters: all },
-  { name: "1000 Mbit/s", mbits: 1000, casters: all },
+  {
+    name: "unshaped",
+    others: [[rgtp("--no-sha256")], [plainUftp, 3], [sealedUftp, 3], [udpcast, 3], [curl("http")], [
+      curl("https"),
+    ]],
+  },
+  {
+    name: "1000 Mbit/s",
+    mbits: 1000,
+    others: [[plainUftp, 1], [sealedUftp, 1], [udpcast, 1], [curl("http"), 1], [curl("https"), 1]],
+  },
   // As many downloads would take a minute each.
-  { name: "200 Mbit/s", mbits: 200, casters: [rgtp, uftp(false), uftp(true)] },
+  { name: "200 Mbit/s", mbits: 200, others: [[plainUftp, 1 / 1.02], [sealedUftp, 1]] },
 ];
-/** Losses of each receiver, in per cent. */
-const losses = [0, 2];
+/** Losses of each receiver, in per cent, and how often the file may be sent at most. */
+const losses = [[0, 1.07], [2, 1.25]] as const;
+/** How much longer the others may take when one of them has a tenth of the rate. */
+const ASKED_BESIDE_SLOW = 1.1;
 
 interface Figures {
   readonly seconds: number;
@@ -47,24 +60,25 @@ try {
   const expected = await digestOf(file);
   await using bridge = await Bridge.make(receivers + 1);
   console.log(`${megabytes} MB to ${receivers} hosts, ${rounds} rounds in turn: median (range)`);
-  for (const { name, mbits, casters } of uplinks) {
+  for (const { name, mbits, others } of uplinks) {
     if (chosen && !chosen.includes(name.split(" ")[0])) continue;
     await bridge.shape(bridge.hosts[0], mbits);
-    await contest(bridge, file, expected, name, await present(casters), mbits);
+    const casters = await present([ours, ...others.map(([caster]) => caster)]);
+    const figures = await contest(bridge, file, expected, name, casters, mbits);
+    for (const [caster, asked] of others) {
+      const ratio = asked === undefined ? undefined : timesAsLong(figures, caster);
+      if (ratio !== undefined) verdict(`${caster.name} ÷ RGTP`, ratio, asked!, ratio >= asked!);
+    }
   }
   await bridge.shape(bridge.hosts[0], undefined);
   await bridge.sendSingly(bridge.hosts[0]);
-  for (const percent of losses) {
+  for (const [percent, asked] of losses) {
     if (chosen && !chosen.includes("loss")) continue;
     for (const host of bridge.hosts.slice(1)) await bridge.lose(host, percent);
-    await contest(
-      bridge,
-      file,
-      expected,
-      `${percent} % of datagrams lost at each receiver`,
-      [rgtp],
-      undefined,
-    );
+    const title = `${percent} % of datagrams lost at each receiver`;
+    const figures = await contest(bridge, file, expected, title, [ours], undefined);
+    const { max } = spread(figures.get(ours)!.map(({ share }) => share));
+    verdict("sent ÷ file, the most", max, asked, max <= asked);
   }
   if (!chosen || chosen.includes("slow")) await besideSlowOne(bridge, file, expected);
 } finally {
@@ -78,9 +92,9 @@ async function besideSlowOne(bridge: Bridge, file: string, expected: string): Pr
   for (const host of bridge.hosts.slice(1)) await bridge.lose(host, 0);
   const ratios: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    const alike = await measure(bridge, rgtp, file, expected, mbits);
+    const alike = await measure(bridge, ours, file, expected, mbits);
     await bridge.shapeTowards(bridge.hosts[1], mbits / 10);
-    const mixed = await measure(bridge, rgtp, file, expected, mbits);
+    const mixed = await measure(bridge, ours, file, expected, mbits);
     await bridge.shapeTowards(bridge.hosts[1], undefined);
     ratios.push(mixed.others / alike.seconds);
   }
@@ -90,6 +104,7 @@ async function besideSlowOne(bridge: Bridge, file: string, expected: string): Pr
       min.toFixed(2)
     }-${max.toFixed(2)})`,
   );
+  verdict("the others", median, ASKED_BESIDE_SLOW, median <= ASKED_BESIDE_SLOW);
 }
 
 async function contest(
@@ -99,7 +114,7 @@ async function contest(
   title: string,
   casters: readonly Caster[],
   mbits: number | undefined,
-): Promise<void> {
+): Promise<ReadonlyMap<Caster, readonly Figures[]>> {
   const figures = new Map<Caster, Figures[]>(casters.map((caster) => [caster, []]));
   for (let round = 0; round < rounds; round++) {
     for (const [caster, those] of figures) {
@@ -112,21 +127,31 @@ async function contest(
     }
   }
   console.log(title);
-  const [ours] = casters;
   for (const [caster, those] of figures) {
     if (those.length === 0) continue;
     const seconds = spread(those.map((one) => one.seconds));
     const share = spread(those.map((one) => one.share));
-    const ratio = spread(
-      those.map((one) => one.seconds / spread(figures.get(ours)!.map((our) => our.seconds)).median),
-    );
+    const ratio = caster === ours ? undefined : timesAsLong(figures, caster);
     console.log(
-      `  ${caster.name.padEnd(20)} ${seconds.median.toFixed(2).padStart(6)} s (${seconds.min.toFixed(2)}-${
+      `  ${caster.name.padEnd(28)} ${seconds.median.toFixed(2).padStart(6)} s (${seconds.min.toFixed(2)}-${
         seconds.max.toFixed(2)
       })  sent ${share.median.toFixed(3)} x the file (${share.max.toFixed(3)})  ${caster.protects}` +
-        (caster === ours ? "" : `  takes ${ratio.median.toFixed(2)} x as long as RGTP`),
+        (ratio === undefined ? "" : `  takes ${ratio.toFixed(2)} x as long as RGTP`),
     );
   }
+  return figures;
+}
+
+/** How many times as long as RGTP somebody has taken, by the medians; `undefined` when one of them has no figure. */
+function timesAsLong(figures: ReadonlyMap<Caster, readonly Figures[]>, caster: Caster): number | undefined {
+  const [theirs, own] = [caster, ours].map((one) => figures.get(one) ?? []);
+  if (theirs.length === 0 || own.length === 0) return undefined;
+  const median = (those: readonly Figures[]) => spread(those.map(({ seconds }) => seconds)).median;
+  return median(theirs) / median(own);
+}
+
+function verdict(what: string, is: number, asked: number, isMet: boolean): void {
+  console.log(`  -> ${what}: ${is.toFixed(3)}, asked ${asked.toFixed(2)}: ${isMet ? "met" : "NOT MET"}`);
 }
 
 async function measure(

@@ -199,9 +199,10 @@ export class ExposerShell {
       this.#departures.shift();
       oks.push(this.#load(next));
     }
-    const report = () => {
-      for (const ok of oks) this.#drive.mutate((now) => this.machine.handleServed(now, puller, ok));
-    };
+    const report = () =>
+      this.#drive.mutate((now) => {
+        for (const ok of oks) this.machine.handleServed(now, puller, ok);
+      });
     const waiting = this.#train.send(this.link);
     if (waiting) return waiting.then(report);
     report();

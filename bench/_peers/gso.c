@@ -1,8 +1,9 @@
 /*
  * The least that serving over UDP costs: messages of as many segments as the kernel takes at once, sent from as much memory as is sent, so
  * that no cache helps. The receiver takes them together, as the kernel hands them over, and lets the sender know now and then; nothing is looked at or kept.
+ * With the bytes of a header, each segment's header comes from a place of its own, as an exposer's: what the kernel takes for that form.
  *
- *   gso SEGMENT SEGMENTS BYTES      prints: CPU seconds of the sender, CPU seconds of the receiver, wall seconds, bytes that came
+ *   gso SEGMENT SEGMENTS BYTES [HEADER]     prints: CPU seconds of the sender, CPU seconds of the receiver, wall seconds, bytes that came
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,7 +26,7 @@
 #endif
 
 /* Messages that may be under way, and how many of them make one answer: less than the receive buffer holds. */
-enum { WINDOW = 64, ANSWER_EVERY = 16, BUFFER_BYTES = 16 << 20, MESSAGE_BYTES = 65535 };
+enum { WINDOW = 64, ANSWER_EVERY = 16, BUFFER_BYTES = 16 << 20, MESSAGE_BYTES = 65535, SEGMENTS_MAX = 64 };
 
 static double seconds(struct timeval t) { return t.tv_sec + t.tv_usec / 1e6; }
 
@@ -80,8 +81,21 @@ static void receive(int fd, struct sockaddr_in from, long total, long answerEver
   check(write(report, &came, sizeof came) == sizeof came, "write");
 }
 
+/* Sends a message whose segments each begin with a header from elsewhere. */
+static ssize_t sendSplit(int fd, char *bytes, int segment, int segments, int header) {
+  static char headers[MESSAGE_BYTES];
+  static struct iovec parts[2 * SEGMENTS_MAX];
+  for (int i = 0; i < segments; i++) {
+    parts[2 * i] = (struct iovec){headers + i * header, header};
+    parts[2 * i + 1] = (struct iovec){bytes + i * segment + header, segment - header};
+  }
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2 * segments};
+  return sendmsg(fd, &message, 0);
+}
+
 int main(int count, char **words) {
-  if (count != 4) return 2;
+  if (count != 4 && count != 5) return 2;
+  int header = count == 5 ? atoi(words[4]) : 0;
   int segment = atoi(words[1]), length = segment * atoi(words[2]);
   long messages = (atol(words[3]) + length - 1) / length;
   struct sockaddr_in sender, receiver;
@@ -102,7 +116,9 @@ int main(int count, char **words) {
   double started = now();
   long underWay = 0;
   for (long i = 0; i < messages; i++) {
-    check(send(out, bytes + i * length, length, 0) == length, "send");
+    char *message = bytes + i * length;
+    ssize_t sent = header == 0 ? send(out, message, length, 0) : sendSplit(out, message, segment, length / segment, header);
+    check(sent == length, "send");
     /* Without an answer for a while all that is under way counts as lost. */
     if (++underWay >= WINDOW) underWay = recv(out, answer, 1, 0) == 1 ? underWay - ANSWER_EVERY : 0;
   }

@@ -1,7 +1,8 @@
 // One sender to a group of receivers: what it costs, who waits for whom, and who leaves.
 import { assert, assertAlmostEquals, assertEquals, assertLess } from "../_assert.ts";
 import { runGroup } from "../sim/group_bench.ts";
-import type { GroupMemberPlan, GroupPlan, GroupResult } from "../sim/group_bench.ts";
+import type { GroupMemberPlan, GroupPlan, GroupResult, Pause } from "../sim/group_bench.ts";
+import { seededRandom } from "../sim/random.ts";
 import { simSeeds } from "../sim/world.ts";
 
 /** Bytes a second. */
@@ -113,4 +114,29 @@ Deno.test("slow lines are filled too: 10 Mbit/s to four receivers, though the st
   const result = run(1, { bytes: 4_000_000, uplink: 1_250_000, receivers: 4, members: members(4) });
   assertEquals(wholeAt(result).length, 4);
   assertLess(Math.max(...wholeAt(result)), 1.4 * (4_000_000 * HEADERS / 1250));
+});
+
+Deno.test("on busy machines, where each stands still now and then, nobody takes that for a line that is full", () => {
+  for (const seed of simSeeds(1, 3)) {
+    const random = seededRandom(seed, "pauses");
+    /** A second between them at most, each of 100 to 500 ms. */
+    const pauses = () => {
+      const all: Pause[] = [];
+      for (let at = 1000 * random.float(); at < 60_000; at += 1000 * random.float()) {
+        all.push([at, at += 100 + 400 * random.float()]);
+      }
+      return all;
+    };
+    const busy = members(8, () => ({ pauses: pauses() }));
+    const result = run(seed, {
+      bytes: 200_000_000,
+      uplink: 8 * GIGABIT,
+      receivers: 8,
+      members: busy,
+      pauses: pauses(),
+    });
+    assertEquals(wholeAt(result).length, 8);
+    assertLess(result.share, 1.07);
+    assertLess(Math.max(...wholeAt(result)), 3000);
+  }
 });

@@ -26,7 +26,12 @@ export interface GroupMemberPlan {
   readonly joinsAt?: number;
   /** Whether nothing of the group reaches it. */
   readonly isDeaf?: boolean;
+  /** When its machine has no time for it, from and before, ms: ascending. */
+  readonly pauses?: readonly Pause[];
 }
+
+/** From and before, ms. */
+export type Pause = readonly [from: number, to: number];
 
 /** What is simulated. */
 export interface GroupPlan extends Pick<GroupSenderOptions, "receivers" | "gatherMs" | "limitRate"> {
@@ -40,6 +45,8 @@ export interface GroupPlan extends Pick<GroupSenderOptions, "receivers" | "gathe
   readonly uplink: number;
   /** One way, ms. */
   readonly delayMs?: number;
+  /** When the sender's machine has no time for it, ms: ascending. */
+  readonly pauses?: readonly Pause[];
   /** Virtual ms at most. */
   readonly msMax?: number;
 }
@@ -161,7 +168,7 @@ class Bench {
       this.#events.add(this.#now + this.#delayMs, () => this.#leave(member));
     }
     if (member.isOver || receiver.deadline >= member.wakes) return;
-    const at = Math.max(this.#now, receiver.deadline);
+    const at = endOfPause(member.plan.pauses, Math.max(this.#now, receiver.deadline));
     member.wakes = at;
     this.#events.add(at, () => {
       if (member.wakes !== at) return;
@@ -189,6 +196,12 @@ class Bench {
   }
 
   #drainSender(): void {
+    const until = endOfPause(this.#plan.pauses, this.#now);
+    if (until > this.#now) {
+      // What comes meanwhile is known all the same, which is little.
+      this.#events.add(until, () => this.#drainSender());
+      return;
+    }
     for (let output = this.#sender.next(this.#now); output; output = this.#sender.next(this.#now)) {
       if (output.kind === "cast") this.#cast(output.cast);
       else {
@@ -218,10 +231,11 @@ class Bench {
     const sentAt = Math.floor(this.#now * 1000) % 2 ** 32;
     const at = this.#uplink.carry(this.#now, cast.bytes);
     if (at === undefined) return;
+    const bytes = cast.bytes / cast.count;
     this.#events.add(at + this.#delayMs, () => {
       this.#stamp(cast, sentAt);
-      const bytes = cast.bytes / cast.count;
-      this.#deliver((member) => {
+      this.#deliver((member, isLate) => {
+        if (isLate) this.#stamp(cast, sentAt);
         for (let i = 0; i < cast.count; i++) {
           if (member.survives(this.#now, bytes)) member.symbol(this.#now, this.#packets[i]);
         }
@@ -239,19 +253,31 @@ class Bench {
     }
   }
 
-  #deliver(act: (member: Member) => void): void {
+  #deliver(act: (member: Member, isLate: boolean) => void): void {
     for (const member of this.#members) {
-      if (!member.receiver || member.isOver || member.plan.isDeaf) continue;
-      act(member);
-      if (member.hand.isWhole && !member.isOver) {
-        member.doneAt = this.#now;
-        // It says so, as any puller does.
-        member.controlBytes += DONE_BYTES;
-        this.#events.add(this.#now + this.#delayMs, () => this.#leave(member));
-      }
-      this.#tend(member);
+      const until = endOfPause(member.plan.pauses, this.#now);
+      if (until === this.#now) this.#deliverTo(member, act, false);
+      // It lies in the socket until then.
+      else this.#events.add(until, () => this.#deliverTo(member, act, true));
     }
   }
+
+  #deliverTo(member: Member, act: (member: Member, isLate: boolean) => void, isLate: boolean): void {
+    if (!member.receiver || member.isOver || member.plan.isDeaf) return;
+    act(member, isLate);
+    if (member.hand.isWhole && !member.isOver) {
+      member.doneAt = this.#now;
+      // It says so, as any puller does.
+      member.controlBytes += DONE_BYTES;
+      this.#events.add(this.#now + this.#delayMs, () => this.#leave(member));
+    }
+    this.#tend(member);
+  }
+}
+
+/** When somebody has time again; `now` when he has. */
+function endOfPause(pauses: readonly Pause[] = [], now: number): number {
+  return pauses.find(([from, to]) => now >= from && now < to)?.[1] ?? now;
 }
 
 /** A PULL_REQUEST that asks for nothing. */

@@ -3,8 +3,8 @@ import { threadsFor } from "./_threads.ts";
 
 /** The SHA-256 of a file while it grows from front to end. To be closed. */
 export interface GrowingDigest {
-  /** So many bytes from the front on have been written. */
-  handleWritten(bytes: number): void;
+  /** So many bytes from the front on have been written; `last`: those before that end, if they are at hand, which saves reading them. */
+  handleWritten(bytes: number, last?: Uint8Array): void;
   /** The digest, when all is written; `undefined` when it could not be had. */
   readonly digest: Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** It is wanted no more. Twice is fine. */
@@ -42,7 +42,7 @@ export function digestBehind(path: string, bytes: number): FileDigest | undefine
 
 /**
  * The same by the thread that writes, as it writes: `read` fills a slice from a place, mostly from the system's cache, or says that it
- * could not.
+ * could not. It is asked only for what was not written in order.
  */
 export function digestAlong(
   hash: Hash,
@@ -62,7 +62,11 @@ export function digestAlong(
     }
   };
   return {
-    handleWritten(end: number): void {
+    handleWritten(end: number, last?: Uint8Array): void {
+      if (last && at === end - last.length) {
+        hasher.update(last);
+        at = end;
+      }
       while (at < end) {
         const part = slice.subarray(0, end - at);
         if (!isRead(part)) return resolve(undefined);

@@ -63,6 +63,12 @@ Deno.test("who writes hashes what he has written himself; what cannot be read ha
   const digest = digestAlong(nativeEngine.sha256, BYTES, read);
   for (const end of [1, 70_000, 70_000, 3_000_000, BYTES]) digest.handleWritten(end);
   assertEquals((await digest.digest)?.toHex(), createHash("sha256").update(content).digest("hex"));
+  // What is at hand is not read; only where it is what comes next.
+  const inOrder = digestAlong(nativeEngine.sha256, BYTES, (at, into) => at === 1_000_000 && read(at, into));
+  inOrder.handleWritten(1_000_000, content.subarray(0, 1_000_000));
+  inOrder.handleWritten(1_030_000, content.subarray(1_010_000, 1_030_000));
+  inOrder.handleWritten(BYTES, content.subarray(1_030_000));
+  assertEquals((await inOrder.digest)?.toHex(), createHash("sha256").update(content).digest("hex"));
   const failing = () => {
     throw new Error("no disk");
   };

@@ -114,7 +114,7 @@ export class OutputPart implements PartFile {
     this.#isWorthKeeping = true;
     this.#inOutOnly.delete(chunk);
     this.#held.add(chunk);
-    this.#grow();
+    this.#grow(chunk, plaintext);
   }
 
   spareThreads(): void {
@@ -201,14 +201,15 @@ export class OutputPart implements PartFile {
     return digestAlong(hash, totalSize, (offset, into) => this.#disk!.readAt(offset, into));
   }
 
-  /** A chunk more stands in the part. */
-  #grow(): void {
+  /** A chunk more stands in the part: this one, if its bytes are at hand. */
+  #grow(chunk?: number, plaintext?: Uint8Array): void {
     const before = this.#grown;
     while (this.#held.has(this.#grown) && !this.#inOutOnly.has(this.#grown)) this.#grown++;
     if (this.#grown === before) return;
     const { chunkSize, totalSize } = this.#options.manifest;
     this.#digest ??= this.#newDigest() ?? "none";
-    this.#growing?.handleWritten(Math.min(totalSize, this.#grown * chunkSize));
+    const last = chunk === this.#grown - 1 ? plaintext : undefined;
+    this.#growing?.handleWritten(Math.min(totalSize, this.#grown * chunkSize), last);
   }
 
   async #copyFromOut(disk: PartDisk): Promise<void> {

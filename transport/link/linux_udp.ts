@@ -341,7 +341,7 @@ class LinuxUdpLink implements Link {
     // What has come with the latest batch is answered before.
     await undefined;
     if (this.#closed || this.#isGone) return;
-    if (!nap.pays || !nap.take()) await this.#ready(READABLE);
+    if (!nap.pays || this.#turn.isOver || !nap.take()) await this.#ready(READABLE);
     nap.note(performance.now() - since);
   }
 

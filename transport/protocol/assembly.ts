@@ -294,7 +294,7 @@ class Block {
     const wanting = short / arriving;
     if (isFirst) return Math.round(wanting);
     if (this.asked > 0 && wanting < 0.5) return 0;
-    return Math.ceil(wanting + margin * Math.sqrt(wanting * lossRate / arriving));
+    return Math.max(1, Math.floor(wanting + margin * Math.sqrt(wanting * lossRate / arriving)));
   }
 
   /** Takes `count` symbols for a request: data that was never asked for, or lost data, or parity that nobody has asked for yet. */

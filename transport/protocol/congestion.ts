@@ -13,8 +13,8 @@
  */
 import { Competition } from "./competition.ts";
 import { Growth } from "./growth.ts";
-import { LossModel } from "./loss_model.ts";
-import { isEnough, verdictOf } from "./loss_trial.ts";
+import { LossModel, SMALL_LOSS } from "./loss_model.ts";
+import { bringsLess, isEnough, verdictOf } from "./loss_trial.ts";
 import type { LossTrial } from "./loss_trial.ts";
 import { isOverrun, newRound, underWayOf } from "./round.ts";
 import type { EndedRound, Round } from "./round.ts";
@@ -71,8 +71,6 @@ const OURS_SHARE = 0.95;
 const CUT_MOST = 0.5;
 /** Rounds until a change of the window shows in what arrives, and in nothing else. */
 const ROUNDS_TO_SHOW = 2;
-/** Neither is a start interrupted nor growth held back for less than this. */
-const SMALL_LOSS = 0.03;
 /** A cut for a queue leaves less than this share, so that it shows; and a queue of others keeps more than that. */
 const DRAIN_SHARE = 0.95;
 /** A cut to more than this share says nothing of who makes the queue. */
@@ -359,16 +357,14 @@ export class Congestion {
   #wait(round: EndedRound): void {
     this.#hold--;
     const isDraining = this.#mode === "steady" && !this.#trial && this.#growth.isAtRest;
-    if (isDraining && round.lost > round.settled * (this.#loss.baseline + SMALL_LOSS)) {
-      this.#growth.handleOverrun(this.#window);
-    }
+    if (isDraining && this.#loss.isMuch(round.settled, round.lost)) this.#growth.handleOverrun(this.#window);
   }
 
   #steady(now: number, round: EndedRound, queue: number): void {
     if (this.#judgeLoss(round, queue)) return;
     if (queue > this.#queueTarget) return this.#drain(now, round, queue);
     // What is lost beyond the usual may be chance: that shows without asking for still more.
-    if (!round.limited || this.#loss.last > this.#loss.baseline + SMALL_LOSS) return;
+    if (!round.limited || this.#loss.isMuch(round.settled, round.lost)) return;
     this.#setWindow(this.#growth.next(this.#window, queue / this.#queueTarget, this.#trips.empty));
     if (this.#cut && this.#window >= this.#cut.first) this.#cut = undefined;
     this.#burstCap *= BURST_REGROWTH;
@@ -435,11 +431,12 @@ export class Congestion {
     const { since, baseline } = this.#loss;
     const loss = since.lost / since.symbols;
     const isQueued = queue > this.#queueTarget;
-    const verdict = verdictOf(trial, { window: this.#window, rate, loss, baseline, isQueued });
+    const outcome = { window: this.#window, rate, loss, baseline, isQueued };
+    const verdict = verdictOf(trial, outcome);
     if (verdict === "ours") {
       this.#isKnown = true;
       this.#doubts = 0;
-      this.#loss.lower();
+      this.#loss.lower(isQueued || !bringsLess(trial, outcome));
       this.#burstCap = Math.max(BURST_USUAL, trial.burst / 2);
       this.#setWindow(OURS_SHARE * trial.window * (1 - trial.loss + this.#loss.baseline));
       return this.#growth.handleOverrun(this.#window);

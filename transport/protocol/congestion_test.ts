@@ -31,7 +31,8 @@ for (const [name, path] of Object.entries(paths)) {
   Deno.test(`congestion: ${name}: full, and with a short queue`, () => {
     const line = new Line({ ...path, queueMax: path.rate * Math.max(100, path.delayMs) });
     line.run(3000 + 15 * path.delayMs);
-    const { share, queueMs, dropped, modes } = line.run(5000 + 10 * path.delayMs);
+    // Several swings: where in one of them it begins and ends is luck.
+    const { share, queueMs, dropped, modes } = line.run(5000 + 50 * path.delayMs);
     assertGreater(share, 0.95);
     // Where a round is long, so is each step of the swing.
     assertLess(queueMs, 12 + 20 / Math.sqrt(path.rate) + path.delayMs / 100);

@@ -75,7 +75,7 @@ const ECHO_MS = 4;
 /** Requests are spread over this, and more among many: the first are echoed before the others' turn. */
 const SPREAD_MS = 16;
 const SPREAD_MS_EACH_DOUBLING = 8;
-const REPORT_MS_MIN = 100;
+const REPORT_MS_MIN = 50;
 const REPORT_MS_MAX = 5000;
 /** What all reports together may be of the rate. */
 const REPORT_SHARE = 0.002;

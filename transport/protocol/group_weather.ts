@@ -10,8 +10,14 @@ const DELAY_MS_MAX = 25;
 const LOSS_MAX = 0.05;
 /** How much of what comes is taken while too much is sent, so that queues run empty. */
 const CONGESTED_SHARE = 0.9;
-/** Until the first congestion the rate grows fast, afterwards it is felt for. */
-const RAISE_FIRST = 1.5;
+/**
+ * As long as all of it comes, the rate falls no further in one window: where a machine is busy with other things, packets wait for a
+ * while now and then, and that says nothing of what comes after.
+ */
+const DELAYED_SHARE = 0.75;
+/** Up to this share of what has been too much the rate grows fast, beyond it is felt for. */
+const KNOWN_SHARE = 0.8;
+const RAISE_FAST = 1.5;
 const RAISE = 1.1;
 /** Less of what is sent arrives than this: more would wait somewhere. */
 const FULL_SHARE = 0.95;
@@ -20,6 +26,10 @@ const WINDOWS = 64;
 const LOSS_WINDOWS = 8;
 /** Fewer packets say nothing. */
 const PACKETS_MIN = 16;
+/** If fewer have come, a window is given as much time again: through a line that is far too slow they come in lumps. */
+const PACKETS_ENOUGH = 64;
+/** What was sent within so short a time says nothing of a rate: it may be one train. */
+const SPAN_MS_MIN = 4;
 const US = 2 ** 32;
 
 /** What a window has shown. */
@@ -44,7 +54,10 @@ export class GroupWeather {
   #window = newWindow();
   readonly #delays: number[] = [];
   readonly #losses: number[] = [];
-  #raise = RAISE_FIRST;
+  /** The rate that was too much when something was the last time, bytes a second. */
+  #tooMuch = Infinity;
+  /** The rate at which packets began to wait, if they still do: once may be chance. */
+  #delayedAt: number | undefined;
   #view: GroupView = { loss: 0, delayMs: 0, arrivalRate: 0, wantedRate: Infinity };
 
   /** The latest window. */
@@ -69,8 +82,10 @@ export class GroupWeather {
     if (window.firstAt === Infinity) {
       window.firstAt = now;
       window.firstBytes = bytes;
+      window.firstSentUs = sentAtUs;
     }
     window.lastAt = now;
+    window.lastSentUs = sentAtUs;
     // The clocks have nothing to do with each other: what counts is the difference to the first packet of all, modulo 2^32 µs.
     const raw = Math.floor(now * 1000) - sentAtUs;
     this.#rawDelay ??= raw;
@@ -90,21 +105,41 @@ export class GroupWeather {
     if (window.sent < PACKETS_MIN) {
       return this.#view = { ...this.#view, loss: this.#view.loss / 2, wantedRate: rate };
     }
+    if (window.received < PACKETS_ENOUGH && !window.isLonger) {
+      window.isLonger = true;
+      return this.#view = { ...this.#view, wantedRate: rate };
+    }
     this.#window = newWindow();
     const loss = Math.max(0, 1 - window.received / window.sent);
     const spanMs = window.lastAt - window.firstAt;
     const arrivalRate = spanMs > 0 ? (window.bytes - window.firstBytes) / spanMs * 1000 : rate * (1 - loss);
     const delayMs = window.received > 0 ? this.#above(window.delay) : 0;
     remember(this.#losses, loss, LOSS_WINDOWS);
-    const isCongested = delayMs > DELAY_MS_MAX || loss > Math.min(...this.#losses) + LOSS_MAX;
     // The first windows know no other loss than their own: half of everything is too much in any case.
-    const isHopeless = this.#losses.length < LOSS_WINDOWS && loss > 0.3;
-    if (isCongested || isHopeless) this.#raise = RAISE;
-    const mayGrow = delayMs < DELAY_MS_LITTLE && arrivalRate > FULL_SHARE * (1 - loss) * rate;
-    const wantedRate = isCongested || isHopeless
-      ? Math.min(rate, arrivalRate * CONGESTED_SHARE)
-      : rate * (mayGrow ? this.#raise : 1);
+    const isLossy = loss > Math.min(...this.#losses) + LOSS_MAX ||
+      (this.#losses.length < LOSS_WINDOWS && loss > 0.3);
+    const isFull = arrivalRate > FULL_SHARE * (1 - loss) * rate;
+    const isTooMuch = isLossy || delayMs > DELAY_MS_MAX;
+    const mayGrow = delayMs < DELAY_MS_LITTLE && isFull;
+    const wantedRate = isTooMuch
+      ? this.#less(rate, Math.max(arrivalRate, rate * (1 - loss) * pace(window)), isLossy)
+      : mayGrow
+      ? this.#more(rate)
+      : rate;
+    if (delayMs <= DELAY_MS_MAX) this.#delayedAt = undefined;
     return this.#view = { loss, delayMs, arrivalRate, wantedRate };
+  }
+
+  #more(rate: number): number {
+    return Math.max(rate * RAISE, Math.min(rate * RAISE_FAST, this.#tooMuch * KNOWN_SHARE));
+  }
+
+  /** What to want after a window in which `rate` was too much, and about `taken` of it was taken. */
+  #less(rate: number, taken: number, isLossy: boolean): number {
+    // To wait in one window may be chance.
+    if (isLossy || this.#delayedAt !== undefined) this.#tooMuch = this.#delayedAt ?? rate;
+    this.#delayedAt ??= rate;
+    return Math.max(CONGESTED_SHARE * Math.min(rate, taken), isLossy ? 0 : DELAYED_SHARE * rate);
   }
 
   #expect(sequence: number, packets: number): void {
@@ -125,6 +160,15 @@ export class GroupWeather {
   }
 }
 
+/**
+ * How fast packets came, by how fast they were sent: 1, or less. A sender that stands still, as on a busy machine, brings little too, and
+ * that is no sign that it should send less.
+ */
+function pace({ firstAt, lastAt, firstSentUs, lastSentUs }: ReturnType<typeof newWindow>): number {
+  const sentMs = ((lastSentUs - firstSentUs + US) % US) / 1000;
+  return sentMs < SPAN_MS_MIN ? 1 : Math.min(1, sentMs / (lastAt - firstAt));
+}
+
 function newWindow() {
   return {
     sent: 0,
@@ -133,7 +177,10 @@ function newWindow() {
     firstBytes: 0,
     firstAt: Infinity,
     lastAt: -Infinity,
+    firstSentUs: 0,
+    lastSentUs: 0,
     delay: Infinity,
+    isLonger: false,
   };
 }
 

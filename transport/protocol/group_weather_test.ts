@@ -40,9 +40,43 @@ Deno.test("while all comes and nothing waits, it wants more; less as soon as pac
   const queued = weather.look(RATE);
   assertAlmostEquals(queued.delayMs, 38, 0.01);
   assertLess(queued.wantedRate, RATE);
-  // Once it has been too much, more is felt for in small steps.
+  // Once may be chance.
   send(weather, 300, 100, () => 2);
+  assertEquals(weather.look(RATE).wantedRate, first.wantedRate);
+  // When it has been too much for a while, more is felt for in small steps; well below that it is not.
+  for (const from of [400, 500]) {
+    send(weather, from, 100, () => 40);
+    assertLess(weather.look(RATE).wantedRate, RATE);
+  }
+  send(weather, 600, 100, () => 2);
   assertLess(weather.look(RATE).wantedRate, first.wantedRate);
+  send(weather, 700, 100, () => 2);
+  assertAlmostEquals(weather.look(RATE / 2).wantedRate, 0.75 * RATE, 1);
+});
+
+Deno.test("a machine that stands still for a while, the sender's or the receiver's, is no reason for much less", () => {
+  const weather = new GroupWeather();
+  send(weather, 0, 100, () => 2);
+  weather.look(RATE);
+  // The sender: half a second passes between two trains, and the first of them was stamped long before it went.
+  const train = (from: number, sentAt: number, delay: number) => {
+    for (let i = 0; i < 50; i++) {
+      weather.handlePacket(sentAt + i + delay, from + i, (sentAt + i) * 1000 + 12_345, BYTES);
+    }
+  };
+  train(100, 100, 300);
+  train(150, 600, 40);
+  assert(weather.look(RATE).wantedRate >= 0.75 * RATE);
+  // The receiver: all of 200 ms at once, and late.
+  for (let i = 0; i < 200; i++) {
+    weather.handlePacket(1350, 200 + i, (1100 + i) * 1000 + 12_345, BYTES);
+  }
+  assert(weather.look(RATE).wantedRate >= 0.75 * RATE);
+  // What is lost says more.
+  send(weather, 400, 100, () => 1300, (i) => i % 4 > 0);
+  assertEquals(weather.look(RATE).wantedRate, RATE, "too little has come yet");
+  send(weather, 500, 100, () => 1300, (i) => i % 4 > 0);
+  assertLess(weather.look(RATE).wantedRate, 0.3 * RATE);
 });
 
 Deno.test("loss that is always there is no reason for less; more of it is", () => {

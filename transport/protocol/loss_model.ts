@@ -11,6 +11,8 @@ const EVIDENCE = 4;
 const SIGMAS_UNLIKELY = 3;
 /** A burst that meets a full queue loses as many, where a flow whose packets come one by one loses none. */
 const FEW = 2;
+/** Neither is a start interrupted nor growth held back for less than this. */
+export const SMALL_LOSS = 0.03;
 /** How slowly the baseline follows what is lower, and what is higher. */
 const FALL = 8;
 const RISE = 64;
@@ -105,6 +107,11 @@ export class LossModel {
     return lost > FEW + usual + SIGMAS_UNLIKELY * Math.sqrt(usual * this.#perEvent);
   }
 
+  /** Whether so much was lost that growth has to wait: by more than the path loses by itself, and than chance and bursts make of that. */
+  isMuch(symbols: number, lost: number): boolean {
+    return lost > symbols * (this.baseline + SMALL_LOSS) && this.isUnlikely(symbols, lost);
+  }
+
   /** So much is the path's own. */
   accept(share: number): void {
     this.#baseline = share;
@@ -116,10 +123,11 @@ export class LossModel {
     if (share > this.#baseline) this.accept(share);
   }
 
-  /** Less was asked for, and less was lost: the path's own is no more than that. */
-  lower(): void {
-    const most = this.#since.lost / this.#since.symbols + this.#sigma(SAMPLE_SYMBOLS);
-    this.#baseline = Math.min(this.baseline, most);
+  /** Less was asked for, and less was lost: what still is lost is the path's own, or at most that if the path `isFull` even so. */
+  lower(isFull: boolean): void {
+    const { symbols, lost } = this.#since;
+    const share = lost / symbols;
+    this.accept(isFull ? Math.min(this.baseline, share + this.#sigma(symbols)) : share);
   }
 
   /** Forgets the sample that is being taken: it belongs to another window. */
@@ -151,7 +159,9 @@ export class LossModel {
       return;
     }
     this.#excess = 0;
-    this.#baseline += (share - this.#baseline) / (share < this.#baseline ? FALL : RISE);
+    // Half of all samples are below what is usual: what chance makes of it must not pull it down.
+    const isLess = share < this.#baseline - SLACK * usual;
+    this.#baseline += (share - this.#baseline) / (isLess ? FALL : RISE);
   }
 
   /** What chance makes of the baseline in so many symbols. */

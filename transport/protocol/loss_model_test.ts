@@ -72,12 +72,12 @@ function samplesUntilAlarm(model: LossModel, way: Way, symbols: number): number 
 
 const SAMPLES = 10_000;
 
-Deno.test("loss model: loss that stays as it is raises an alarm in one of 10 small samples at most, in one of 30 larger ones", () => {
+Deno.test("loss model: loss that stays as it is raises an alarm in one of 100 samples at most", () => {
   for (const rate of [0.001, 0.01, 0.05, 0.2, 0.5, 0.7]) {
-    for (const [symbols, most] of [[64, 1 / 10], [256, 1 / 30], [1000, 1 / 30]]) {
+    for (const symbols of [64, 256, 1000]) {
       const way = even(rate, seededRandom(symbols, `even ${rate}`));
       const share = alarms(told(rate), way, SAMPLES, symbols);
-      assertLess(share, most, `${rate} of ${symbols}`);
+      assertLess(share, 1 / 100, `${rate} of ${symbols}`);
     }
   }
   assertEquals(alarms(new LossModel(), fixed(0), SAMPLES, 64), 0);
@@ -132,12 +132,12 @@ Deno.test("loss model: a jump shows within a few samples", () => {
   }
 });
 
-Deno.test("loss model: the baseline is somewhat below what is lost, follows it down fast and up slowly", () => {
+Deno.test("loss model: the baseline is what is lost, less what chance makes of it, follows it down fast and up slowly", () => {
   const random = seededRandom(1);
   for (const rate of [0.02, 0.1, 0.4]) {
     const model = told(rate);
     alarms(model, even(rate, random), 300, 256);
-    assertGreater(model.baseline, rate / 2);
+    assertGreater(model.baseline, rate - 1.5 * Math.sqrt(rate * (1 - rate) / 256));
     assertLess(model.baseline, rate * 1.1);
     alarms(model, even(rate / 10, random), 40, 256);
     assertLess(model.baseline, rate / 3);
@@ -162,13 +162,16 @@ Deno.test("loss model: what was found to be the path's own raises no alarm; when
 
   model.restart();
   note(model, 256, fixed(8)(256));
-  model.lower();
-  assertGreater(model.baseline, 8 / 256 - 1e-9);
-  assertLess(model.baseline, 0.1);
+  model.lower(false);
+  assertEquals(model.baseline, 8 / 256);
+  // What was lost may have been too much for a path that is full.
+  model.accept(0.1);
+  model.lower(true);
+  assert(model.baseline > 8 / 256 && model.baseline < 0.06);
   const { baseline } = model;
   note(model, 256, fixed(200)(256));
-  model.lower();
-  assert(model.baseline <= baseline * 1.2, "lower() never raises it");
+  model.lower(true);
+  assert(model.baseline <= baseline * 1.2, "on a full path it is never raised");
 });
 
 Deno.test("loss model: a sample is at least 64 symbols; one that is begun anew forgets what it had", () => {
@@ -217,7 +220,7 @@ Deno.test("loss model: whatever happens, all of it is a share", () => {
       model.noteRate(symbols, lost);
       note(model, symbols, fixed(lost)(symbols));
       if (chance(0.1)) model.accept(model.last);
-      if (chance(0.1)) model.lower();
+      if (chance(0.1)) model.lower(chance(0.5));
       if (chance(0.1)) model.restart();
       const { rate, baseline, last } = model;
       const excess = model.takeExcess();

@@ -55,6 +55,10 @@ export function verdictOf(trial: LossTrial, outcome: TrialOutcome): "ours" | "th
   // Somewhat less is asked for than the path bears: what is ours is gone then, and a quarter of it is chance.
   const isStill = outcome.loss > outcome.baseline + STILL_SHARE * (trial.usual - outcome.baseline);
   if (!isStill || outcome.isQueued) return "ours";
-  const isLess = outcome.rate < trial.rate * (1 + outcome.window / trial.window) / 2;
-  return isLess ? "the path's" : "unclear";
+  return bringsLess(trial, outcome) ? "the path's" : "unclear";
+}
+
+/** Whether less came of less. Otherwise the path was as full as before. */
+export function bringsLess(trial: LossTrial, { rate, window }: TrialOutcome): boolean {
+  return rate < trial.rate * (1 + window / trial.window) / 2;
 }

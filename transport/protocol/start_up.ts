@@ -8,8 +8,9 @@ const TRAIN_MEMORY_SYMBOLS = 32;
 const FAR_FROM_FULL = 0.4;
 const NEARLY_FULL = 0.75;
 const GAIN_FAR = 3;
-/** Trains pass a policer that will not let a larger window pass. */
+/** Trains pass a policer that will not let more pass than this: symbols, or symbols a ms where a round trip is longer. */
 const FAR_WINDOW_MAX = 256;
+const FAR_RATE_MAX = 6.4;
 const GAIN_NEAR = 0.3;
 const PACE = 1.25;
 /** Answers in a row that come late when a queue has begun, and how late; RFC 9406 §4.3. */
@@ -25,7 +26,7 @@ const LOSSY_ROUNDS = 2;
 const LOSSY_SHARE = 0.2;
 
 /** Symbols of earlier rounds that say what the path loses by itself, and the share that is believed: bursts may have been too long for it. */
-const EARLY_SYMBOLS = 256;
+const EARLY_SYMBOLS = 64;
 const EARLY_SHARE_MAX = 0.1;
 
 /** Why a start is over. */
@@ -71,7 +72,7 @@ export class StartUp {
   gain(window: number): number {
     if (this.#trainRate === 0) return 1;
     if (this.#isFarFromFull(window)) {
-      return this.#delayed < DELAYED_ANSWERS && window < FAR_WINDOW_MAX ? GAIN_FAR : 1;
+      return this.#delayed < DELAYED_ANSWERS && window < this.#farWindowMax ? GAIN_FAR : 1;
     }
     return window < this.#full * NEARLY_FULL ? 1 : GAIN_NEAR;
   }
@@ -146,6 +147,10 @@ export class StartUp {
     }
     if (this.#early.symbols < EARLY_SYMBOLS) return 0;
     return Math.min(EARLY_SHARE_MAX, this.#early.lost / this.#early.symbols);
+  }
+
+  get #farWindowMax(): number {
+    return Math.max(FAR_WINDOW_MAX, FAR_RATE_MAX * this.#trips.empty);
   }
 
   get #full(): number {
