@@ -5,7 +5,8 @@
  *
  *   deno task bench:soak [--minutes 30] [--pullers 50] [--size 1MB] [--leak 0] [--json]
  *
- * With `--leak 20KB` the exposer keeps so much more at each look: the bench has to find it, or it proves nothing.
+ * The first third is not judged: of much less than half an hour it is too short to warm up, which then looks like growth. With
+ * `--leak 20KB` the exposer keeps so much more at each look: the bench has to find it, or it proves nothing.
  */
 import { parseArgs } from "node:util";
 import { formatTicket, parseTicket } from "../codec/ticket.ts";
