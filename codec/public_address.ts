@@ -53,7 +53,7 @@ const mapped = blockOf("::ffff:0:0/96");
  * import { isPublicAddress } from "@red-giant/rgtp/codec";
  *
  * const hosts = ["1.1.1.1", "10.0.0.1", "::1", "2606:4700::1111"];
- * const isPublic = hosts.map((host) => isPublicAddress({ host, port: 9000 }));
+ * const isPublic = hosts.map((host) => isPublicAddress({ host }));
  * if (isPublic.join() !== "true,false,false,true") throw new Error("unexpected");
  * ```
  */

@@ -67,9 +67,10 @@ export const limits = {
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,
-  /** What strangers get of an exposer's time while others pull, where the system keeps apart what they send; and those who are let in. */
+  /** What strangers get of an exposer's time while others pull, where the system keeps apart what they send; those who are let in; and how long none is read. */
   strangersTimePercent: 5,
   newcomersTimePercent: 25,
+  strangersRestMsMax: 500,
   /** First messages of several fragments that an exposer puts together at once, and for how long it keeps one, with its answer. */
   handshakeFragmentedMax: 64,
   handshakeFragmentsMsMax: 2000,

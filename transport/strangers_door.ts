@@ -95,7 +95,8 @@ export class StrangersDoor {
   #restAfterTurn(): Promise<void> | undefined {
     if (this.#rest || this.#spent < TURN_MS) return this.#rest?.over;
     const { served } = this.#counts();
-    const restMs = served > this.#servedBefore ? this.#owed : 0;
+    // A process that was suspended in the middle of its work has not worked all that time.
+    const restMs = served > this.#servedBefore ? Math.min(this.#owed, limits.strangersRestMsMax) : 0;
     this.#spent = this.#owed = 0;
     this.#servedBefore = served;
     if (restMs === 0) return undefined;

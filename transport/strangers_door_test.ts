@@ -62,6 +62,25 @@ Deno.test("strangers' door: when nobody else is there, nothing rests", async () 
   assertEquals(spent, now);
 });
 
+Deno.test("strangers' door: a process that is suspended in the middle of its work opens soon after", async () => {
+  let [now, batches] = [0, 0];
+  const rests: number[] = [];
+  const link = { receive: () => Promise.resolve(batches++ < 3 ? batch : []) } as unknown as Link;
+  const door = new StrangersDoor(
+    [link],
+    () => now += 20_000,
+    () => ({ served: now, granted: 0 }),
+    () => now,
+    (ms, what) => {
+      rests.push(ms);
+      queueMicrotask(what);
+      return () => {};
+    },
+  );
+  await door.run();
+  assertEquals(rests, Array(3).fill(limits.strangersRestMsMax));
+});
+
 Deno.test("strangers' door: a rest ends when it is closed", async () => {
   let [now, cancelled] = [0, false];
   const link = { receive: () => Promise.resolve(batch) } as unknown as Link;

@@ -30,9 +30,8 @@ export function preferLibisal(): void {
 /** Sums by that library, in the memory that the symbols lie in. */
 export function libisalSums(library: Libisal): Sums {
   const tables = new Uint8Array(ROWS_MAX * limits.blockSymbolsMax * TABLE_BYTES);
-  const places = new Places(library);
-  const sources = new Addresses(places, limits.blockSymbolsMax);
-  const targets = new Addresses(places, ROWS_MAX);
+  const sources = new Addresses(library, limits.blockSymbolsMax);
+  const targets = new Addresses(library, ROWS_MAX);
   // The last symbol may be short; the library knows one length.
   const [lastIn, lastOut] = [new Uint8Array(STRIDE_MAX), new Uint8Array(STRIDE_MAX)];
 
@@ -59,56 +58,34 @@ export function libisalSums(library: Libisal): Sums {
       library.ec_encode_data(symbolSize, count, rows, tables, sources.list, targets.list);
       short?.set(lastOut.subarray(0, short.length));
     }
-    places.forget();
   };
-}
-
-/** Where arrays lie. To ask the library takes a while: what lies in the same memory as the array before it is reckoned from there. */
-class Places {
-  readonly #library: Libisal;
-  #memory: ArrayBufferLike | undefined;
-  #start = 0;
-
-  constructor(library: Libisal) {
-    this.#library = library;
-  }
-
-  /** Nothing is copied. An address has 48 bits, or a few more: a number holds it. */
-  of(bytes: Uint8Array): number {
-    const { buffer, byteOffset } = bytes as Uint8Array<ArrayBuffer>;
-    if (buffer !== this.#memory) {
-      const array = bytes as Uint8Array<ArrayBuffer>;
-      this.#start = Number(this.#library.memcpy(array, array, 0n)) - byteOffset;
-      this.#memory = buffer;
-    }
-    return this.#start + byteOffset;
-  }
-
-  /** Memory is held no longer than it is needed, and may lie elsewhere the next time. */
-  forget(): void {
-    this.#memory = undefined;
-  }
 }
 
 /** A list of addresses as C has it, 64 bits each, the lower half first. They are good until the next call of the library. */
 class Addresses {
   readonly list: Uint32Array<ArrayBuffer>;
-  readonly #places: Places;
+  readonly #library: Libisal;
 
-  constructor(places: Places, count: number) {
-    this.#places = places;
+  constructor(library: Libisal, count: number) {
+    this.#library = library;
     this.list = new Uint32Array(2 * count);
   }
 
   /** Where one array lies. */
   set(index: number, bytes: Uint8Array): void {
-    this.#put(index, this.#places.of(bytes));
+    this.#put(index, this.#addressOf(bytes));
   }
 
   /** Where `count` symbols lie, `stride` bytes apart. */
   setRow(bytes: Uint8Array, count: number, stride: number): void {
-    const first = this.#places.of(bytes);
+    const first = this.#addressOf(bytes);
     for (let j = 0; j < count; j++) this.#put(j, first + j * stride);
+  }
+
+  /** Nothing is copied. An address has 48 bits, or a few more: a number holds it. */
+  #addressOf(bytes: Uint8Array): number {
+    const buffer = bytes as Uint8Array<ArrayBuffer>;
+    return Number(this.#library.memcpy(buffer, buffer, 0n));
   }
 
   #put(index: number, address: number): void {

@@ -2,7 +2,9 @@ import { EntryKind } from "../../codec/collection_index.ts";
 import type { CollectionEntry, FileEntry } from "../../codec/collection_index.ts";
 import { parentPath } from "../../codec/collection_path.ts";
 import { equalBytes } from "../../core/bytes.ts";
+import { RgtpError } from "../../core/errors.ts";
 import type { Hash } from "../../crypto/engine.ts";
+import { existing } from "./_disk.ts";
 import { ioError } from "./_io_errors.ts";
 import { inTheWay } from "./_placing.ts";
 import { Turns } from "./_turns.ts";
@@ -39,7 +41,8 @@ const SLICE_BYTES = 262_144;
 export async function lookAtOutput(options: LookOptions): Promise<Standing[]> {
   const { out, entries, force, onHash, checkOpen } = options;
   const absent = new Set<string>();
-  if (!infoOf(out)) absent.add("");
+  // It may have come since the pull began.
+  if (!outputFolder(out)) absent.add("");
   const turns = new Turns();
   const slice = new Uint8Array(SLICE_BYTES);
   const standings: Standing[] = [];
@@ -77,6 +80,17 @@ export async function lookAtOutput(options: LookOptions): Promise<Standing[]> {
   }
   if (inWay.length > 0) throw inTheWay(inWay[0], inWay.length - 1);
   return standings;
+}
+
+/** The output folder; nothing where there is none. @throws {RgtpError} EXISTS when something else is there; IO */
+export function outputFolder(out: string): ReturnType<typeof existing> {
+  const there = existing(out);
+  if (!there || there.isDirectory) return there;
+  throw new RgtpError(
+    "EXISTS",
+    `'${out}' is no folder, and what is exposed is a collection of files; name another output`,
+    { data: { path: out } },
+  );
 }
 
 /** Links are not followed: what they lead to is no part of the output. */

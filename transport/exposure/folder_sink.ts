@@ -7,7 +7,7 @@ import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
 import { checkFree, existing, removeQuietly } from "./_disk.ts";
 import { GrowingFiles } from "./_growing_files.ts";
 import { checkLinksPermitted, makeLink } from "./_links.ts";
-import { lookAtOutput } from "./_output_look.ts";
+import { lookAtOutput, outputFolder } from "./_output_look.ts";
 import type { Standing } from "./_output_look.ts";
 import { Placing, setTime } from "./_placing.ts";
 import { makeFolder, WorkFolder } from "./_work_folder.ts";
@@ -79,14 +79,7 @@ export class FolderSink {
     const out = withoutSlash(options.out);
     this.#options = { ...options, out };
     const { manifest } = options;
-    const there = existing(out);
-    if (there && !there.isDirectory) {
-      throw new RgtpError(
-        "EXISTS",
-        `'${out}' is no folder, and what is exposed is a collection of files; name another output`,
-        { data: { path: out } },
-      );
-    }
+    outputFolder(out);
     this.#intake = new IndexIntake(manifest);
     this.wanted = [{ first: 0, end: this.#intake.endChunk }];
     this.#goesOn = existing(workPath(out)) !== undefined;

@@ -238,6 +238,16 @@ Deno.test("folder sink: two pulls into one folder: the second says so", () =>
     await pull(collection, out);
   }));
 
+Deno.test("folder sink: a file that appears in place of the folder, while the index comes: EXISTS", () =>
+  scene(async (_folder, source, out) => {
+    const collection = await collect([source]);
+    const sink = open(collection, out);
+    Deno.writeTextFileSync(out, "mine");
+    await refused(feed(sink, collection), "EXISTS", "/out' is no folder");
+    sink.close();
+    assertEquals(Deno.readTextFileSync(out), "mine");
+  }));
+
 Deno.test("folder sink: a file in place of the folder, and a file or link in place of one of its folders: EXISTS", () =>
   scene(async (folder, source, out) => {
     const collection = await collect([source]);

@@ -60,9 +60,10 @@ export class Competition {
   #lookMs = LOOK_MS_MIN;
   #nextLook: number;
 
-  /** `peak`: the window at which the path was full, if that is known. */
-  constructor(now: number, peak: number | undefined) {
+  /** `peak`: the window at which the path was full, if that is known; `before`: an earlier competition on it. */
+  constructor(now: number, peak: number | undefined, before: Competition | undefined) {
     this.#peak = peak ?? 0;
+    this.#fullQueue = before ? before.#fullQueue : 0;
     this.#since = now;
     this.#nextLook = now + LOOK_MS_MIN;
   }

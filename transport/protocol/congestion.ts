@@ -304,7 +304,7 @@ export class Congestion {
 
   #endRound(now: number, round: EndedRound): void {
     const rate = round.arrived / round.duration;
-    this.#loss.note(round.settled, round.lost, round.requests, round.lossy);
+    this.#loss.note(round.settled, round.lost, round.requests, round.lossy, this.#mode === "competing");
     // A round in which we asked for less than we might have proves no lower rate.
     if (round.limited || rate > Math.max(...this.#rates)) this.#rates.push(rate);
     if (this.#rates.length > CAPACITY_ROUNDS) this.#rates.shift();
@@ -459,7 +459,7 @@ export class Congestion {
   #enterCompeting(now: number, window: number): void {
     this.#mode = "competing";
     this.#setWindow(window);
-    this.#competition = new Competition(now, this.#isKnown ? this.#window : undefined);
+    this.#competition = new Competition(now, this.#isKnown ? this.#window : undefined, this.#competition);
     this.#cut = this.#trial = undefined;
   }
 

@@ -61,6 +61,19 @@ Deno.test("congestion: a start goes as fast as trains came, until something is l
   assertLess(again.pace, 1.3 * again.window / 40);
 });
 
+Deno.test("congestion: trains let a start grow by four for one up to a window, or to a rate where the way is long", () => {
+  const windowAfter = (roundTrip: number) => {
+    const { normal: traffic } = trafficClasses;
+    const congestion = new Congestion(0, { roundTrip, burstPacketsMax: 5000, traffic });
+    congestion.handleAnswer(roundTrip, 1, { longest: roundTrip, shortest: roundTrip }, 32, 5);
+    congestion.handleTrain(32, 1.8);
+    congestion.handleArrivals(200);
+    return congestion.window;
+  };
+  assertLess(windowAfter(40), 450);
+  assertEquals(windowAfter(300), 32 + 200 * 3);
+});
+
 Deno.test("congestion: loss that comes of itself does not slow it", () => {
   for (const lossRate of [0.01, 0.1, 0.3, 0.5]) {
     const line = new Line({ rate: 8, delayMs: 40, queueMax: 400, lossRate });

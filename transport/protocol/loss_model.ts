@@ -83,15 +83,18 @@ export class LossModel {
     this.#usual += (share - this.#usual) * Math.min(1, symbols / this.#symbols);
   }
 
-  /** The same of a round under the present window: for the baseline. Of `requests`, `lossy` have lost something. */
-  note(symbols: number, lost: number, requests: number, lossy: number): void {
+  /**
+   * The same of a round under the present window: for the baseline, which does not rise while others keep the queue full (`isCrowded`).
+   * Of `requests`, `lossy` have lost something.
+   */
+  note(symbols: number, lost: number, requests: number, lossy: number, isCrowded = false): void {
     for (const sample of [this.#sample, this.#since]) {
       sample.requests += requests;
       sample.lossy += lossy;
       sample.symbols += symbols;
       sample.lost += lost;
     }
-    if (this.#sample.symbols >= SAMPLE_SYMBOLS) this.#look();
+    if (this.#sample.symbols >= SAMPLE_SYMBOLS) this.#look(isCrowded);
   }
 
   /** By how much the latest sample, if there is a new one, exceeds what chance makes of the baseline; 0 when it does not. */
@@ -139,7 +142,7 @@ export class LossModel {
     this.#isFresh = false;
   }
 
-  #look(): void {
+  #look(isCrowded: boolean): void {
     const { symbols, lost } = this.#sample;
     const events = eventsOf(this.#sample);
     this.#sample = noSample();
@@ -161,6 +164,7 @@ export class LossModel {
     this.#excess = 0;
     // Half of all samples are below what is usual: what chance makes of it must not pull it down.
     const isLess = share < this.#baseline - SLACK * usual;
+    if (isCrowded && share > this.#baseline) return;
     this.#baseline += (share - this.#baseline) / (isLess ? FALL : RISE);
   }
 

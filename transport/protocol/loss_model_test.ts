@@ -174,6 +174,21 @@ Deno.test("loss model: what was found to be the path's own raises no alarm; when
   assert(model.baseline <= baseline * 1.2, "on a full path it is never raised");
 });
 
+Deno.test("loss model: while others keep the queue full, what is lost is not learnt as the path's own, but less is", () => {
+  const random = seededRandom(4);
+  const noteCrowded = (model: LossModel, rate: number) => {
+    for (let i = 0; i < 200; i++) {
+      const { lost, lossy } = even(rate, random)(256);
+      model.note(256, lost, 16, lossy, true);
+    }
+  };
+  const model = told(0.02);
+  noteCrowded(model, 0.03);
+  assert(model.baseline <= 0.02);
+  noteCrowded(model, 0.001);
+  assertLess(model.baseline, 0.01);
+});
+
 Deno.test("loss model: a sample is at least 64 symbols; one that is begun anew forgets what it had", () => {
   const model = new LossModel();
   for (let i = 0; i < 10; i++) note(model, 64, fixed(0)(64));
