@@ -363,6 +363,9 @@ export class Congestion {
   #steady(now: number, round: EndedRound, queue: number): void {
     if (this.#judgeLoss(round, queue)) return;
     if (queue > this.#queueTarget) return this.#drain(now, round, queue);
+    if (queue === 0 && !this.#isKnown && this.#startUp.goesOn(this.#window)) {
+      return void (this.#mode = "start");
+    }
     // What is lost beyond the usual may be chance: that shows without asking for still more.
     if (!round.limited || this.#loss.isMuch(round.settled, round.lost)) return;
     this.#setWindow(this.#growth.next(this.#window, queue / this.#queueTarget, this.#trips.empty));

@@ -74,6 +74,21 @@ Deno.test("congestion: trains let a start grow by four for one up to a window, o
   assertEquals(windowAfter(300), 32 + 200 * 3);
 });
 
+Deno.test("congestion: a start that late answers have ended goes on when it was no queue that held them up", () => {
+  for (const after of [50, 70, 90, 110]) {
+    for (const lateMs of [12, 20, 40]) {
+      const line = new Line({ rate: MBIT_200, delayMs: 40, queueMax: 1000 });
+      line.run(after);
+      line.path = { ...line.path, delayMs: 40 + lateMs };
+      line.run(60);
+      line.path = { ...line.path, delayMs: 40 };
+      const { share, dropped } = line.run(540 - after);
+      assertGreater(share, 0.45);
+      assertEquals(dropped, 0);
+    }
+  }
+});
+
 Deno.test("congestion: loss that comes of itself does not slow it", () => {
   for (const lossRate of [0.01, 0.1, 0.3, 0.5]) {
     const line = new Line({ rate: 8, delayMs: 40, queueMax: 400, lossRate });

@@ -18,6 +18,8 @@ const DELAYED_ANSWERS = 3;
 const DELAY_MS_MIN = 4;
 const DELAY_MS_MAX = 16;
 const DELAY_SPREADS = 2;
+/** As often may a delay that was no queue end a start. */
+const RESUMES_MAX = 3;
 /** Rounds that bring no more than those before: the path is full, or somebody else is. */
 const PLATEAU_GROWTH = 1.25;
 const PLATEAU_ROUNDS = 3;
@@ -47,6 +49,9 @@ export class StartUp {
   #bestRate = 0;
   #plateau = 0;
   #delayed = 0;
+  /** How often a delay has ended it, and whether it may go on. */
+  #delayEnds = 0;
+  #mayGoOn = false;
   #hasLost = false;
   #lossy = 0;
   /** What was asked for and lost in all rounds but the last two, and in those. */
@@ -105,7 +110,19 @@ export class StartUp {
     const usual = Math.max(DELAY_MS_MIN, Math.min(DELAY_MS_MAX, least / 8));
     this.#delayed = sample - least > Math.max(usual, spread * DELAY_SPREADS) ? this.#delayed + 1 : 0;
     // Trains have come much faster than all that is under way: it is not what delays them.
-    return this.#delayed >= DELAYED_ANSWERS && !this.#isFarFromFull(window);
+    const isOver = this.#delayed >= DELAYED_ANSWERS && !this.#isFarFromFull(window);
+    if (isOver) this.#mayGoOn = this.#delayEnds++ < RESUMES_MAX;
+    return isOver;
+  }
+
+  /**
+   * After the end, when nothing waits: whether it goes on, since a delay ended it that has gone, and trains show far more than this window
+   * (RFC 9406 §4.3). Something else was slow then, as a program that has just begun.
+   */
+  goesOn(window: number): boolean {
+    if (!this.#mayGoOn || !this.#isFarFromFull(window)) return false;
+    this.#mayGoOn = false;
+    return true;
   }
 
   /** A round has ended; whether the start has, too. */
