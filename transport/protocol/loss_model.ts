@@ -13,6 +13,8 @@ const SIGMAS_UNLIKELY = 3;
 const FEW = 2;
 /** Neither is a start interrupted nor growth held back for less than this. */
 export const SMALL_LOSS = 0.03;
+/** Growth is held back for so much, however long the bursts are that it comes in. */
+const GREAT_LOSS = 0.1;
 /** How slowly the baseline follows what is lower, and what is higher. */
 const FALL = 8;
 const RISE = 64;
@@ -112,7 +114,9 @@ export class LossModel {
 
   /** Whether so much was lost that growth has to wait: by more than the path loses by itself, and than chance and bursts make of that. */
   isMuch(symbols: number, lost: number): boolean {
-    return lost > symbols * (this.baseline + SMALL_LOSS) && this.isUnlikely(symbols, lost);
+    const share = lost / symbols - this.baseline;
+    // A bucket that lets next to nothing pass loses in the longest bursts of all.
+    return share > SMALL_LOSS && (share > GREAT_LOSS || this.isUnlikely(symbols, lost));
   }
 
   /** So much is the path's own. */
