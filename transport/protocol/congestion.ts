@@ -7,11 +7,12 @@
  * - steady: it grows a little until a short queue stands, then falls to what the path holds without one. Loss that does not depend on
  *   our rate changes nothing.
  * - competing: when a queue stands that does not answer to us, somebody else keeps it full. Then the window follows CUBIC (RFC 9438),
- *   the law of most of those others, and steps back now and then to see whether they have gone.
+ *   the law of most of those others, up to where the queue is nearly full, and steps back now and then to see whether they have gone.
  *
  * Each constant has its reason in docs/decisions/0007.
  */
 import { Competition } from "./competition.ts";
+import { ForeignQueue } from "./foreign_queue.ts";
 import { Growth } from "./growth.ts";
 import { LossModel, SMALL_LOSS } from "./loss_model.ts";
 import { bringsLess, isEnough, verdictOf } from "./loss_trial.ts";
@@ -45,6 +46,8 @@ const ROUND_MS_MIN = 4;
 /** Of a window a round trip. What comes in clumps is asked for in clumps; where a policer's bucket has paid for them they are smoothed out. */
 const PACE = 1.25;
 const PACE_CAUTIOUS = 1.1;
+/** What late timers are worth; where others keep the queue full, little of it. */
+const PACE_SLACK_MS = { alone: 3, crowded: 1 };
 const BURST_MS = 2;
 /** What is sent is more than what comes; but bursts that are lost for being too long must not become longer for it. */
 const BURST_SENT_MAX = 1.5;
@@ -71,14 +74,8 @@ const OURS_SHARE = 0.95;
 const CUT_MOST = 0.5;
 /** Rounds until a change of the window shows in what arrives, and in nothing else. */
 const ROUNDS_TO_SHOW = 2;
-/** A cut for a queue leaves less than this share, so that it shows; and a queue of others keeps more than that. */
+/** A cut for a queue leaves less than this share, so that it shows. */
 const DRAIN_SHARE = 0.95;
-/** A cut to more than this share says nothing of who makes the queue. */
-const CUT_SHARE_SHOWN = 0.9;
-/** Nor does one so old: the line itself may have changed. */
-const CUT_AGE_MS = 2000;
-const FOREIGN_QUEUE_SHARE = 0.65;
-const FOREIGN_HINTS = 2;
 const CAPACITY_ROUNDS = 6;
 /** The window, the burst and the timeout for one source. Windows in symbols, times in ms. */
 export class Congestion {
@@ -97,17 +94,8 @@ export class Congestion {
   #isKnown = false;
   /** Rounds that pass before a change shows. */
   #hold = 0;
-  /** The latest of several cuts in a row: when, the window, the rate and the queue then, the window before the first, and signs of others. */
-  #cut:
-    | {
-      readonly at: number;
-      readonly window: number;
-      readonly rate: number;
-      readonly queue: number;
-      readonly first: number;
-      readonly hints: number;
-    }
-    | undefined;
+  /** Whether a queue that stands is ours. */
+  readonly #foreign = new ForeignQueue();
   /** While it is tried whether a loss is of our making. */
   #trial: LossTrial | undefined;
   /** Trials in a row that could be read either way. */
@@ -163,7 +151,14 @@ export class Congestion {
     // What the handshake took says little: it may have been slow for other reasons than the way.
     if (this.#isNear || !this.#trips.isMeasured) return Infinity;
     if (this.#mode === "start") return this.#startUp.pace(this.#window);
+    // Others fill every gap, so what comes back in a clump meets a full queue: it is smoothed to what it makes on average.
+    if (this.#mode === "competing") return PACE * this.#window / this.#trips.smoothed;
     return (this.#growth.isCautious ? PACE_CAUTIOUS : PACE) * this.#window / this.#trips.empty;
+  }
+
+  /** What requests have fallen behind may be caught up with at once, up to this, ms. */
+  get paceSlackMs(): number {
+    return this.#mode === "competing" ? PACE_SLACK_MS.crowded : PACE_SLACK_MS.alone;
   }
 
   /** Smoothed round trip. */
@@ -229,6 +224,7 @@ export class Congestion {
     round.trips.answers++;
     round.underWay += underWay;
     if (this.#mode === "start" && this.#startUp.handleAnswer(sample, this.#window)) {
+      this.#foreign.handleStartEnd(now, this.#window);
       this.#enterSteady(next);
       // What was under way when the queue began is what the path holds.
       this.#setWindow(Math.min(this.#window, underWay * this.#trips.empty / sample + this.burst));
@@ -247,6 +243,8 @@ export class Congestion {
     this.#round.lost += lost;
     this.#round.requests++;
     if (lost > 0) this.#round.lossy++;
+    // As long as the queue is full more gets lost: the next answer ends the round.
+    if (this.#mode === "competing" && this.#hold === 0 && this.#isPressed(this.#round)) this.#round.until = 0;
   }
 
   /** More could have been asked for but for the window. */
@@ -313,14 +311,15 @@ export class Congestion {
     if (this.#mode === "start") this.#start(round, rate, queue);
     else if (this.#hold > 0) this.#wait(round);
     else if (this.#mode === "steady") this.#steady(now, round, queue);
-    else this.#compete(now, round, queue);
+    else this.#compete(now, round);
   }
 
   #enterStart(): void {
     this.#mode = "start";
     this.#startUp = new StartUp(this.#trips);
     this.#rates.length = 0;
-    this.#cut = this.#trial = this.#competition = undefined;
+    this.#trial = this.#competition = undefined;
+    this.#foreign.forget();
     this.#hold = 0;
     this.#growth.forgetOverruns();
   }
@@ -369,22 +368,15 @@ export class Congestion {
     // What is lost beyond the usual may be chance: that shows without asking for still more.
     if (!round.limited || this.#loss.isMuch(round.settled, round.lost)) return;
     this.#setWindow(this.#growth.next(this.#window, queue / this.#queueTarget, this.#trips.empty));
-    if (this.#cut && this.#window >= this.#cut.first) this.#cut = undefined;
+    this.#foreign.handleGrowth(this.#window);
     this.#burstCap *= BURST_REGROWTH;
   }
 
   /** The queue is too long: only what the path holds without it stays under way. While it stands, what comes is what the path carries. */
   #drain(now: number, round: EndedRound, queue: number): void {
     const rate = round.arrived / round.duration;
-    const cut = this.#cut && now - this.#cut.at < CUT_AGE_MS ? this.#cut : undefined;
-    // A queue of ours gets shorter when we ask for less, and as much comes as before. Of one that others keep full we only lose our share.
-    const isCut = cut !== undefined && this.#window < cut.window * CUT_SHARE_SHOWN;
-    const isForeign = isCut && queue > cut.queue * FOREIGN_QUEUE_SHARE &&
-      rate < cut.rate * (1 + this.#window / cut.window) / 2;
-    const first = cut?.first ?? this.#window;
-    const hints = isForeign ? cut.hints + 1 : isCut ? 0 : cut?.hints ?? 0;
-    if (this.#traffic.competes && hints >= FOREIGN_HINTS) return this.#enterCompeting(now, first);
-    if (isCut || !cut) this.#cut = { at: now, window: this.#window, rate, queue, first, hints };
+    const ours = this.#foreign.handleCut(now, { window: this.#window, rate, queue });
+    if (this.#traffic.competes && ours !== undefined) return this.#enterCompeting(now, ours);
     // One round may have been slow because this machine was.
     const lately = Math.max(...this.#rates.slice(-2), rate) / (1 - this.#loss.baseline);
     const pipe = Math.min(this.#pipe, lately * this.#trips.empty + this.burst);
@@ -459,15 +451,21 @@ export class Congestion {
     this.#loss.restart();
   }
 
+  /** Whether more is lost than chance makes of what the path loses by itself, in all of a round. */
+  #isPressed({ settled, lost }: Round): boolean {
+    return this.#loss.isUnlikely(Math.max(settled, this.#window), lost);
+  }
+
   #enterCompeting(now: number, window: number): void {
     this.#mode = "competing";
     this.#setWindow(window);
-    this.#competition = new Competition(now, this.#isKnown ? this.#window : undefined, this.#competition);
-    this.#cut = this.#trial = undefined;
+    this.#competition = new Competition(now, this.#startUp.rate, this.#competition);
+    this.#trial = undefined;
+    this.#foreign.forget();
   }
 
-  #compete(now: number, round: EndedRound, queue: number): void {
-    const isLossy = this.#loss.takeExcess() > 0 || this.#loss.isUnlikely(round.settled, round.lost);
+  #compete(now: number, round: EndedRound): void {
+    const isLossy = this.#loss.takeExcess() > 0 || this.#isPressed(round);
     if (isLossy) {
       this.#isKnown = true;
       this.#loss.restart();
@@ -476,14 +474,16 @@ export class Congestion {
     const move = this.#competition!.move({
       now,
       window: this.#window,
+      used: underWayOf(round),
       rate: round.arrived / round.duration,
       pipe: this.#capacity * this.#trips.empty,
       isLossy,
-      queue,
-      isQueueShort: queue <= this.#queueTarget,
-      isLimited: round.limited,
-      roundTrip: this.#trips.smoothed,
+      trip: round.trips.least,
       leastTrip: this.#trips.least,
+      spread: this.#trips.spread,
+      queueMax: this.#queueTarget,
+      duration: round.duration,
+      isLimited: round.limited,
     });
     if (move !== "alone") {
       this.#hold = move.hold;

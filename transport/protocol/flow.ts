@@ -28,8 +28,6 @@ import { TokenBucket } from "./token_bucket.ts";
 const ENTRIES_MAX = 32;
 /** Deviations of luck that the last symbols allow for: nothing comes after them that would show a loss soon. */
 const TAIL_MARGIN = 2;
-/** What a late timer has made requests fall behind may be caught up with, up to this. */
-const PACE_SLACK_MS = 3;
 /** A timeout that is noticed late is looked at again after as long, and not less than this: the sockets have their turn before. */
 const SECOND_LOOK_MS_MIN = 3;
 /** Under a limited rate a request asks for what may come in this time, but for some symbols at least. */
@@ -262,7 +260,8 @@ export class Flow implements Taker {
     if (this.#underWay === 0) this.#lastActivity = now;
     this.#underWay += symbols;
     const underWay = this.#underWay;
-    this.#nextAt = Math.max(this.#nextAt, now - PACE_SLACK_MS) + symbols / this.#congestion.pace;
+    const { pace, paceSlackMs } = this.#congestion;
+    this.#nextAt = Math.max(this.#nextAt, now - paceSlackMs) + symbols / pace;
     const bytes = symbols * (this.#hand.symbolSize + CHUNK_HEADER_BYTES);
     for (const limiter of this.#limiters) limiter.spend(now, bytes);
     this.#requests.add({

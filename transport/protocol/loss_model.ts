@@ -106,17 +106,17 @@ export class LossModel {
     return excess;
   }
 
-  /** Whether chance, and bursts at a full queue, make so many losses once in hundreds of times: without waiting for more evidence. */
+  /** Whether chance makes so many losses of the baseline once in hundreds of times: without waiting for more evidence. */
   isUnlikely(symbols: number, lost: number): boolean {
     const usual = this.baseline * symbols;
-    return lost > FEW + usual + SIGMAS_UNLIKELY * Math.sqrt(usual * this.#perEvent);
+    return lost > usual + SIGMAS_UNLIKELY * Math.sqrt(usual * this.#perEvent);
   }
 
   /** Whether so much was lost that growth has to wait: by more than the path loses by itself, and than chance and bursts make of that. */
   isMuch(symbols: number, lost: number): boolean {
     const share = lost / symbols - this.baseline;
     // A bucket that lets next to nothing pass loses in the longest bursts of all.
-    return share > SMALL_LOSS && (share > GREAT_LOSS || this.isUnlikely(symbols, lost));
+    return share > SMALL_LOSS && (share > GREAT_LOSS || this.isUnlikely(symbols, lost - FEW));
   }
 
   /** So much is the path's own. */

@@ -1,8 +1,8 @@
 /** What a round trip has brought so far: times in ms, amounts in symbols. */
 export interface Round {
   readonly startedAt: number;
-  /** The round is over when this request is answered, or a later one. */
-  readonly until: number;
+  /** The round is over when this request is answered, or a later one; 0: with the next answer. */
+  until: number;
   arrived: number;
   settled: number;
   lost: number;
