@@ -2,7 +2,7 @@
 const CUBIC_C = 0.4;
 const CUBIC_BETA = 0.7;
 /** What a loss leaves to one who had not grown in the last rounds, as the queue was nearly full: it was others who did. */
-const HELD_BETA = 0.82;
+const HELD_BETA = 0.85;
 const HELD_ROUNDS = 3;
 /** Symbols that each round since a loss adds at least. */
 const STEP = 1;

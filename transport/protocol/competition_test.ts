@@ -63,7 +63,7 @@ Deno.test("competing: of a queue that is nearly full nothing more is taken, and 
   for (let i = 0; i < 20; i++) flow.run({ trip: 97 });
   assertEquals(flow.window, 100);
   flow.run({ isLossy: true, trip: 100 });
-  assertEquals(flow.window, 82);
+  assertEquals(flow.window, 85);
 });
 
 Deno.test("competing: who has little takes up to half of the line, or until the second loss", () => {
