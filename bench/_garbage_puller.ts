@@ -55,7 +55,8 @@ async function pullOnce(ticket: string, out: string, kind: LinkKind, engine: Eng
     timeoutMs: 30_000,
     handshakeTimeoutMs: 10_000,
   }, {
-    granted: (_grant, manifest) => (output = openOutput(out, manifest, exposureId, { force: true })).sink,
+    granted: async (_grant, manifest) =>
+      (output = await openOutput(out, manifest, exposureId, { force: true })).sink,
     stalled: () => {},
   });
   const before = allocated();

@@ -5,14 +5,17 @@ import { libcryptoEngine } from "./native/libcrypto_engine.ts";
 import { nativeEngine } from "./native_engine.ts";
 import { portableEngine } from "./portable_engine.ts";
 
+/** What works here does not change while a process runs. */
+let chosen: Engine | undefined;
+
 /**
  * The fastest engine that works here: that over libcrypto, where Deno permits it already; else the native one,
- * or else the portable one. Each must give known answers first, which takes a few milliseconds; so call it once at start and pass the engine on.
+ * or else the portable one. Each must give known answers first, which takes a few milliseconds, the first time.
  *
  * @throws {RgtpError} CRYPTO_INIT when none gives the right answers
  */
 export function defaultEngine(): Engine {
-  return chooseEngine([libcryptoEngine() ?? [], nativeEngine, portableEngine].flat());
+  return chosen ??= chooseEngine([libcryptoEngine() ?? [], nativeEngine, portableEngine].flat());
 }
 
 /**

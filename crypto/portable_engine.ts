@@ -1,10 +1,11 @@
-import { gcm } from "@noble/ciphers/aes.js";
-import { chacha20poly1305, xchacha20poly1305 } from "@noble/ciphers/chacha.js";
-import { ed25519 as curve, x25519 as montgomery } from "@noble/curves/ed25519.js";
-import { expand, extract } from "@noble/hashes/hkdf.js";
-import { hmac } from "@noble/hashes/hmac.js";
-import { sha256 as nobleSha256, sha512 } from "@noble/hashes/sha2.js";
-import { ml_kem768 as kem } from "@noble/post-quantum/ml-kem.js";
+// Deferred: what nobody calls is not run, and most of it is not called where there is another engine.
+import defer * as aes from "@noble/ciphers/aes.js";
+import defer * as chacha from "@noble/ciphers/chacha.js";
+import defer * as curves from "@noble/curves/ed25519.js";
+import defer * as hkdf from "@noble/hashes/hkdf.js";
+import defer * as macs from "@noble/hashes/hmac.js";
+import defer * as sha2 from "@noble/hashes/sha2.js";
+import defer * as kems from "@noble/post-quantum/ml-kem.js";
 import { concatBytes, equalBytes } from "../core/mod.ts";
 import {
   expectExpandLength,
@@ -14,7 +15,7 @@ import {
   expectRoom,
 } from "./_checks.ts";
 import { isUsableKemKey } from "./_kem_keys.ts";
-import { isPlausibleSignature, isUsableX25519Key } from "./_points.ts";
+import { isPlausibleSignature, isUsableX25519Key } from "./points.ts";
 import {
   type Aead,
   AEAD_TAG_BYTES,
@@ -40,18 +41,18 @@ import {
 export const portableEngine: Engine = Object.freeze({
   name: "portable",
   sha256: sha256(),
-  xchacha20Poly1305: box(xchacha20poly1305, XNONCE_BYTES),
+  xchacha20Poly1305: box((...key) => chacha.xchacha20poly1305(...key), XNONCE_BYTES),
   x25519: x25519(),
   ed25519: ed25519(),
   mlKem768: mlKem768(),
   aead: (name: AeadName): Aead => AEADS[name],
   hmacSha256,
   hkdfExtract: (salt: Uint8Array, inputKeyMaterial: Uint8Array) =>
-    plain(extract(nobleSha256, inputKeyMaterial, salt)),
+    plain(hkdf.extract(sha2.sha256, inputKeyMaterial, salt)),
   hkdfExpand: (pseudorandomKey: Uint8Array, info: Uint8Array, length: number) => {
     expectExpandLength(length);
     // noble refuses to give no bytes; RFC 5869 does not.
-    return length === 0 ? new Uint8Array(0) : plain(expand(nobleSha256, pseudorandomKey, info, length));
+    return length === 0 ? new Uint8Array(0) : plain(hkdf.expand(sha2.sha256, pseudorandomKey, info, length));
   },
 });
 
@@ -67,8 +68,8 @@ type NobleCipher = (key: Uint8Array, nonce: Uint8Array, aad?: Uint8Array) => {
 };
 
 const AEADS: Readonly<Record<AeadName, Aead>> = Object.freeze({
-  "chacha20-poly1305": aead("chacha20-poly1305", chacha20poly1305),
-  "aes-256-gcm": aead("aes-256-gcm", gcm),
+  "chacha20-poly1305": aead("chacha20-poly1305", (...key) => chacha.chacha20poly1305(...key)),
+  "aes-256-gcm": aead("aes-256-gcm", (...key) => aes.gcm(...key)),
 });
 
 function aead(name: AeadName, cipher: NobleCipher): Aead {
@@ -118,7 +119,7 @@ function box(cipher: NobleCipher, nonceBytes: number): XAead {
 
 function sha256(): Hash {
   const create = (): Hasher => {
-    const hash = nobleSha256.create();
+    const hash = sha2.sha256.create();
     const hasher: Hasher = {
       update(bytes) {
         hash.update(bytes);
@@ -129,7 +130,7 @@ function sha256(): Hash {
     return hasher;
   };
   const digest = (...parts: Uint8Array[]) => {
-    const hash = nobleSha256.create();
+    const hash = sha2.sha256.create();
     for (const part of parts) hash.update(part);
     return plain(hash.digest());
   };
@@ -137,7 +138,7 @@ function sha256(): Hash {
 }
 
 function hmacSha256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const mac = hmac.create(nobleSha256, key);
+  const mac = macs.hmac.create(sha2.sha256, key);
   for (const part of parts) mac.update(part);
   return plain(mac.digest());
 }
@@ -145,12 +146,12 @@ function hmacSha256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array<ArrayBu
 function x25519(): X25519 {
   const publicKey = (privateKey: Uint8Array) => {
     expectLength("private key", privateKey, KEY_BYTES);
-    return plain(montgomery.getPublicKey(privateKey));
+    return plain(curves.x25519.getPublicKey(privateKey));
   };
   const sharedSecret = (privateKey: Uint8Array, publicRaw: Uint8Array) => {
     expectLength("private key", privateKey, KEY_BYTES);
     return isUsableX25519Key(publicRaw)
-      ? plain(montgomery.getSharedSecret(privateKey, publicRaw))
+      ? plain(curves.x25519.getSharedSecret(privateKey, publicRaw))
       : undefined;
   };
   return Object.freeze({ publicKey, sharedSecret });
@@ -159,11 +160,11 @@ function x25519(): X25519 {
 function ed25519(): Ed25519 {
   const publicKey = (seed: Uint8Array) => {
     expectLength("seed", seed, KEY_BYTES);
-    return plain(curve.getPublicKey(seed));
+    return plain(curves.ed25519.getPublicKey(seed));
   };
   const sign = (seed: Uint8Array, message: Uint8Array) => {
     expectLength("seed", seed, KEY_BYTES);
-    return plain(curve.sign(message, seed));
+    return plain(curves.ed25519.sign(message, seed));
   };
   return Object.freeze({ publicKey, sign, verify });
 }
@@ -176,10 +177,10 @@ function ed25519(): Ed25519 {
 function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (!isPlausibleSignature(publicKey, signature)) return false;
   try {
-    const { Point } = curve;
+    const { Point } = curves.ed25519;
     const R = signature.subarray(0, KEY_BYTES);
     const S = littleEndian(signature.subarray(KEY_BYTES));
-    const k = littleEndian(sha512(concatBytes(R, publicKey, message))) % Point.Fn.ORDER;
+    const k = littleEndian(sha2.sha512(concatBytes(R, publicKey, message))) % Point.Fn.ORDER;
     const kA = Point.fromBytes(publicKey, false).multiplyUnsafe(k);
     return equalBytes(Point.BASE.multiplyUnsafe(S).subtract(kA).toBytes(), R);
   } catch {
@@ -191,17 +192,19 @@ function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Arra
 function mlKem768(): MlKem768 {
   const keyPair = (seed: Uint8Array) => {
     expectLength("seed", seed, KEM_SEED_BYTES);
-    const { publicKey, secretKey } = kem.keygen(seed);
+    const { publicKey, secretKey } = kems.ml_kem768.keygen(seed);
     return { publicKey: plain(publicKey), secretKey: plain(secretKey) };
   };
   const encapsulate = (publicKey: Uint8Array, random: Uint8Array) => {
     expectLength("randomness", random, KEY_BYTES);
     if (!isUsableKemKey(publicKey)) return undefined;
-    const { cipherText, sharedSecret } = kem.encapsulate(publicKey, random);
+    const { cipherText, sharedSecret } = kems.ml_kem768.encapsulate(publicKey, random);
     return { ciphertext: plain(cipherText), secret: sharedSecret.slice() };
   };
   const decapsulate = (secretKey: Uint8Array, ciphertext: Uint8Array) =>
-    ciphertext.length === KEM_CIPHERTEXT_BYTES ? kem.decapsulate(ciphertext, secretKey).slice() : undefined;
+    ciphertext.length === KEM_CIPHERTEXT_BYTES
+      ? kems.ml_kem768.decapsulate(ciphertext, secretKey).slice()
+      : undefined;
   return Object.freeze({ keyPair, encapsulate, decapsulate });
 }
 

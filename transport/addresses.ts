@@ -1,5 +1,6 @@
-import { lookup } from "node:dns/promises";
-import { networkInterfaces } from "node:os";
+// Deferred: a pull from an IP address needs neither.
+import defer * as dns from "node:dns/promises";
+import defer * as os from "node:os";
 import { canonicalHost, formatAddress, hostKind, isIpv6 } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
 import { RgtpError } from "../core/errors.ts";
@@ -108,7 +109,7 @@ async function lookUp(addresses: readonly Address[]): Promise<Address[]> {
   for (const { host, port } of addresses) {
     try {
       const hosts = hostKind(host) === "name"
-        ? (await lookup(host, { all: true })).map(({ address }) => address)
+        ? (await dns.lookup(host, { all: true })).map(({ address }) => address)
         : [host];
       for (const one of hosts.map(canonicalHost)) found.set(`${one} ${port}`, { host: one, port });
     } catch (cause) {
@@ -162,7 +163,7 @@ export function neighbourlyAddresses(host: string): LocalAddress[] {
 
 function interfaceAddresses(): LocalAddress[] {
   if (!maySee()) return [];
-  return Object.entries(networkInterfaces()).flatMap(([device, addresses]) =>
+  return Object.entries(os.networkInterfaces()).flatMap(([device, addresses]) =>
     (addresses ?? []).filter(({ internal }) => !internal).map(({ address }) => ({
       host: canonicalHost(address),
       device,

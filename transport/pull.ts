@@ -11,7 +11,7 @@ import { RgtpError } from "../core/errors.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import { createIdentity } from "../crypto/identity.ts";
-import { isUsableX25519Key } from "../crypto/mod.ts";
+import { isUsableX25519Key } from "../crypto/points.ts";
 import { preferLibisal } from "../fec/native/libisal_sums.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import type { ContactChoice } from "./addresses.ts";
@@ -42,7 +42,6 @@ import { burstPacketsOf, PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
 import { sharing } from "./shared_road.ts";
 import { SliceQueue } from "./slice_queue.ts";
-import { indexSink, verifyPath } from "./verify.ts";
 import type { VerifyResult, VerifyRun } from "./verify.ts";
 import { WholeSink } from "./whole_sink.ts";
 
@@ -246,16 +245,17 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     options: SaveOptions = {},
   ): Promise<PullResult> {
     const { onProgress } = options;
-    let output: Output | undefined;
+    let opened: Promise<Output> | undefined;
     const ticker = setInterval(() => onProgress?.(this.progress), PROGRESS_MS);
     try {
       const { times, progress } = await this.#run((manifest) =>
-        (output = openOutput(path, manifest, this.ticket.exposureId, options)).sink
+        (opened = openOutput(path, manifest, this.ticket.exposureId, options)).then(({ sink }) => sink)
       );
+      const output = await opened!;
       onProgress?.(progress);
       clearInterval(ticker);
       const verifying = this.#trace!.part("verify");
-      const ended = await output!.finish(progress).finally(() => verifying.end());
+      const ended = await output.finish(progress).finally(() => verifying.end());
       return {
         seconds: (times.finishedAt! - times.requestedAt!) / 1000,
         handshakeSeconds: (times.grantedAt! - times.startedAt) / 1000,
@@ -263,12 +263,12 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
         wireBytes: progress.wireBytes,
         sharedBytes: progress.shared,
         id: this.ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true }),
-        path: output!.path,
+        path: output.path,
         ...ended,
       };
     } finally {
       clearInterval(ticker);
-      output?.sink.close();
+      (await opened?.catch(() => undefined))?.sink.close();
     }
   }
 
@@ -280,6 +280,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
    */
   async list(): Promise<readonly CollectionEntry[]> {
     let entries: readonly CollectionEntry[] = [];
+    const { indexSink } = await import("./verify.ts");
     await this.#run((manifest) => indexSink(manifest, (index) => entries = index));
     return entries;
   }
@@ -291,7 +292,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
    * @throws {RgtpError} NOT_FOUND, NOT_SUPPORTED, IO for what is at `path`; SOURCE_CHANGED when it was changed meanwhile; ACCESS_DENIED,
    * AUTH_FAIL, TIMEOUT, WITHDRAWN, SOURCE_CHANGED, MERKLE_FAIL; CANCELLED
    */
-  verify(
+  async verify(
     path: string,
     options: Pick<SaveOptions, "onProgress" | "onHash"> = {},
   ): Promise<VerifyResult> {
@@ -301,7 +302,8 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       signal: this.#signal,
       id: this.ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true }),
     };
-    return verifyPath(path, run, options).catch((error) => {
+    const { verifyPath } = await import("./verify.ts");
+    return await verifyPath(path, run, options).catch((error) => {
       throw this.#signal.aborted ? cancelled(this.#signal.reason) : error;
     });
   }
@@ -330,7 +332,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   }
 
   #run(
-    open: (manifest: Manifest) => ChunkSink,
+    open: (manifest: Manifest) => ChunkSink | Promise<ChunkSink>,
     operation: "pull" | "verify" = "pull",
   ): Promise<{ times: PullerTimes; progress: PullProgress }> {
     if (this.#started) {
@@ -349,7 +351,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   }
 
   async #runOnce(
-    open: (manifest: Manifest) => ChunkSink,
+    open: (manifest: Manifest) => ChunkSink | Promise<ChunkSink>,
     trace: PullTrace,
   ): Promise<{ times: PullerTimes; progress: PullProgress }> {
     const signal = this.#signal;

@@ -168,9 +168,9 @@ export class OutputPart implements PartFile {
   #openDisk(): PartDisk {
     this.#checkOpen();
     if (this.#disk) return this.#disk;
-    const { path, manifest, id, force } = this.#options;
+    const { path, manifest, id, force, freeBytes } = this.#options;
     if (this.#out && !force) throw exists(path);
-    return this.#disk = new PartDisk(path, manifest, id);
+    return this.#disk = new PartDisk(path, manifest, id, freeBytes);
   }
 
   get #growing(): GrowingDigest | undefined {
