@@ -92,7 +92,8 @@ export interface PartFile {
   finish(): Promise<FinishState>;
 
   /**
-   * SHA-256 of the finished output, 32 bytes. Reads it again, in slices of about 10 ms; `onProgress` is told how many bytes are done.
+   * SHA-256 of the finished output, 32 bytes. What was not hashed while it was written is read again, in slices of about 10 ms;
+   * `onProgress` is told how many bytes are done.
    *
    * @throws {RgtpError} IO, SOURCE_CHANGED
    * @throws {TypeError} unless it is finished and not closed
