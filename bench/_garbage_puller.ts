@@ -1,6 +1,6 @@
 /*
  * Pulls a file into another one over a certain link and with a certain engine, some times, and counts what the garbage collector gets to do.
- * Prints {@linkcode Garbage} for each time.
+ * Prints {@linkcode Garbage} for each time, of two pulls: to look at the buffers of one makes more objects than the other one has.
  *
  *   _garbage_puller.ts TICKET OUT LINK ENGINE TIMES
  */
@@ -20,11 +20,15 @@ import { PullerShell } from "../transport/puller_shell.ts";
 
 /** What one pull left behind. */
 export interface Garbage {
+  /** Bytes that were pulled. */
   readonly bytes: number;
   readonly seconds: number;
   /** Bytes of objects that were made on the heap. */
   readonly heap: number;
-  /** Bytes of buffers that were made beside the heap: at least, since what came and went between two looks does not show. */
+  /**
+   * Bytes of buffers that were made beside the heap. At least, since what came and went between two looks does not show; with what looking
+   * makes.
+   */
   readonly buffers: number;
 }
 
@@ -35,10 +39,11 @@ export const engines: Readonly<Record<string, () => Engine | undefined>> = {
   portable: () => portableEngine,
 };
 
-// Looking makes garbage as well.
 const LOOK_MS = 20;
 
-async function pullOnce(ticket: string, out: string, kind: LinkKind, engine: Engine): Promise<Garbage> {
+type Counted = Omit<Garbage, "buffers">;
+
+async function pullOnce(ticket: string, out: string, kind: LinkKind, engine: Engine): Promise<Counted> {
   const { addresses, exposureId, exposerKey, secret } = parseTicket(ticket);
   const psk = ticketPsk(engine, secret!);
   const link = await openLink({ host: "127.0.0.1", port: 0, kind });
@@ -50,24 +55,33 @@ async function pullOnce(ticket: string, out: string, kind: LinkKind, engine: Eng
     timeoutMs: 30_000,
     handshakeTimeoutMs: 10_000,
   }, {
-    granted: (_grant, manifest) => (output = openOutput(out, manifest, exposureId, { force: true })).sink,
+    granted: async (_grant, manifest) =>
+      (output = await openOutput(out, manifest, exposureId, { force: true })).sink,
     stalled: () => {},
   });
   const before = allocated();
+  const started = performance.now();
+  await shell.run();
+  const seconds = (performance.now() - started) / 1000;
+  const heap = allocated() - before;
+  const { done: bytes } = shell.machine.progress;
+  output!.sink.close();
+  Deno.removeSync(`${out}.part`);
+  Deno.removeSync(`${out}.part.rgtp`);
+  return { bytes, seconds, heap };
+}
+
+/** What `work` makes beside the heap. */
+async function buffersOf(work: () => Promise<unknown>): Promise<number> {
   let [buffers, external] = [0, Deno.memoryUsage().external];
   const looking = setInterval(() => {
     const now = Deno.memoryUsage().external;
     buffers += Math.max(0, now - external);
     external = now;
   }, LOOK_MS);
-  const started = performance.now();
-  await shell.run();
-  const seconds = (performance.now() - started) / 1000;
+  await work();
   clearInterval(looking);
-  const heap = allocated() - before;
-  const { done: bytes } = shell.machine.progress;
-  output!.sink.close();
-  return { bytes, seconds, heap, buffers };
+  return buffers;
 }
 
 /** Bytes that were ever taken from the heap. Older type definitions do not know of it. */
@@ -79,9 +93,9 @@ if (import.meta.main) {
   const [ticket, out, kind, name, times] = Deno.args;
   const engine = engines[name]?.();
   for (let i = 0; i < Number(times); i++) {
-    console.log(JSON.stringify(await pullOnce(ticket, out, kind as LinkKind, engine!)));
-    Deno.removeSync(`${out}.part`);
-    Deno.removeSync(`${out}.part.rgtp`);
+    const pull = () => pullOnce(ticket, out, kind as LinkKind, engine!);
+    const garbage: Garbage = { ...await pull(), buffers: await buffersOf(pull) };
+    console.log(JSON.stringify(garbage));
   }
   Deno.exit(0);
 }

@@ -2,7 +2,6 @@ import { formatAddress, parseAddress } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
 import { parseTicket } from "../codec/ticket.ts";
 import type { Ticket } from "../codec/ticket.ts";
-import { edge } from "../transport/edge.ts";
 import type { EdgeOptions } from "../transport/edge.ts";
 import type { PullEvent } from "../transport/pull.ts";
 import type { PullFrom } from "../transport/pull_sources.ts";
@@ -76,6 +75,7 @@ export async function serveMeanwhile(
   options: Pick<EdgeOptions, "signal" | "mayContact">,
   tell: (ticket: string) => void,
 ): Promise<OwnEdge> {
+  const { edge } = await import("../transport/edge.ts");
   const own = await edge(ticket, { from, edges, ...options });
   tell(own.ticket);
   const { host, port } = own.address;

@@ -2,7 +2,6 @@ import { formatAddress, parseAddress } from "../codec/address.ts";
 import type { Ticket } from "../codec/ticket.ts";
 import { RgtpError } from "../core/errors.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
-import { find, unlock } from "../transport/find.ts";
 import type { FindOptions, NewExposer } from "../transport/find.ts";
 import type { PostQuantum } from "../transport/protocol/handshake_shape.ts";
 import type { FlagTable } from "./_args.ts";
@@ -93,6 +92,7 @@ export async function readWanted(
   const options = findOptions(flags, io);
   const given = await readPassphrase(flags["password-file"], io);
   const look = async (passphrase: string | undefined): Promise<Wanted> => {
+    const { find } = await import("../transport/find.ts");
     using interrupt = new Interrupt();
     const { signal } = interrupt;
     const by = { ...options, signal, ...(passphrase !== undefined && { passphrase }) };
@@ -147,6 +147,7 @@ async function unlockWith(
   io: Io,
 ): Promise<Ticket> {
   demand(netNeeds(ticket));
+  const { unlock } = await import("../transport/find.ts");
   using interrupt = new Interrupt();
   return await unlock(ticket, passphrase, {
     signal: interrupt.signal,

@@ -5,7 +5,7 @@ import { defaultEngine } from "../crypto/default_engine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { fingerprint } from "../crypto/identity.ts";
 import { ticketId, ticketPsk } from "../crypto/key_schedule.ts";
-import { isUsableX25519Key } from "../crypto/mod.ts";
+import { isUsableX25519Key } from "../crypto/points.ts";
 import type { FlagTable } from "./_args.ts";
 import { defineCommand } from "./_command.ts";
 import type { Command } from "./_command.ts";

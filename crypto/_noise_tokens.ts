@@ -1,7 +1,7 @@
 import { type Random, RgtpError } from "../core/mod.ts";
 import { type NoisePattern, PATTERNS, type Token, usesPsk } from "./_noise_patterns.ts";
 import type { SymmetricState } from "./_noise_symmetric.ts";
-import { isUsableX25519Key } from "./_points.ts";
+import { isUsableX25519Key } from "./points.ts";
 import { isUsableKemKey } from "./_kem_keys.ts";
 import {
   AEAD_TAG_BYTES,

@@ -35,7 +35,7 @@
  * @module
  */
 export type { Random } from "../core/machine.ts";
-export { isUsableX25519Key } from "./_points.ts";
+export { isUsableX25519Key } from "./points.ts";
 export * from "./cpace.ts";
 export * from "./default_engine.ts";
 export * from "./engine.ts";

@@ -1,7 +1,7 @@
 import { concatBytes, RgtpError } from "../core/mod.ts";
 import { expectKeyAndNonce, expectLength, expectOpenRoom, expectRoom } from "./_checks.ts";
 import { expand } from "./_hkdf.ts";
-import { isPlausibleSignature, isUsableX25519Key } from "./_points.ts";
+import { isPlausibleSignature, isUsableX25519Key } from "./points.ts";
 import {
   type Aead,
   AEAD_TAG_BYTES,
@@ -40,19 +40,19 @@ export const nativeEngine: Engine = Object.freeze({
 
 type NodeCrypto = typeof import("node:crypto");
 
-/** `node:crypto`, found without an import, which would keep a browser from loading this module at all. */
-const NODE_CRYPTO = findNodeCrypto();
+let found: NodeCrypto | undefined;
 
-function findNodeCrypto(): NodeCrypto | undefined {
-  const host: { process?: { getBuiltinModule?: (name: string) => object | undefined } } = globalThis;
-  return host.process?.getBuiltinModule?.("node:crypto") as NodeCrypto | undefined;
-}
-
+/**
+ * `node:crypto`, found without an import, which would keep a browser from loading this module at all; and when it is first used, since to
+ * load it takes some 20 ms of processor time, which most have no use for.
+ */
 function node(): NodeCrypto {
-  if (NODE_CRYPTO === undefined) {
+  const host: { process?: { getBuiltinModule?: (name: string) => object | undefined } } = globalThis;
+  found ??= host.process?.getBuiltinModule?.("node:crypto") as NodeCrypto | undefined;
+  if (found === undefined) {
     throw new RgtpError("CRYPTO_INIT", "this platform has no node:crypto; use the portable engine");
   }
-  return NODE_CRYPTO;
+  return found;
 }
 
 /** The same bytes as a plain `Uint8Array`; `node:crypto` hands out Buffers, which other code must not see. */

@@ -4,7 +4,7 @@ import { decodeState, encodeState } from "./_noise_export.ts";
 import { isHybrid, type NoisePattern, PATTERNS, protocolName, usesPsk } from "./_noise_patterns.ts";
 import { NOISE_MESSAGE_BYTES_MAX, SymmetricState } from "./_noise_symmetric.ts";
 import { cloneState, type HandshakeState, nextTokens, readToken, writeToken } from "./_noise_tokens.ts";
-import { isUsableX25519Key } from "./_points.ts";
+import { isUsableX25519Key } from "./points.ts";
 import { type Engine, KEY_BYTES } from "./engine.ts";
 
 export type { NoisePattern } from "./_noise_patterns.ts";

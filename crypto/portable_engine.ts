@@ -4,7 +4,6 @@ import { ed25519 as curve, x25519 as montgomery } from "@noble/curves/ed25519.js
 import { expand, extract } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 as nobleSha256, sha512 } from "@noble/hashes/sha2.js";
-import { ml_kem768 as kem } from "@noble/post-quantum/ml-kem.js";
 import { concatBytes, equalBytes } from "../core/mod.ts";
 import {
   expectExpandLength,
@@ -13,8 +12,8 @@ import {
   expectOpenRoom,
   expectRoom,
 } from "./_checks.ts";
-import { isUsableKemKey } from "./_kem_keys.ts";
-import { isPlausibleSignature, isUsableX25519Key } from "./_points.ts";
+import { portableKem } from "./_portable_kem.ts";
+import { isPlausibleSignature, isUsableX25519Key } from "./points.ts";
 import {
   type Aead,
   AEAD_TAG_BYTES,
@@ -23,10 +22,7 @@ import {
   type Engine,
   type Hash,
   type Hasher,
-  KEM_CIPHERTEXT_BYTES,
-  KEM_SEED_BYTES,
   KEY_BYTES,
-  type MlKem768,
   NONCE_BYTES,
   type X25519,
   type XAead,
@@ -43,7 +39,7 @@ export const portableEngine: Engine = Object.freeze({
   xchacha20Poly1305: box(xchacha20poly1305, XNONCE_BYTES),
   x25519: x25519(),
   ed25519: ed25519(),
-  mlKem768: mlKem768(),
+  mlKem768: portableKem,
   aead: (name: AeadName): Aead => AEADS[name],
   hmacSha256,
   hkdfExtract: (salt: Uint8Array, inputKeyMaterial: Uint8Array) =>
@@ -186,23 +182,6 @@ function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Arra
     // The public key is not on the curve.
     return false;
   }
-}
-
-function mlKem768(): MlKem768 {
-  const keyPair = (seed: Uint8Array) => {
-    expectLength("seed", seed, KEM_SEED_BYTES);
-    const { publicKey, secretKey } = kem.keygen(seed);
-    return { publicKey: plain(publicKey), secretKey: plain(secretKey) };
-  };
-  const encapsulate = (publicKey: Uint8Array, random: Uint8Array) => {
-    expectLength("randomness", random, KEY_BYTES);
-    if (!isUsableKemKey(publicKey)) return undefined;
-    const { cipherText, sharedSecret } = kem.encapsulate(publicKey, random);
-    return { ciphertext: plain(cipherText), secret: sharedSecret.slice() };
-  };
-  const decapsulate = (secretKey: Uint8Array, ciphertext: Uint8Array) =>
-    ciphertext.length === KEM_CIPHERTEXT_BYTES ? kem.decapsulate(ciphertext, secretKey).slice() : undefined;
-  return Object.freeze({ keyPair, encapsulate, decapsulate });
 }
 
 function littleEndian(bytes: Uint8Array): bigint {

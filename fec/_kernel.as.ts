@@ -122,3 +122,12 @@ export function sum4(
     v128.store(o3, b3, 16);
   }
 }
+
+/** Copies the tables of `count` factors to `out`, one after the other: 32 bytes for each. */
+export function layOut(factors: usize, count: usize, out: usize): void {
+  for (const end = factors + count; factors < end; factors++, out += 32) {
+    const t = tablesOf(factors);
+    v128.store(out, v128.load(t));
+    v128.store(out, v128.load(t, 16), 16);
+  }
+}

@@ -1,7 +1,7 @@
 import { symbolSizes } from "../codec/geometry.ts";
 import { CHUNK_HEADER_BYTES } from "../codec/packet.ts";
 import { limits } from "../core/mod.ts";
-import { memory, sum1, sum2, sum4 } from "./_kernel.wasm";
+import { layOut, memory, sum1, sum2, sum4 } from "./_kernel.wasm";
 import { multiply } from "./gf256.ts";
 
 /*
@@ -24,7 +24,7 @@ const FACTORS = 256 * TABLES_BYTES;
 const OUT = FACTORS + limits.blockSymbolsMax * limits.blockSymbolsMax;
 const BLOCK = OUT + kernels[0].rows * roundUp(STRIDE_MAX);
 
-const memoryBytes = new Uint8Array(memory.buffer);
+const memoryBytes = new Uint8Array(memory.buffer as ArrayBuffer);
 
 // The tables of factor f: its products with all lower halves of a byte, then with all upper halves.
 for (let factor = 0; factor < 256; factor++) {
@@ -33,6 +33,9 @@ for (let factor = 0; factor < 256; factor++) {
     memoryBytes[factor * TABLES_BYTES + 16 + half] = multiply(factor, half << 4);
   }
 }
+
+/** Where {@linkcode layOutTables} leaves them: over the result and the block. */
+export const laidOut: Uint8Array<ArrayBuffer> = memoryBytes.subarray(OUT);
 
 /** How a block lies in the kernel's memory: as it lay before. */
 interface Shape {
@@ -71,6 +74,12 @@ export function combine(
       out[row].set(memoryBytes.subarray(from, from + out[row].length));
     }
   }
+}
+
+/** Lays out the tables of some factors in {@linkcode laidOut}, in their order: 32 bytes for each, as ISA-L has them too. */
+export function layOutTables(factors: Uint8Array): void {
+  memoryBytes.set(factors, FACTORS);
+  layOut(FACTORS, factors.length, OUT);
 }
 
 function roundUp(size: number): number {

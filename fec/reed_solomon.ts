@@ -77,7 +77,7 @@ export function repair(
     instead.push({ index, symbol });
   }
   const out = missing.map((index) => symbolAt(data, index));
-  sums(data, instead, cauchyRows(slots, Uint8Array.from(missing)), out);
+  sums(data, instead, cauchyRows(slots, new Uint8Array(missing)), out);
 }
 
 /** One data symbol, where it lies: short when it is the last and that one is. */

@@ -1,9 +1,9 @@
 import { ManifestKind } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
 import { RgtpError } from "../core/errors.ts";
-import { defaultEngine } from "../crypto/default_engine.ts";
-import { FolderSink } from "./exposure/folder_sink.ts";
+import { loadEngine } from "../crypto/load_engine.ts";
 import { openPart } from "./exposure/part_file.ts";
+import { freeBytesOf } from "./link/free_space.ts";
 import type { PullProgress, PullResult, SaveOptions } from "./pull.ts";
 import type { ChunkSink } from "./puller_shell.ts";
 
@@ -24,12 +24,12 @@ export interface Output {
  *
  * @throws {RgtpError} EXISTS, BUSY, NO_SPACE, IO
  */
-export function openOutput(
+export async function openOutput(
   path: string | ((what: "file" | "folder") => string),
   manifest: Manifest,
   id: Uint8Array,
   options: SaveOptions,
-): Output {
+): Promise<Output> {
   const isFolder = manifest.kind === ManifestKind.COLLECTION;
   if (!isFolder && options.files) {
     throw new RgtpError(
@@ -38,12 +38,18 @@ export function openOutput(
     );
   }
   const place = typeof path === "string" ? path : path(isFolder ? "folder" : "file");
-  return (isFolder ? folderOutput : fileOutput)(place, manifest, id, options);
+  return await (isFolder ? folderOutput : fileOutput)(place, manifest, id, options);
 }
 
-function fileOutput(path: string, manifest: Manifest, id: Uint8Array, options: SaveOptions): Output {
+async function fileOutput(
+  path: string,
+  manifest: Manifest,
+  id: Uint8Array,
+  options: SaveOptions,
+): Promise<Output> {
   const { force = false, sha256: isHashed = true, onHash } = options;
-  const sink = openPart({ path, manifest, id, hash: defaultEngine().sha256, force, isHashed });
+  const { sha256: hash } = await loadEngine();
+  const sink = openPart({ path, manifest, id, hash, force, isHashed, freeBytes: freeBytesOf });
   const finish: Output["finish"] = async ({ total, reused }) => {
     const alreadyComplete = await sink.finish() === "already-complete";
     const result = { bytes: total, reusedBytes: reused, alreadyComplete };
@@ -52,13 +58,20 @@ function fileOutput(path: string, manifest: Manifest, id: Uint8Array, options: S
   return { path, sink, finish };
 }
 
-function folderOutput(out: string, manifest: Manifest, id: Uint8Array, options: SaveOptions): Output {
+async function folderOutput(
+  out: string,
+  manifest: Manifest,
+  id: Uint8Array,
+  options: SaveOptions,
+): Promise<Output> {
+  // Most pulls are of one file, and do without.
+  const { FolderSink } = await import("./exposure/folder_sink.ts");
   const { force = false, files, onHash } = options;
   const sink = new FolderSink({
     out,
     manifest,
     id,
-    hash: defaultEngine().sha256,
+    hash: (await loadEngine()).sha256,
     force,
     ...(files && { files }),
     ...(onHash && { onHash }),

@@ -9,9 +9,9 @@ import type { CollectionEntry } from "../codec/collection_index.ts";
 import { loadIdentitySeed } from "./exposure/identity_file.ts";
 import { RgtpError } from "../core/errors.ts";
 import { systemRandom } from "../core/machine.ts";
-import { defaultEngine } from "../crypto/default_engine.ts";
-import { createIdentity } from "../crypto/identity.ts";
-import { isUsableX25519Key } from "../crypto/mod.ts";
+import type { Engine } from "../crypto/engine.ts";
+import { loadEngine } from "../crypto/load_engine.ts";
+import { isUsableX25519Key } from "../crypto/points.ts";
 import { preferLibisal } from "../fec/native/libisal_sums.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
 import type { ContactChoice } from "./addresses.ts";
@@ -42,7 +42,6 @@ import { burstPacketsOf, PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
 import { sharing } from "./shared_road.ts";
 import { SliceQueue } from "./slice_queue.ts";
-import { indexSink, verifyPath } from "./verify.ts";
 import type { VerifyResult, VerifyRun } from "./verify.ts";
 import { WholeSink } from "./whole_sink.ts";
 
@@ -246,16 +245,17 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     options: SaveOptions = {},
   ): Promise<PullResult> {
     const { onProgress } = options;
-    let output: Output | undefined;
+    let opened: Promise<Output> | undefined;
     const ticker = setInterval(() => onProgress?.(this.progress), PROGRESS_MS);
     try {
       const { times, progress } = await this.#run((manifest) =>
-        (output = openOutput(path, manifest, this.ticket.exposureId, options)).sink
+        (opened = openOutput(path, manifest, this.ticket.exposureId, options)).then(({ sink }) => sink)
       );
+      const output = await opened!;
       onProgress?.(progress);
       clearInterval(ticker);
       const verifying = this.#trace!.part("verify");
-      const ended = await output!.finish(progress).finally(() => verifying.end());
+      const ended = await output.finish(progress).finally(() => verifying.end());
       return {
         seconds: (times.finishedAt! - times.requestedAt!) / 1000,
         handshakeSeconds: (times.grantedAt! - times.startedAt) / 1000,
@@ -263,12 +263,12 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
         wireBytes: progress.wireBytes,
         sharedBytes: progress.shared,
         id: this.ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true }),
-        path: output!.path,
+        path: output.path,
         ...ended,
       };
     } finally {
       clearInterval(ticker);
-      output?.sink.close();
+      (await opened?.catch(() => undefined))?.sink.close();
     }
   }
 
@@ -280,6 +280,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
    */
   async list(): Promise<readonly CollectionEntry[]> {
     let entries: readonly CollectionEntry[] = [];
+    const { indexSink } = await import("./verify.ts");
     await this.#run((manifest) => indexSink(manifest, (index) => entries = index));
     return entries;
   }
@@ -291,7 +292,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
    * @throws {RgtpError} NOT_FOUND, NOT_SUPPORTED, IO for what is at `path`; SOURCE_CHANGED when it was changed meanwhile; ACCESS_DENIED,
    * AUTH_FAIL, TIMEOUT, WITHDRAWN, SOURCE_CHANGED, MERKLE_FAIL; CANCELLED
    */
-  verify(
+  async verify(
     path: string,
     options: Pick<SaveOptions, "onProgress" | "onHash"> = {},
   ): Promise<VerifyResult> {
@@ -301,7 +302,8 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       signal: this.#signal,
       id: this.ticket.exposureId.toBase64({ alphabet: "base64url", omitPadding: true }),
     };
-    return verifyPath(path, run, options).catch((error) => {
+    const { verifyPath } = await import("./verify.ts");
+    return await verifyPath(path, run, options).catch((error) => {
       throw this.#signal.aborted ? cancelled(this.#signal.reason) : error;
     });
   }
@@ -330,7 +332,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   }
 
   #run(
-    open: (manifest: Manifest) => ChunkSink,
+    open: (manifest: Manifest) => ChunkSink | Promise<ChunkSink>,
     operation: "pull" | "verify" = "pull",
   ): Promise<{ times: PullerTimes; progress: PullProgress }> {
     if (this.#started) {
@@ -349,33 +351,38 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   }
 
   async #runOnce(
-    open: (manifest: Manifest) => ChunkSink,
+    open: (manifest: Manifest) => ChunkSink | Promise<ChunkSink>,
     trace: PullTrace,
   ): Promise<{ times: PullerTimes; progress: PullProgress }> {
     const signal = this.#signal;
     if (signal.aborted) throw cancelled(signal.reason);
-    const { addresses, others } = await this.#lookUp(signal).catch((error) => {
+    const engine = await loadEngine();
+    const { addresses, others } = await this.#lookUp(engine, signal).catch((error) => {
       throw signal.aborted ? cancelled(signal.reason) : error;
     });
     if (this.#stalled !== undefined) this.#handleStall(undefined);
     const host = bindHostFor([addresses, ...others.map((other) => other.addresses)].flat());
     const link = await openLink({ host, port: 0, ...chosen(this.#options) });
-    const shell: PullerShell = new PullerShell(link, this.#machineOptions(addresses, others, link), {
-      granted: (_grant, manifest) => {
-        trace.granted(manifest, shell.machine);
-        this.#tell("pulling", grantedEvent(manifest, shell.machine.source!));
-        return open(manifest);
+    const shell: PullerShell = new PullerShell(
+      link,
+      await this.#machineOptions(engine, addresses, others, link),
+      {
+        granted: (_grant, manifest) => {
+          trace.granted(manifest, shell.machine);
+          this.#tell("pulling", grantedEvent(manifest, shell.machine.source!));
+          return open(manifest);
+        },
+        share: sharing(engine, this.#options, this.#others.length === 0, () => shell.machine.grant!),
+        join: (group) => this.#joinGroup(group),
+        cast: (group, reason) =>
+          this.#options.onEvent?.(
+            reason === undefined ? { kind: "group", group } : { kind: "unicast", reason },
+          ),
+        stalled: (reason) => this.#handleStall(reason),
+        joined: (source) => this.#options.onEvent?.({ kind: "joined", source }),
+        dropped: (source, error) => this.#options.onEvent?.({ kind: "dropped", source, error }),
       },
-      share: sharing(this.#options, this.#others.length === 0, () => shell.machine.grant!),
-      join: (group) => this.#joinGroup(group),
-      cast: (group, reason) =>
-        this.#options.onEvent?.(
-          reason === undefined ? { kind: "group", group } : { kind: "unicast", reason },
-        ),
-      stalled: (reason) => this.#handleStall(reason),
-      joined: (source) => this.#options.onEvent?.({ kind: "joined", source }),
-      dropped: (source, error) => this.#options.onEvent?.({ kind: "dropped", source, error }),
-    });
+    );
     this.#shell = shell;
     const stop = () => shell.stop(cancelled(signal.reason));
     signal.addEventListener("abort", stop);
@@ -402,13 +409,16 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   }
 
   /** Where they all are. Whoever is not found but the exposer itself is done without. */
-  async #lookUp(signal: AbortSignal): Promise<{ addresses: Address[]; others: SourceFacts[] }> {
+  async #lookUp(
+    engine: Engine,
+    signal: AbortSignal,
+  ): Promise<{ addresses: Address[]; others: SourceFacts[] }> {
     const { timeoutMs = FIRST_CONTACT_MS, link, mayContact, onEvent } = this.#options;
     const options = { signal, timeoutMs, link, ...(mayContact && { mayContact }) };
     const [addresses, others] = await Promise.all([
       resolveAddresses(this.ticket.addresses, { ...options, onSlow: (reason) => this.#handleStall(reason) }),
       otherFacts(
-        defaultEngine(),
+        engine,
         this.#others,
         options,
         (source, error) => onEvent?.({ kind: "dropped", source, error }),
@@ -428,18 +438,20 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     this.#options.onEvent?.(reason === undefined ? { kind: "resumed" } : { kind: "stalled", reason });
   }
 
-  #machineOptions(addresses: readonly Address[], others: readonly SourceFacts[], link: Link): PullerOptions {
+  async #machineOptions(
+    engine: Engine,
+    addresses: readonly Address[],
+    others: readonly SourceFacts[],
+    link: Link,
+  ): Promise<PullerOptions> {
     preferLibisal();
     const { exposureId, exposureKey } = this.ticket;
     const { timeoutMs, limitRate, priority, stateDir, postQuantum } = this.#options;
-    const engine = defaultEngine();
     const symbolSize = link.pathBytesMax === undefined ? undefined : fittingSymbolSize(link.pathBytesMax);
     return {
       engine,
       random: systemRandom,
-      staticPrivate: stateDir === undefined
-        ? systemRandom(32)
-        : createIdentity(engine, loadIdentitySeed(stateDir, systemRandom).seed).staticPrivate,
+      staticPrivate: stateDir === undefined ? systemRandom(32) : await staticPrivateOf(engine, stateDir),
       exposureId,
       ...(exposureKey && { exposureKey }),
       ...factsOf(engine, this.ticket, addresses),
@@ -464,6 +476,11 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
  */
 export function pull(ticket: string | Ticket, options: PullOptions = {}): Pull {
   return new Pull(typeof ticket === "string" ? parseTicket(ticket) : ticket, options);
+}
+
+async function staticPrivateOf(engine: Engine, stateDir: string): Promise<Uint8Array> {
+  const { createIdentity } = await import("../crypto/identity.ts");
+  return createIdentity(engine, loadIdentitySeed(stateDir, systemRandom).seed).staticPrivate;
 }
 
 function cancelled(reason: unknown): RgtpError {

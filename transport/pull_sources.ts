@@ -7,7 +7,7 @@ import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { ticketId, ticketPsk } from "../crypto/key_schedule.ts";
-import { isUsableX25519Key } from "../crypto/mod.ts";
+import { isUsableX25519Key } from "../crypto/points.ts";
 import { resolveAddresses } from "./addresses.ts";
 import type { ResolveOptions } from "./addresses.ts";
 import type { SourceFacts } from "./protocol/source.ts";

@@ -145,7 +145,8 @@ function sha256(library: Libcrypto): Hash {
     for (const part of parts) update(shared, part);
     return end(shared);
   };
-  /** Its context is freed by `digest`, and by nobody else. */
+  /** Frees the contexts of hashes that were left before their end. */
+  const left = new FinalizationRegistry<Deno.PointerValue>((context) => library.EVP_MD_CTX_free(context));
   const create = (): Hasher => {
     const context = library.EVP_MD_CTX_new();
     begin(context);
@@ -156,10 +157,12 @@ function sha256(library: Libcrypto): Hash {
       },
       digest() {
         const hash = end(context);
+        left.unregister(hasher);
         library.EVP_MD_CTX_free(context);
         return hash;
       },
     };
+    left.register(hasher, context, hasher);
     return hasher;
   };
   return Object.freeze({ name: "sha-256", digest, create });
@@ -170,7 +173,8 @@ export function fetchSha256(library: Libcrypto): Deno.PointerValue {
   return library.EVP_MD_fetch(null, cString("SHA256"), null);
 }
 
-function cString(text: string): Uint8Array {
+/** A text as C has it. */
+export function cString(text: string): Uint8Array {
   return utf8(`${text}\0`);
 }
 

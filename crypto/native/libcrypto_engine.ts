@@ -1,17 +1,19 @@
 import { concatBytes } from "../../core/mod.ts";
 import { expand } from "../_hkdf.ts";
 import { type Engine, HASH_BYTES } from "../engine.ts";
-import { nativeEngine } from "../native_engine.ts";
+import { portableKem } from "../_portable_kem.ts";
 import { type Libcrypto, loadLibcrypto } from "./_libcrypto.ts";
 import { expectSuccess, fetchSha256, libcryptoChunks } from "./_libcrypto_chunks.ts";
+import { libcryptoEd25519, libcryptoX25519 } from "./_libcrypto_curves.ts";
+import { libcryptoXChacha } from "./_libcrypto_xchacha.ts";
 
 /** A library in use is never unloaded, so it is loaded once. */
 let loaded: Engine | undefined;
 
 /**
- * The engine that calls OpenSSL 3 (`libcrypto.so.3`) for what there is much of: AEADs, which work in place and make no garbage, SHA-256
- * of bytes that are all there, and HMACs: an exposer makes some for each request, and what `node:crypto` makes for each waits for a
- * collection of garbage that does not see it. The rest comes from the native engine.
+ * The engine that calls OpenSSL 3 (`libcrypto.so.3`): AEADs, which work in place and make no garbage, SHA-256, curves, and HMACs: an exposer
+ * makes some for each request, and what `node:crypto` makes for each waits for a collection of garbage that does not see it. What it lacks
+ * is the portable engine's. `node:crypto` is not even loaded, which is a seventh of a small pull's processor time.
  *
  * `undefined` where it is not possible: not Deno on Linux with glibc, no such library, or no permission (`--allow-ffi=/lib,/lib64`), which
  * is never asked for. Like the others it is to be tried out first; {@linkcode defaultEngine} does that.
@@ -23,14 +25,15 @@ export function libcryptoEngine(): Engine | undefined {
 function load(): Engine | undefined {
   const library = loadLibcrypto();
   if (!library) return undefined;
-  const { sha256, aead } = libcryptoChunks(library);
+  const chunks = libcryptoChunks(library);
   const hmacSha256 = hmac(library);
   return Object.freeze({
-    ...nativeEngine,
+    ...chunks,
     name: "libcrypto",
-    // A hash over bytes that come later may be left before its end, and nobody would free it: those stay with node:crypto.
-    sha256: Object.freeze({ ...sha256, create: nativeEngine.sha256.create }),
-    aead,
+    xchacha20Poly1305: libcryptoXChacha(library, chunks.aead("chacha20-poly1305")),
+    x25519: libcryptoX25519(library),
+    ed25519: libcryptoEd25519(library),
+    mlKem768: portableKem,
     hmacSha256,
     // RFC 5869 §2.2: the salt is the HMAC's key; HMAC pads an empty one to zeros by itself.
     hkdfExtract: (salt: Uint8Array, inputKeyMaterial: Uint8Array) => hmacSha256(salt, inputKeyMaterial),

@@ -1,5 +1,6 @@
+import { equalBytes } from "../../core/bytes.ts";
 import { limits } from "../../core/limits.ts";
-import { STRIDE_MAX } from "../_kernel.ts";
+import { laidOut, layOutTables, STRIDE_MAX } from "../_kernel.ts";
 import { kernelSums, offer, type Sums } from "../_sums.ts";
 import { type Libisal, loadLibisal } from "./_libisal.ts";
 
@@ -29,7 +30,7 @@ export function preferLibisal(): void {
 
 /** Sums by that library, in the memory that the symbols lie in. */
 export function libisalSums(library: Libisal): Sums {
-  const tables = new Uint8Array(ROWS_MAX * limits.blockSymbolsMax * TABLE_BYTES);
+  const tablesOf = hasOurTables(library) ? ourTables : itsTables(library);
   const sources = new Addresses(library, limits.blockSymbolsMax);
   const targets = new Addresses(library, ROWS_MAX);
   // The last symbol may be short; the library knows one length.
@@ -54,11 +55,40 @@ export function libisalSums(library: Libisal): Sums {
         if (symbol.length < symbolSize) short = symbol;
         targets.set(i, symbol === short ? lastOut : symbol);
       }
-      library.ec_init_tables(count, rows, factors.subarray(row * count, (row + rows) * count), tables);
+      const tables = tablesOf(factors.subarray(row * count, (row + rows) * count), rows);
       library.ec_encode_data(symbolSize, count, rows, tables, sources.list, targets.list);
       short?.set(lastOut.subarray(0, short.length));
     }
   };
+}
+
+/** Tables of some rows of factors, as the library wants them; good until the next call. */
+type Tables = (factors: Uint8Array, rows: number) => Uint8Array<ArrayBuffer>;
+
+/** Made anew by the library, whatever they look like. */
+function itsTables(library: Libisal): Tables {
+  const tables = new Uint8Array(ROWS_MAX * limits.blockSymbolsMax * TABLE_BYTES);
+  return (factors, rows) => {
+    library.ec_init_tables(factors.length / rows, rows, factors as Uint8Array<ArrayBuffer>, tables);
+    return tables;
+  };
+}
+
+/** Those that our kernel has already of every factor: a tenth of the time. */
+const ourTables: Tables = (factors) => {
+  layOutTables(factors);
+  return laidOut;
+};
+
+/** Whether they are the same, byte for byte, of every factor: another release, or another processor, may have others. */
+function hasOurTables(library: Libisal): boolean {
+  const rows = 4;
+  const factors = new Uint8Array(256).map((_, factor) => factor);
+  const bytes = factors.length * TABLE_BYTES;
+  return equalBytes(
+    itsTables(library)(factors, rows).subarray(0, bytes),
+    ourTables(factors, rows).subarray(0, bytes),
+  );
 }
 
 /** A list of addresses as C has it, 64 bits each, the lower half first. They are good until the next call of the library. */

@@ -74,3 +74,29 @@ export class Bursts {
     return this.#since !== undefined;
   }
 }
+
+/** Pauses of a path: their lengths, and the times between them, are exponential. */
+export class Pauses {
+  readonly #random: SeededRandom;
+  /** The present one, or the next. */
+  #start = 0;
+  #end = 0;
+
+  constructor(random: SeededRandom) {
+    this.#random = random;
+  }
+
+  /** When a packet arrives that would arrive at `at` without them. Times must not descend. */
+  arrival(at: number, { pauseMs, pauseEveryMs }: Pick<PathOptions, "pauseMs" | "pauseEveryMs">): number {
+    if (pauseMs === 0) return at;
+    while (this.#end <= at) {
+      this.#start = this.#end + this.#exponential(pauseEveryMs);
+      this.#end = this.#start + this.#exponential(pauseMs);
+    }
+    return at < this.#start ? at : this.#end;
+  }
+
+  #exponential(mean: number): number {
+    return -mean * Math.log(1 - this.#random.float());
+  }
+}

@@ -1,5 +1,5 @@
 import type { Address } from "../../codec/address.ts";
-import { Bursts, Link } from "./link.ts";
+import { Bursts, Link, Pauses } from "./link.ts";
 import { HEADER_BYTES, perfectPath } from "./path.ts";
 import type { PathOptions, PathRule } from "./path.ts";
 import { seededRandom } from "./random.ts";
@@ -164,7 +164,8 @@ export class SimNetwork {
     );
     // A stream of its own for bursts: switching them on does not change the fate of what they spare.
     const bursts = new Bursts(seededRandom(this.#seed, `${name} bursts`));
-    return new Path(options, seededRandom(this.#seed, name), bursts, (link) => this.#link(link));
+    const pauses = new Pauses(seededRandom(this.#seed, `${name} pauses`));
+    return new Path(options, seededRandom(this.#seed, name), { bursts, pauses }, (link) => this.#link(link));
   }
 
   #link(name: string): Link {
@@ -180,6 +181,7 @@ class Path {
   options: PathOptions;
   readonly #random: SeededRandom;
   readonly #bursts: Bursts;
+  readonly #pauses: Pauses;
   readonly #own = new Link();
   readonly #shared: (name: string) => Link;
   /** When the last packet arrives that waits for those before it. */
@@ -188,12 +190,13 @@ class Path {
   constructor(
     options: PathOptions,
     random: SeededRandom,
-    bursts: Bursts,
+    { bursts, pauses }: { readonly bursts: Bursts; readonly pauses: Pauses },
     shared: (name: string) => Link,
   ) {
     this.options = options;
     this.#random = random;
     this.#bursts = bursts;
+    this.#pauses = pauses;
     this.#shared = shared;
   }
 
@@ -218,7 +221,7 @@ class Path {
   /** When a packet that has left the bottleneck arrives. */
   arrival({ left }: Sent, jitter: number, isHeldBack: boolean): number {
     const { delayMs, jitterMs, jitterKeepsOrder, reorderMs } = this.options;
-    const at = left + delayMs + jitter * jitterMs;
+    const at = this.#pauses.arrival(left, this.options) + delayMs + jitter * jitterMs;
     if (isHeldBack) return at + reorderMs;
     if (!jitterKeepsOrder) return at;
     return this.#lastArrival = Math.max(this.#lastArrival, at);

@@ -168,6 +168,17 @@ Deno.test("network: jitter that keeps the order delays those behind, and nobody 
   for (const [i, { at }] of arrivals.entries()) assert(at >= i + 10 && at < i + 15);
 });
 
+Deno.test("network: pauses have the mean length and the mean distance that were asked for, and keep the order", () => {
+  const count = 100_000;
+  const [pauseMs, pauseEveryMs] = [8, 40];
+  const { arrivals } = run(3, { delayMs: 10, pauseMs, pauseEveryMs }, { count, length: 4 });
+  assertEquals(numbers(arrivals), Array.from({ length: count }, (_, i) => i));
+  const held = arrivals.map(({ at }, i) => at - i - 10).filter((ms) => ms > 1e-6);
+  assertAlmostEquals(held.length / count, pauseMs / (pauseMs + pauseEveryMs), 0.02);
+  // Whoever meets an exponential pause, at whatever time, has as much of it before him as a whole one.
+  assertAlmostEquals(held.reduce((sum, ms) => sum + ms, 0) / held.length, pauseMs, 0.5);
+});
+
 Deno.test("network: options by direction, and changes that hold for paths that are used later too", () => {
   const rule: PathRule = (from) => from === a.host ? { delayMs: 30 } : { delayMs: 2 };
   const network = new SimNetwork(1, rule);

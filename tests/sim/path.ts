@@ -38,6 +38,10 @@ export interface PathOptions {
   readonly jitterMs: number;
   /** Whether jitter makes packets wait for those before them. Otherwise they overtake each other. */
   readonly jitterKeepsOrder: boolean;
+  /** Now and then nothing arrives for a while, as where many share the air; what waits comes at its end. The mean length of a pause, ms. */
+  readonly pauseMs: number;
+  /** And the mean time between two of them, ms. */
+  readonly pauseEveryMs: number;
   /** Share of packets that are held back by `reorderMs`, so that later ones overtake them. */
   readonly reorderRate: number;
   /** How long they are held back, ms. */
@@ -67,6 +71,8 @@ export const perfectPath: PathOptions = Object.freeze({
   delayMs: 0,
   jitterMs: 0,
   jitterKeepsOrder: false,
+  pauseMs: 0,
+  pauseEveryMs: Infinity,
   reorderRate: 0,
   reorderMs: 10,
   duplicateRate: 0,

@@ -76,6 +76,7 @@ export const weathers = {
     burstPackets: 4,
     burstMs: 100,
   }),
+  "shared air": bothWays({ ...clean, bytesPerSecond: mbit(80), queueMs: 100, pauseMs: 4, pauseEveryMs: 12 }),
   "mobile": {
     down: { delayMs: 35, bytesPerSecond: mbit(20), queueMs: 500, jitterMs: 30, jitterKeepsOrder: true },
     up: { delayMs: 35, bytesPerSecond: mbit(5), queueMs: 500, jitterMs: 30, jitterKeepsOrder: true },

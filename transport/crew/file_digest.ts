@@ -1,12 +1,11 @@
-import type { Hash } from "../../crypto/engine.ts";
 import { threadsFor } from "./_threads.ts";
 
 /** The SHA-256 of a file while it grows from front to end. To be closed. */
 export interface GrowingDigest {
   /** So many bytes from the front on have been written; `last`: those before that end, if they are at hand, which saves reading them. */
   handleWritten(bytes: number, last?: Uint8Array): void;
-  /** The digest, when all is written; `undefined` when it could not be had. */
-  readonly digest: Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** All is written: the digest, or `undefined` when it could not be had. `onProgress` tells how far it is, if that takes its time. */
+  finish(onProgress?: (bytes: number) => void): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** It is wanted no more. Twice is fine. */
   close(): void;
 }
@@ -26,8 +25,6 @@ const READY = 0;
 const ENDED = -1;
 /** What is ready is told in units of so many bytes, so that 2^31 of them are enough. */
 const UNIT_BYTES = 4096;
-/** What is read at once by who writes: it stays in the cache until it is hashed. */
-const SLICE_BYTES = 65_536;
 /** The thread is not woken for less. */
 const WAKE_BYTES = 1_048_576;
 
@@ -38,46 +35,6 @@ const WAKE_BYTES = 1_048_576;
 export function digestBehind(path: string, bytes: number): FileDigest | undefined {
   const file = new URL("./digest_worker.ts", import.meta.url);
   return threadsFor(file, bytes, 1) > 0 ? new FileDigest(file, path, bytes) : undefined;
-}
-
-/**
- * The same by the thread that writes, as it writes: `read` fills a slice from a place, mostly from the system's cache, or says that it
- * could not. It is asked only for what was not written in order.
- */
-export function digestAlong(
-  hash: Hash,
-  bytes: number,
-  read: (offset: number, into: Uint8Array) => boolean,
-): GrowingDigest {
-  const hasher = hash.create();
-  const slice = new Uint8Array(Math.min(bytes, SLICE_BYTES));
-  const { promise: digest, resolve } = Promise.withResolvers<Uint8Array<ArrayBuffer> | undefined>();
-  let at = 0;
-  const isRead = (part: Uint8Array) => {
-    try {
-      return read(at, part);
-    } catch {
-      // Whoever wants the digest reads the file himself, and sees what is the matter.
-      return false;
-    }
-  };
-  return {
-    handleWritten(end: number, last?: Uint8Array): void {
-      if (last && at === end - last.length) {
-        hasher.update(last);
-        at = end;
-      }
-      while (at < end) {
-        const part = slice.subarray(0, end - at);
-        if (!isRead(part)) return resolve(undefined);
-        hasher.update(part);
-        at += part.length;
-      }
-      if (at === bytes) resolve(hasher.digest());
-    },
-    digest,
-    close: () => resolve(undefined),
-  };
 }
 
 /** See {@linkcode digestBehind}. To be closed. */
@@ -112,8 +69,7 @@ export class FileDigest implements GrowingDigest {
     Atomics.notify(this.#words, READY);
   }
 
-  /** The digest, when all is written; `undefined` when it could not be had. */
-  get digest(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  finish(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     return this.#result.promise;
   }
 

@@ -3,17 +3,16 @@ import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { HASH_BYTES } from "../../crypto/engine.ts";
 import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
-import { digestAlong, digestBehind } from "../crew/file_digest.ts";
+import { digestBehind } from "../crew/file_digest.ts";
 import type { GrowingDigest } from "../crew/file_digest.ts";
 import { Bits } from "./_bits.ts";
+import { DigestAlong } from "./_digest_along.ts";
 import { existing, removeLeftJournal } from "./_disk.ts";
 import { PartDisk, plaintextBytes } from "./_part_disk.ts";
 import { Turns } from "./_turns.ts";
 import type { CandidateKind, FinishState, OpenPartOptions, PartFile } from "./part_file.ts";
 import { chunkOffset } from "./pieces.ts";
 import type { ByteSource } from "./source.ts";
-
-const SLICE_BYTES = 262_144;
 
 /** A part file with, perhaps, an older output beside it. */
 export class OutputPart implements PartFile {
@@ -27,7 +26,7 @@ export class OutputPart implements PartFile {
   /** Those among them that stand in the output alone, and the hashes that they had. */
   readonly #inOutOnly: Bits;
   #hashes: Uint8Array = new Uint8Array(0);
-  /** Hashes the part while it grows, from its first chunk on, where that pays; and how many chunks it may read. */
+  /** Hashes the part while it grows, from its first chunk on, if that is asked for; and how many chunks it may read. */
   #digest: GrowingDigest | "none" | undefined;
   #grown = 0;
   #sparesThreads = false;
@@ -88,7 +87,7 @@ export class OutputPart implements PartFile {
     if (this.#isInPart(chunk)) {
       this.#isWorthKeeping = true;
       this.#held.add(chunk);
-      this.#grow();
+      this.#grow(chunk, plaintext);
     } else if (this.#out && !this.#disk) {
       // Copied only when the output turns out not to be complete; by then its bytes may have changed.
       if (this.#hashes.length === 0) {
@@ -150,27 +149,11 @@ export class OutputPart implements PartFile {
   }
 
   async sha256(onProgress?: (bytes: number) => void): Promise<Uint8Array<ArrayBuffer>> {
-    const { manifest: { totalSize }, hash } = this.#options;
-    const digest = this.#state === "complete" ? await this.#growing?.digest : undefined;
-    if (digest) {
-      onProgress?.(totalSize);
-      return digest;
-    }
-    const hasher = hash.create();
-    const slice = new Uint8Array(Math.min(totalSize, SLICE_BYTES));
-    const turns = new Turns();
-    for (let at = 0; at < totalSize; at += SLICE_BYTES) {
-      if (turns.isOver()) {
-        onProgress?.(at);
-        await turns.yield();
-      }
-      const bytes = slice.subarray(0, totalSize - at);
-      this.#readFinished(at, bytes);
-      hasher.update(bytes);
-    }
-    this.#readFinished(totalSize, slice.subarray(0, 0));
+    const { totalSize } = this.#options.manifest;
+    const grown = this.#state === "complete" ? await this.#growing?.finish(onProgress) : undefined;
+    const digest = grown ?? await this.#digestAnew(onProgress);
     onProgress?.(totalSize);
-    return hasher.digest();
+    return digest;
   }
 
   close(): void {
@@ -185,9 +168,9 @@ export class OutputPart implements PartFile {
   #openDisk(): PartDisk {
     this.#checkOpen();
     if (this.#disk) return this.#disk;
-    const { path, manifest, id, force } = this.#options;
+    const { path, manifest, id, force, freeBytes } = this.#options;
     if (this.#out && !force) throw exists(path);
-    return this.#disk = new PartDisk(path, manifest, id);
+    return this.#disk = new PartDisk(path, manifest, id, freeBytes);
   }
 
   get #growing(): GrowingDigest | undefined {
@@ -197,8 +180,8 @@ export class OutputPart implements PartFile {
   #newDigest(): GrowingDigest | undefined {
     const { manifest: { totalSize }, hash, isHashed } = this.#options;
     if (isHashed === false) return undefined;
-    if (!this.#sparesThreads) return digestBehind(`${this.path}.part`, totalSize);
-    return digestAlong(hash, totalSize, (offset, into) => this.#disk!.readAt(offset, into));
+    const behind = this.#sparesThreads ? undefined : digestBehind(`${this.path}.part`, totalSize);
+    return behind ?? new DigestAlong(hash, totalSize, (at, into) => this.#readPart(at, into));
   }
 
   /** A chunk more stands in the part: this one, if its bytes are at hand. */
@@ -231,14 +214,24 @@ export class OutputPart implements PartFile {
     this.#grow();
   }
 
+  async #digestAnew(onProgress?: (bytes: number) => void): Promise<Uint8Array<ArrayBuffer>> {
+    const { manifest: { totalSize }, hash } = this.#options;
+    const read = (at: number, into: Uint8Array) => this.#readFinished(at, into);
+    const digest = await new DigestAlong(hash, totalSize, read).finish(onProgress);
+    this.#readFinished(totalSize, new Uint8Array(0));
+    return digest;
+  }
+
   #readFinished(offset: number, into: Uint8Array): void {
-    if (this.#state === "complete" && this.#disk) {
-      if (!this.#disk.readAt(offset, into)) throw outChanged(this.path);
-    } else if (this.#state === "already-complete" && this.#out) {
-      this.#out.read(offset, into);
-    } else {
+    if (this.#state === "complete" && this.#disk) this.#readPart(offset, into);
+    else if (this.#state === "already-complete" && this.#out) this.#out.read(offset, into);
+    else {
       throw new TypeError(`'${this.path}' is ${this.#state}, not finished`);
     }
+  }
+
+  #readPart(offset: number, into: Uint8Array): void {
+    if (!this.#disk!.readAt(offset, into)) throw outChanged(this.path);
   }
 
   #isInPart(chunk: number): boolean {

@@ -1,6 +1,7 @@
 import { chunkBytes, chunkCount } from "../../codec/manifest.ts";
 import { ioError } from "./_io_errors.ts";
 import { checkSpace, lockJournal, openOwn, removeQuietly, syncFolder } from "./_disk.ts";
+import type { SpaceLook } from "./_disk.ts";
 import { PositionedFile } from "./_positioned_file.ts";
 import { Journal } from "./journal.ts";
 import type { PieceFacts } from "./pieces.ts";
@@ -22,7 +23,7 @@ export class PartDisk {
    *
    * @throws {RgtpError} BUSY, NO_SPACE, IO
    */
-  constructor(out: string, facts: PieceFacts, id: Uint8Array) {
+  constructor(out: string, facts: PieceFacts, id: Uint8Array, look?: SpaceLook) {
     this.#out = out;
     this.#facts = facts;
     this.#lock = lockJournal(`${out}.part.rgtp`, out);
@@ -30,7 +31,7 @@ export class PartDisk {
     try {
       part = this.#part = new PositionedFile(openOwn(this.#partPath));
       this.journal = new Journal(this.#lock, facts, id);
-      this.found = this.#prepare();
+      this.found = this.#prepare(look);
     } catch (cause) {
       const partIsEmpty = part?.file.statSync().size === 0;
       const journalIsEmpty = this.#lock.statSync().size === 0;
@@ -103,10 +104,10 @@ export class PartDisk {
     return `${this.#out}.part.rgtp`;
   }
 
-  #prepare(): "journal" | "part" | undefined {
+  #prepare(look: SpaceLook | undefined): "journal" | "part" | undefined {
     const { totalSize, chunkSize } = this.#facts;
     const { size } = this.#part.file.statSync();
-    checkSpace(this.#part.file, this.#partPath, totalSize);
+    checkSpace(this.#part.file, this.#partPath, totalSize, look);
     const found = size === 0 ? undefined : this.journal.belongs ? "journal" : "part";
     // A part of which nothing is known is not overwritten blindly: every chunk that it reaches into is worth trying.
     if (found !== "journal") {

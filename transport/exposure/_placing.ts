@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import type { FileEntry } from "../../codec/collection_index.ts";
 import { parentPath } from "../../codec/collection_path.ts";
 import { RgtpError } from "../../core/errors.ts";
@@ -133,7 +133,7 @@ export class Placing {
       setTime(mtimeMs, (time) => handle.file.utimeSync(time, time));
       handle.close();
       // It was looked at before the pull. An error of Deno's for each file that is not there would cost more than the rename.
-      if (!replaces && existsSync(place)) throw inTheWay(place);
+      if (!replaces && lstatSync(place, { throwIfNoEntry: false })) throw inTheWay(place);
       Deno.renameSync(partPath, place);
     } catch (cause) {
       throw ioError(cause, "make", place, "write");

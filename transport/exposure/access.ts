@@ -1,7 +1,8 @@
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { fingerprint } from "../../crypto/identity.ts";
-import { isUsableX25519Key, normalPassphrase } from "../../crypto/mod.ts";
+import { normalPassphrase } from "../../crypto/passphrase.ts";
+import { isUsableX25519Key } from "../../crypto/points.ts";
 import type { TicketBook } from "./ticket_book.ts";
 
 /** Who asks, as far as the handshake has proved it. */

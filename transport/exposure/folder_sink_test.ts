@@ -227,6 +227,21 @@ Deno.test("folder sink: a file that appears meanwhile is not overwritten", () =>
     assertEquals(Deno.readTextFileSync(`${out}/big`), "mine");
   }));
 
+Deno.test({
+  name: "folder sink: a link into nothing that appears meanwhile is not overwritten",
+  ignore: !isUnix,
+  fn: () =>
+    scene(async (_folder, source, out) => {
+      const collection = await collect([source]);
+      const sink = open(collection, out);
+      await feed(sink, collection);
+      Deno.symlinkSync("nowhere", `${out}/big`);
+      await refused(sink.finish(), "EXISTS", "/big'");
+      sink.close();
+      assertEquals(Deno.readLinkSync(`${out}/big`), "nowhere");
+    }),
+});
+
 Deno.test("folder sink: two pulls into one folder: the second says so", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);

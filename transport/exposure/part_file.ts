@@ -1,6 +1,7 @@
 import { RgtpError } from "../../core/errors.ts";
 import type { Hash } from "../../crypto/engine.ts";
 import { existing } from "./_disk.ts";
+import type { SpaceLook } from "./_disk.ts";
 import { exists, OutputPart } from "./_output_part.ts";
 import { PartDisk } from "./_part_disk.ts";
 import type { PieceFacts } from "./pieces.ts";
@@ -29,6 +30,8 @@ export interface OpenPartOptions {
   readonly force?: boolean;
   /** Whether {@linkcode PartFile.sha256} will be asked for: then it is worth hashing while the part grows. Absent: yes. */
   readonly isHashed?: boolean;
+  /** How to see what room there is; absent, or where it cannot tell: as the runtime does. */
+  readonly freeBytes?: SpaceLook;
 }
 
 /**
@@ -89,7 +92,8 @@ export interface PartFile {
   finish(): Promise<FinishState>;
 
   /**
-   * SHA-256 of the finished output, 32 bytes. Reads it again, in slices of about 10 ms; `onProgress` is told how many bytes are done.
+   * SHA-256 of the finished output, 32 bytes. What was not hashed while it was written is read again, in slices of about 10 ms;
+   * `onProgress` is told how many bytes are done.
    *
    * @throws {RgtpError} IO, SOURCE_CHANGED
    * @throws {TypeError} unless it is finished and not closed
@@ -108,7 +112,7 @@ export interface PartFile {
  * @throws {RgtpError} EXISTS when the output exists, has another size, and `force` is not set; BUSY; NO_SPACE; IO
  */
 export function openPart(options: OpenPartOptions): PartFile {
-  const { path, manifest, force = false } = options;
+  const { path, manifest, id, force = false, freeBytes } = options;
   const there = existing(path);
   if (there?.isDirectory) {
     throw new RgtpError("EXISTS", `'${path}' is a folder; name a file in it`, { data: { path } });
@@ -118,7 +122,8 @@ export function openPart(options: OpenPartOptions): PartFile {
   const out = there?.isFile ? openFileSource(path) : undefined;
   try {
     const readsFirst = isSameSize && !(force && existing(`${path}.part`));
-    return new OutputPart(options, out, readsFirst ? undefined : new PartDisk(path, manifest, options.id));
+    const disk = readsFirst ? undefined : new PartDisk(path, manifest, id, freeBytes);
+    return new OutputPart(options, out, disk);
   } catch (cause) {
     out?.close();
     throw cause;

@@ -1,10 +1,6 @@
 import { RgtpError } from "../../core/errors.ts";
 import type { VlanTag } from "../../codec/ethernet_frame.ts";
-import { openDatagramConn } from "./datagram_conn.ts";
-import { openEthernet } from "./ethernet.ts";
 import type { Link, LinkOptions } from "./link.ts";
-import { openLinuxUdp } from "./linux_udp.ts";
-import { openNodeDgram } from "./node_dgram.ts";
 
 /** The kinds of link over UDP, the preferred one first. */
 export const udpLinkKinds: readonly ["linux_udp", "datagram_conn", "node_dgram"] = Object.freeze(
@@ -23,10 +19,11 @@ export const linkKinds: readonly [...typeof udpLinkKinds, "ethernet"] = Object.f
 /** The name of a kind of link. */
 export type LinkKind = (typeof linkKinds)[number];
 
+/** Each is loaded when it is first tried: a program uses one or two of them. */
 const openers: Readonly<Record<LinkKind, (options: OpenLinkOptions) => Promise<Link>>> = {
-  linux_udp: openLinuxUdp,
-  datagram_conn: openDatagramConn,
-  node_dgram: openNodeDgram,
+  linux_udp: async (options) => (await import("./linux_udp.ts")).openLinuxUdp(options),
+  datagram_conn: async (options) => (await import("./datagram_conn.ts")).openDatagramConn(options),
+  node_dgram: async (options) => (await import("./node_dgram.ts")).openNodeDgram(options),
   ethernet: openOnInterface,
 };
 
@@ -53,8 +50,10 @@ export function chosen(
   return { ...(kind && { kind }), ...(name !== undefined && { interface: name }), ...(vlan && { vlan }) };
 }
 
-function openOnInterface({ interface: name, port, vlan }: OpenLinkOptions): Promise<Link> {
-  if (name !== undefined) return openEthernet({ interface: name, port, vlan });
+async function openOnInterface({ interface: name, port, vlan }: OpenLinkOptions): Promise<Link> {
+  if (name !== undefined) {
+    return (await import("./ethernet.ts")).openEthernet({ interface: name, port, vlan });
+  }
   throw new RgtpError(
     "INVALID_ARG",
     "the link kind ethernet needs an interface: say which, with --interface on a command line ('ip link' lists them)",

@@ -32,6 +32,8 @@ export interface CongestionOptions {
   readonly burstPacketsMax: number;
   /** How it behaves towards others. */
   readonly traffic: TrafficClass;
+  /** Whether the path leads no further than this machine; absent: no. */
+  readonly isLoopback?: boolean;
 }
 
 const WINDOW_START = 32;
@@ -81,6 +83,8 @@ const CAPACITY_ROUNDS = 6;
 export class Congestion {
   readonly #traffic: TrafficClass;
   readonly #burstMax: number;
+  /** Each request wakes both sides, and within one machine there is no queue but our receive buffer. */
+  readonly #burstNear: number;
   readonly #loss = new LossModel();
   /** Symbols a ms that came, in the last rounds. */
   readonly #rates: number[] = [];
@@ -109,7 +113,8 @@ export class Congestion {
   #competition: Competition | undefined;
 
   /** `now` is the time of the grant. */
-  constructor(now: number, { roundTrip, burstPacketsMax, traffic }: CongestionOptions) {
+  constructor(now: number, { roundTrip, burstPacketsMax, traffic, isLoopback }: CongestionOptions) {
+    this.#burstNear = isLoopback ? Infinity : BURST_MAX;
     this.#traffic = traffic;
     this.#growth = new Growth(traffic);
     this.#burstMax = burstPacketsMax;
@@ -127,7 +132,7 @@ export class Congestion {
   /** Symbols that one request may ask for: they arrive as one burst, and every queue on the way must hold it. */
   get burst(): number {
     // Half a window at most: what nothing overtakes is lost only when nothing has come for long.
-    const most = Math.min(this.#burstMax, BURST_MAX, this.window >> 1);
+    const most = Math.min(this.#burstMax, this.#isNear ? this.#burstNear : BURST_MAX, this.window >> 1);
     if (this.#isNear) return Math.max(1, most);
     // At first what came in trains says more of the path than what came in a round.
     if (this.#mode === "start") {
@@ -174,11 +179,6 @@ export class Congestion {
   /** Symbols that one loss takes: more than one where they get lost in bursts. */
   get lossPerEvent(): number {
     return this.#loss.perEvent;
-  }
-
-  /** Standard deviations of luck that repairs allow for. */
-  get margin(): number {
-    return this.#traffic.margin;
   }
 
   /** How long nothing may arrive before what is under way counts as lost. */

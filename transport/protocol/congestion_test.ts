@@ -257,6 +257,21 @@ Deno.test("congestion: on a near way what is under way fits the receive buffer, 
   }
 });
 
+Deno.test("congestion: within one machine a request asks for half a window; on other near ways for 176 symbols at most", () => {
+  const { normal: traffic } = trafficClasses;
+  for (const burstPacketsMax of [5, 92, 1024]) {
+    for (const isLoopback of [false, true]) {
+      const congestion = new Congestion(0, { roundTrip: 0.2, burstPacketsMax, traffic, isLoopback });
+      congestion.handleArrivals(2000);
+      const half = burstPacketsMax >> 1;
+      assertEquals([congestion.window, congestion.burst], [
+        burstPacketsMax,
+        isLoopback ? half : Math.min(half, 176),
+      ]);
+    }
+  }
+});
+
 Deno.test("congestion: whatever happens in whatever order, window, burst, pace and timeout are numbers within their bounds", () => {
   for (let seed = 1; seed <= 300; seed++) {
     const { integer, chance, float } = seededRandom(seed);
