@@ -26,7 +26,7 @@ const RELIEF_SHARE = 0.93;
 /** How long answers take when something is lost is averaged over so many losses; of a queue that is nearly so long nothing is taken. */
 const FULL_MEMORY = 4;
 const FULL_SHARE = 0.95;
-/** Less than this share of the window for so many rounds, and what is not used is given up: others have it by now. */
+/** Less than this share of the window for so many rounds, and what is not used is given up, and searched for again: others may have it by now. */
 const USED_SHARE = 0.5;
 const UNUSED_ROUNDS = 3;
 /** After a loss the next round still shows what was before. */
@@ -116,7 +116,8 @@ export class Competition {
     if (!isLimited) return stay(window);
     this.#unused = round.used < window * USED_SHARE ? this.#unused + 1 : 0;
     if (this.#unused === UNUSED_ROUNDS) {
-      this.#fallTo(now, round.used, window);
+      this.#losses = this.#bestRate = this.#plateau = 0;
+      this.#isSearching = true;
       return stay(round.used);
     }
     const room = this.#fullTrip === 0 ? Infinity : this.#fullTrip * FULL_SHARE - trip;

@@ -118,13 +118,15 @@ Deno.test("competing: others who lose something, or a queue that stays, or a pat
   }
 });
 
-Deno.test("competing: what is not used for some rounds is given up", () => {
+Deno.test("competing: what is not used for some rounds is given up, and taken back as far as there is room", () => {
   const flow = Flow.known();
   flow.run({ used: 40 });
   flow.run({ used: 40 });
   assertGreater(flow.window, 99);
   flow.run({ used: 40 });
   assertEquals(flow.window, 40);
+  for (let i = 0; i < 10; i++) flow.run({ rate: 0.4 + i / 20 });
+  assertGreater(flow.window, 60);
 });
 
 Deno.test("competing: how long the queue is at most is known from an earlier time, and learnt anew when it is longer", () => {
