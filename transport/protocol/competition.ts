@@ -47,6 +47,8 @@ export interface CompetingRound {
   readonly isLossy: boolean;
   /** The shortest time that an answer took, ms: a pause of this machine's makes many of them late, but not all. */
   readonly trip: number;
+  /** The latest answers, smoothed: those beside something that was lost. */
+  readonly roundTrip: number;
   /** The shortest of late, by how much answers differ where there is no queue, and how long a queue may be for one who is alone, ms. */
   readonly leastTrip: number;
   readonly spread: number;
@@ -106,7 +108,7 @@ export class Competition {
       // Others are there.
       this.#nextLook = Math.max(this.#nextLook, now + LOOK_MS_MIN);
     }
-    if (isLossy) return this.#lose(now, window, Math.max(trip, tripBefore));
+    if (isLossy) return this.#lose(round, Math.max(trip, tripBefore));
     // A queue that loses nothing at this length is longer.
     if (this.#fullTrip > 0 && trip > this.#fullTrip) this.#learnFull(trip);
     if (now >= this.#nextLook) {
@@ -143,8 +145,9 @@ export class Competition {
     return isShort && leastTrip > before.leastTrip * SHORTER_SHARE ? "alone" : stay(before.window);
   }
 
-  #lose(now: number, window: number, trip: number): CompetingMove {
-    this.#learnFull(trip);
+  #lose({ now, window, roundTrip }: CompetingRound, trip: number): CompetingMove {
+    if (this.#fullTrip === 0) this.#fullTrip = Math.max(trip, roundTrip);
+    else this.#learnFull(trip);
     if (++this.#losses === SEARCH_LOSSES) this.#isSearching = false;
     const share = this.#freeRounds < HELD_ROUNDS ? HELD_BETA : CUBIC_BETA;
     this.#fallTo(now, window * share, window);
@@ -152,7 +155,7 @@ export class Competition {
   }
 
   #learnFull(trip: number): void {
-    this.#fullTrip += (trip - this.#fullTrip) / (this.#fullTrip === 0 ? 1 : FULL_MEMORY);
+    this.#fullTrip += (trip - this.#fullTrip) / FULL_MEMORY;
   }
 
   #fallTo(now: number, window: number, peak: number): void {

@@ -24,6 +24,7 @@ class Flow {
       pipe: 40,
       isLossy: false,
       trip: 80,
+      roundTrip: 100,
       leastTrip: 40,
       spread: 0,
       queueMax: 3,

@@ -140,7 +140,7 @@ export class Congestion {
       return clamp(Math.min(this.#window / BURSTS_MIN, rate * BURST_MS), trainMin, most);
     }
     if (this.#mode === "competing") {
-      return clamp(this.#rate * BURST_CROWDED_MS, this.#rate < 1 ? BURST_MIN : BURST_CROWDED, most);
+      return clamp(this.#rate * BURST_CROWDED_MS, this.#startUp.rate < 1 ? BURST_MIN : BURST_CROWDED, most);
     }
     const least = Math.max(BURST_MIN, Math.min(BURST_USUAL, this.#rate * BURST_MS_MAX));
     const sent = Math.min(this.#capacity, this.#rate * BURST_SENT_MAX);
@@ -243,7 +243,6 @@ export class Congestion {
     this.#round.lost += lost;
     this.#round.requests++;
     if (lost > 0) this.#round.lossy++;
-    // As long as the queue is full more gets lost: the next answer ends the round.
     if (this.#mode === "competing" && this.#hold === 0 && this.#isPressed(this.#round)) this.#round.until = 0;
   }
 
@@ -451,7 +450,7 @@ export class Congestion {
     this.#loss.restart();
   }
 
-  /** Whether more is lost than chance makes of what the path loses by itself, in all of a round. */
+  /** Whether more is lost than chance makes of what the path loses by itself in all of a round: then there is no time to lose. */
   #isPressed({ settled, lost }: Round): boolean {
     return this.#loss.isUnlikely(Math.max(settled, this.#window), lost);
   }
@@ -479,6 +478,7 @@ export class Congestion {
       pipe: this.#capacity * this.#trips.empty,
       isLossy,
       trip: round.trips.least,
+      roundTrip: this.#trips.smoothed,
       leastTrip: this.#trips.least,
       spread: this.#trips.spread,
       queueMax: this.#queueTarget,
