@@ -188,11 +188,15 @@ export function stampChunkHeader(
   writeU32(packets, at + 20, receipt);
 }
 
-/** What of a CHUNK_DATA header belongs to one request: the flow tag in two words, the request's number, and the receipt. */
+/** What of a CHUNK_DATA header belongs to one request, in 32-bit words. */
 export interface ChunkStamp {
+  /** The first half of the flow tag. */
   readonly tagHigh: number;
+  /** The second half. */
   readonly tagLow: number;
+  /** The request's number. */
   readonly request: number;
+  /** The exposer's receipt. */
   readonly receipt: number;
 }
 
