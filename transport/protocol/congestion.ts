@@ -83,8 +83,7 @@ const CAPACITY_ROUNDS = 6;
 export class Congestion {
   readonly #traffic: TrafficClass;
   readonly #burstMax: number;
-  /** Each request wakes both sides, and within one machine there is no queue but our receive buffer. */
-  readonly #burstNear: number;
+  readonly #isLoopback: boolean;
   readonly #loss = new LossModel();
   /** Symbols a ms that came, in the last rounds. */
   readonly #rates: number[] = [];
@@ -114,7 +113,7 @@ export class Congestion {
 
   /** `now` is the time of the grant. */
   constructor(now: number, { roundTrip, burstPacketsMax, traffic, isLoopback }: CongestionOptions) {
-    this.#burstNear = isLoopback ? Infinity : BURST_MAX;
+    this.#isLoopback = isLoopback === true;
     this.#traffic = traffic;
     this.#growth = new Growth(traffic);
     this.#burstMax = burstPacketsMax;
@@ -132,8 +131,10 @@ export class Congestion {
   /** Symbols that one request may ask for: they arrive as one burst, and every queue on the way must hold it. */
   get burst(): number {
     // Half a window at most: what nothing overtakes is lost only when nothing has come for long.
-    const most = Math.min(this.#burstMax, this.#isNear ? this.#burstNear : BURST_MAX, this.window >> 1);
-    if (this.#isNear) return Math.max(1, most);
+    const longest = this.#isNear && this.#isLoopback ? Infinity : BURST_MAX;
+    const most = Math.min(this.#burstMax, longest, this.window >> 1);
+    // Each request wakes both sides; what takes long within one machine is a busy process, and no queue on a way.
+    if (this.#isNear || this.#isLoopback) return Math.max(1, most);
     // At first what came in trains says more of the path than what came in a round.
     if (this.#mode === "start") {
       const { rate, trainMin } = this.#startUp;
@@ -148,10 +149,7 @@ export class Congestion {
     return clamp(this.#trial ? 0 : wished, least, most);
   }
 
-  /**
-   * Symbols a ms at which requests may follow each other: somewhat more than a window a round trip. Arrivals set the pace by themselves,
-   * but for a window that grows or that was not used.
-   */
+  /** Symbols a ms at which requests may follow each other. Arrivals set the pace by themselves, but for a window that grows or was unused. */
   get pace(): number {
     // What the handshake took says little: it may have been slow for other reasons than the way.
     if (this.#isNear || !this.#trips.isMeasured) return Infinity;
