@@ -13,6 +13,7 @@ import type { AccessOptions } from "../transport/exposure/access.ts";
 import { passphraseDoor } from "../transport/exposure/passphrase_door.ts";
 import { TicketBook } from "../transport/exposure/ticket_book.ts";
 import { Initiator } from "../transport/protocol/initiator.ts";
+import { passphraseProver } from "../transport/protocol/passphrase_prover.ts";
 import type { Responder } from "../transport/protocol/responder.ts";
 import { engine, exposed as open, from, identity, responderOf } from "./_responder.ts";
 
@@ -27,6 +28,8 @@ const policies: readonly AccessOptions[] = [
   { access: () => false },
   { passphrase: "four quiet words here" },
 ];
+
+const guess = passphraseProver(engine, random, () => new Uint8Array(32).fill(1));
 
 /** An exposer with one exposure, and what it does not have beside. */
 function exposer(options: AccessOptions): Responder {
@@ -54,7 +57,7 @@ function time(responder: Responder, i: number, exposureId: Uint8Array, byPassphr
     staticPrivate: random(32),
     exposerKey: identity.staticKey,
     ask,
-    ...(byPassphrase && { passphrase: () => new Uint8Array(32).fill(1) }),
+    ...(byPassphrase && { passphrase: guess }),
   });
   let spent = 0;
   for (;;) {

@@ -1,5 +1,6 @@
 /*
- * What sealing a file costs on one thread, stage by stage, and all together as an exposer does it: read, seal, hash, cut into packets.
+ * What sealing a file costs, all together as an exposer does it (read, seal, hash, cut into packets): on one thread, and on as many as an
+ * exposer takes, in turn; and stage by stage on one. Ends with status 1 when all threads are not as much faster as is asked for.
  * Then the engines that work here against each other, in turn. Before it times, it opens what it sealed and compares. MB/s are 10^6 bytes of
  * plaintext.
  *
@@ -7,6 +8,7 @@
  */
 import { decodeManifest, parameters } from "../codec/manifest.ts";
 import { equalBytes } from "../core/bytes.ts";
+import { limits } from "../core/limits.ts";
 import { systemRandom } from "../core/machine.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import type { AeadName, Engine } from "../crypto/engine.ts";
@@ -24,6 +26,7 @@ const megabytes = Number(Deno.args[0] ?? 500);
 const rounds = Number(Deno.args[1] ?? 5);
 const CHUNK = 65_536;
 const SYMBOL = 1428;
+const THREADS_GAIN_MIN = 1.6;
 
 const engine = defaultEngine();
 const aead = engine.aead("chacha20-poly1305");
@@ -31,7 +34,7 @@ const folder = await fastTempDir();
 try {
   const path = `${folder}/source`;
   await writeRandomFile(path, megabytes * 1e6);
-  const seal = async () => {
+  const seal = async (threads: number = limits.sealThreadsMax) => {
     const source = openFileSource(path);
     try {
       const [secret, salt] = [systemRandom(32), systemRandom(32)];
@@ -42,6 +45,7 @@ try {
         salt,
         symbolSize: SYMBOL,
         expectedLeaves: undefined,
+        threadsMax: threads,
       };
       return await sealSource(source, options);
     } finally {
@@ -52,7 +56,7 @@ try {
   console.log(
     `${megabytes} MB in chunks of 64 KiB, engine '${engine.name}', ${rounds} rounds, MB/s: median (range)`,
   );
-  await report("read, seal, hash, cut", async () => (await seal()).store.close());
+  await compareThreads(async (threads) => (await seal(threads)).store.close());
 
   const [key, aad] = [systemRandom(32), systemRandom(88)];
   const plain = systemRandom(CHUNK);
@@ -119,6 +123,36 @@ function compareEngines(one: Engine, other: Engine): void {
   }
 }
 
+/** One thread and all that an exposer takes, in turn; the least file that gets others is of `limits.crewBytesMin`. */
+async function compareThreads(seal: (threads: number) => Promise<void>): Promise<void> {
+  const all = 1 + Math.min(limits.sealThreadsMax, navigator.hardwareConcurrency - 1);
+  const figures: (readonly [number, number])[] = [];
+  for (let round = 0; round < rounds; round++) {
+    figures.push([await megabytesPerSecond(() => seal(0)), await megabytesPerSecond(() => seal(all - 1))]);
+  }
+  tell("on one thread", figures.map(([one]) => one));
+  tell(`on ${all} threads`, figures.map(([, more]) => more));
+  const { median, min, max } = spread(figures.map(([one, more]) => more / one));
+  const isMet = median >= THREADS_GAIN_MIN;
+  console.log(
+    `  ${all} ÷ one                  ${median.toFixed(2)}  (${min.toFixed(2)}-${
+      max.toFixed(2)
+    })   ≥ ${THREADS_GAIN_MIN}: ${isMet ? "met" : "short"}`,
+  );
+  if (!isMet) Deno.exitCode = 1;
+}
+
+async function megabytesPerSecond(work: () => void | Promise<void>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return megabytes / ((performance.now() - started) / 1000);
+}
+
+function tell(name: string, figures: readonly number[]): void {
+  const { median, min, max } = spread(figures);
+  console.log(`  ${name.padEnd(24)} ${median.toFixed(0).padStart(6)}  (${min.toFixed(0)}-${max.toFixed(0)})`);
+}
+
 /** MB/s over at least 100 ms. */
 function rateOf(work: () => void, size: number): number {
   const started = performance.now();
@@ -130,13 +164,8 @@ function rateOf(work: () => void, size: number): number {
 
 async function report(name: string, work: () => void | Promise<void>): Promise<void> {
   const figures: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const started = performance.now();
-    await work();
-    figures.push(megabytes / ((performance.now() - started) / 1000));
-  }
-  const { median, min, max } = spread(figures);
-  console.log(`  ${name.padEnd(24)} ${median.toFixed(0).padStart(6)}  (${min.toFixed(0)}-${max.toFixed(0)})`);
+  for (let round = 0; round < rounds; round++) figures.push(await megabytesPerSecond(work));
+  tell(name, figures);
 }
 
 /** Opens every chunk again and compares it with the file. */

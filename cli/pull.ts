@@ -1,6 +1,5 @@
 import type { Ticket } from "../codec/ticket.ts";
 import { errorTable, RgtpError } from "../core/errors.ts";
-import { pathChooser } from "../transport/exposure/collection_globs.ts";
 import { trafficClassNames } from "../transport/protocol/traffic_class.ts";
 import { pull } from "../transport/pull.ts";
 import type { PullProgress, PullResult } from "../transport/pull.ts";
@@ -12,11 +11,9 @@ import { handshakeFlags, handshakeOptions } from "./_handshake_flag.ts";
 import { Interrupt } from "./_interrupt.ts";
 import type { Io } from "./_io.ts";
 import { linkFlags, linkOptions, linkPermission, sharedFlags } from "./_link_flag.ts";
-import { showEntries } from "./_list_view.ts";
 import { identityFolder } from "./_node_identity.ts";
 import { OutputPlace } from "./_output_place.ts";
 import { demand, netNeeds, toNet } from "./_permissions.ts";
-import { pullToStdout, StdoutView } from "./_pull_to_stdout.ts";
 import { HumanPullView, JsonPullView } from "./_pull_views.ts";
 import { emit } from "./_report.ts";
 import { readSources, serveMeanwhile, sourceFlags, sourceTeller } from "./_source_flags.ts";
@@ -231,6 +228,7 @@ async function runToStdout({ ticket, sources, flags, io }: Run): Promise<number>
     );
   }
   demand(netNeeds({ addresses: [...ticket.addresses, ...sources.addresses] }));
+  const { pullToStdout, StdoutView } = await import("./_pull_to_stdout.ts");
   using interrupt = new Interrupt();
   const view = new StdoutView(io, ticket);
   const task = pull(ticket, {
@@ -264,6 +262,10 @@ async function runList({ ticket, sources, flags, io }: Run): Promise<number> {
     return undefined;
   });
   if (!entries) return interrupt.status ?? 1;
+  const [{ pathChooser }, { showEntries }] = await Promise.all([
+    import("../transport/exposure/collection_globs.ts"),
+    import("./_list_view.ts"),
+  ]);
   const chooses = flags.files ? pathChooser(flags.files) : () => true;
   showEntries(io, flags.json, entries.filter(({ path }) => chooses(path)));
   return 0;

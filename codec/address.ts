@@ -76,6 +76,11 @@ export function isIpAddress(host: string): boolean {
   return groups(host) !== undefined;
 }
 
+/** Whether an address, in its one spelling, leads no further than this machine (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
+export function isLoopback(host: string): boolean {
+  return host === "::1" || (host.startsWith("127.") && isIpAddress(host));
+}
+
 /** Whether `host` is an IPv6 address that is not an IPv4 one in disguise. */
 export function isIpv6(host: string): boolean {
   const parts = groups(host);

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { assertEquals, assertThrows } from "../tests/_assert.ts";
+import { assert, assertEquals, assertThrows } from "../tests/_assert.ts";
 import { anyBytes, anyUnsigned } from "./_samples.ts";
 import {
   ADDRESS_BYTES,
@@ -9,6 +9,7 @@ import {
   hostKind,
   isIpAddress,
   isIpv6,
+  isLoopback,
   macBytes,
   macHost,
   parseAddress,
@@ -50,6 +51,21 @@ Deno.test("canonicalHost: the examples of RFC 5952", () => {
     assertEquals(canonicalHost(text), canonical);
     assertEquals(canonicalHost(canonical), canonical);
   }
+});
+
+Deno.test("isLoopback: 127.0.0.0/8 and ::1, and no name", () => {
+  for (const host of ["127.0.0.1", "127.255.255.254", "::1"]) assert(isLoopback(host), host);
+  const others = [
+    "128.0.0.1",
+    "12.7.0.1",
+    "::",
+    "::2",
+    "localhost",
+    "127.example",
+    "02-00-00-00-00-01",
+    "192.0.2.1",
+  ];
+  for (const host of others) assert(!isLoopback(host), host);
 });
 
 Deno.test("canonicalHost: an IPv4 address in IPv6 clothes is the IPv4 address", () => {

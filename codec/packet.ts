@@ -187,3 +187,37 @@ export function stampChunkHeader(
   writeU32(packets, at + 12, request);
   writeU32(packets, at + 20, receipt);
 }
+
+/** What of a CHUNK_DATA header belongs to one request, in 32-bit words. */
+export interface ChunkStamp {
+  /** The first half of the flow tag. */
+  readonly tagHigh: number;
+  /** The second half. */
+  readonly tagLow: number;
+  /** The request's number. */
+  readonly request: number;
+  /** The exposer's receipt. */
+  readonly receipt: number;
+}
+
+/** The stamp of all answers to a request. */
+export function chunkStamp(tag: Uint8Array, request: number, receipt: number): ChunkStamp {
+  return { tagHigh: readU32(tag, 0), tagLow: readU32(tag, 4), request, receipt };
+}
+
+/** Writes a whole CHUNK_DATA header at `at`, word by word: what {@linkcode writeChunkHeader} and {@linkcode stampChunkHeader} write. */
+export function setChunkHeader(
+  headers: DataView,
+  at: number,
+  block: number,
+  index: number,
+  piece: number,
+  stamp: ChunkStamp,
+): void {
+  headers.setUint32(at, (CHUNK_DATA_FIRST_BYTE << 24) | (block << 8) | index);
+  headers.setUint32(at + 4, stamp.tagHigh);
+  headers.setUint32(at + 8, stamp.tagLow);
+  headers.setUint32(at + 12, stamp.request);
+  headers.setUint32(at + 16, piece);
+  headers.setUint32(at + 20, stamp.receipt);
+}

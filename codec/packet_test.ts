@@ -11,9 +11,11 @@ import {
   chunkDataReceipt,
   chunkDataRequest,
   chunkHeaderLayout,
+  chunkStamp,
   isChunkData,
   PacketType,
   readWord,
+  setChunkHeader,
   stampChunkHeader,
   TAG_BYTES,
   WORD_BYTES,
@@ -82,6 +84,10 @@ Deno.test("CHUNK_DATA: the fast functions agree with the layout table", () => {
     writeWord(slow.subarray(at), PacketType.CHUNK_DATA, 0, (block << 8) | index);
     chunkHeaderLayout.write(slow, at + WORD_BYTES, value);
     assertEquals(fast.slice(), slow);
+    const whole = embedded(new Uint8Array(CHUNK_HEADER_BYTES + at).fill(0x77));
+    const view = new DataView(whole.buffer, whole.byteOffset, whole.length);
+    setChunkHeader(view, at, block, index, value.piece, chunkStamp(value.tag, value.request, value.receipt));
+    assertEquals(whole.slice(), slow);
 
     const packet = fast.subarray(at);
     assertEquals(chunkDataBlock(packet), block);

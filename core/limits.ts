@@ -30,7 +30,7 @@ export const limits = {
   announcedExposuresMax: 1000,
   /** Sources that one pull asks. */
   pullSourcesMax: 8,
-  /** What one request may ask for; `requestBytesLanMax` for chunks over 256 KiB. */
+  /** What one request may ask for; `requestBytesLanMax` for chunks over 256 KiB, and who shows that it receives where no rate has a ceiling. */
   requestBytesMax: 262_144,
   requestBytesLanMax: 1_048_576,
   /** Request numbers that an exposer remembers for a live token. */

@@ -3,8 +3,8 @@
  * responder. Each side sends one share. Both come to the same key only if they started from the same secret; whoever takes part with a
  * guess learns whether that one guess was right, and whoever listens learns nothing.
  */
-import defer * as curves from "@noble/curves/ed25519.js";
-import defer * as sha2 from "@noble/hashes/sha2.js";
+import { _map_to_curve_elligator2_curve25519 as elligator2, ed25519 } from "@noble/curves/ed25519.js";
+import { sha512 } from "@noble/hashes/sha2.js";
 import { concatBytes, type Random, RgtpError, utf8 } from "../core/mod.ts";
 import { type Engine, KEY_BYTES } from "./engine.ts";
 
@@ -67,7 +67,7 @@ export function cpaceKey(
   const messages = role === "initiator" ? [own, theirs] : [theirs, own];
   // transcript_ir: the initiator's message comes first.
   const transcript = messages.flatMap(({ share, data = NONE }) => [share, data]);
-  return Uint8Array.from(sha2.sha512(withLengths(DSI_KEY, session, shared, ...transcript)));
+  return Uint8Array.from(sha512(withLengths(DSI_KEY, session, shared, ...transcript)));
 }
 
 /**
@@ -78,12 +78,10 @@ export function cpaceGenerator({ secret, channel, session }: CPaceInputs): Uint8
   // Zeros fill the first block of the hash: its time does not tell how long the secret is.
   const filled = 1 + withLengths(DSI, secret).length;
   const padding = new Uint8Array(Math.max(0, SHA512_BLOCK_BYTES - filled));
-  const hash = sha2.sha512(withLengths(DSI, secret, padding, channel, session)).subarray(0, KEY_BYTES);
+  const hash = sha512(withLengths(DSI, secret, padding, channel, session)).subarray(0, KEY_BYTES);
   // RFC 7748 §5 decodeUCoordinate, RFC 9380 §6.7.1.
-  const { Fp } = curves.ed25519.Point;
-  const { xMn, xMd } = curves._map_to_curve_elligator2_curve25519(
-    Fp.create(littleEndian(hash) & (2n ** 255n - 1n)),
-  );
+  const { Fp } = ed25519.Point;
+  const { xMn, xMd } = elligator2(Fp.create(littleEndian(hash) & (2n ** 255n - 1n)));
   return Uint8Array.from(Fp.toBytes(Fp.div(xMn, xMd)));
 }
 

@@ -1,5 +1,5 @@
-import defer * as curves from "@noble/curves/ed25519.js";
-import defer * as sha2 from "@noble/hashes/sha2.js";
+import { ed25519 } from "@noble/curves/ed25519.js";
+import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { concatBytes, utf8 } from "../core/mod.ts";
 import { expectLength } from "./_checks.ts";
 import { type Engine, KEY_BYTES } from "./engine.ts";
@@ -27,7 +27,7 @@ export interface Identity {
 export function createIdentity(engine: Engine, seed: Uint8Array): Identity {
   expectLength("seed", seed, KEY_BYTES);
   // RFC 8032 §5.1.5 steps 1 and 2: the scalar behind the signing key, so that both public keys are one point.
-  const staticPrivate = Uint8Array.from(sha2.sha512(seed).subarray(0, KEY_BYTES));
+  const staticPrivate = Uint8Array.from(sha512(seed).subarray(0, KEY_BYTES));
   staticPrivate[0] &= 0b1111_1000;
   staticPrivate[31] &= 0b0111_1111;
   staticPrivate[31] |= 0b0100_0000;
@@ -42,7 +42,7 @@ export function createIdentity(engine: Engine, seed: Uint8Array): Identity {
 /** The static key of the node that signs with a key; `undefined` when no node has that one. */
 export function staticKeyOf(signingKey: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
   try {
-    return Uint8Array.from(curves.ed25519.utils.toMontgomery(signingKey));
+    return Uint8Array.from(ed25519.utils.toMontgomery(signingKey));
   } catch {
     return undefined;
   }
@@ -62,10 +62,7 @@ const FINGERPRINT_BYTES = 20;
  */
 export function fingerprint(staticKey: Uint8Array): string {
   expectLength("static key", staticKey, KEY_BYTES);
-  const digest = sha2.sha256(concatBytes(utf8("rgtp2 fingerprint"), staticKey)).subarray(
-    0,
-    FINGERPRINT_BYTES,
-  );
+  const digest = sha256(concatBytes(utf8("rgtp2 fingerprint"), staticKey)).subarray(0, FINGERPRINT_BYTES);
   return base32(digest).replace(/.{4}(?=.)/g, "$&-");
 }
 

@@ -2,7 +2,7 @@
  * What is made of a passphrase. It is stretched once, by a slow hash that its exposer's key salts; what comes of that takes part in CPace
  * and never leaves either side. docs/decisions/0017 says what each step is good for.
  */
-import defer * as hashes from "@noble/hashes/scrypt.js";
+import { scrypt } from "@noble/hashes/scrypt.js";
 import { concatBytes, limits, RgtpError, utf8 } from "../core/mod.ts";
 import { expectLength } from "./_checks.ts";
 import type { CPaceInputs } from "./cpace.ts";
@@ -50,9 +50,7 @@ export function normalPassphrase(text: string): string {
  */
 export function stretchPassphrase(passphrase: string, exposerKey: Uint8Array): Uint8Array<ArrayBuffer> {
   expectLength("exposer's key", exposerKey, KEY_BYTES);
-  return Uint8Array.from(
-    hashes.scrypt(utf8(normalPassphrase(passphrase)), concatBytes(SALT, exposerKey), COST),
-  );
+  return Uint8Array.from(scrypt(utf8(normalPassphrase(passphrase)), concatBytes(SALT, exposerKey), COST));
 }
 
 /** What CPace starts from on both sides: a stretched passphrase, the exposer's key, and the 8 bytes that name the handshake. */

@@ -1,11 +1,9 @@
-// Deferred: what nobody calls is not run, and most of it is not called where there is another engine.
-import defer * as aes from "@noble/ciphers/aes.js";
-import defer * as chacha from "@noble/ciphers/chacha.js";
-import defer * as curves from "@noble/curves/ed25519.js";
-import defer * as hkdf from "@noble/hashes/hkdf.js";
-import defer * as macs from "@noble/hashes/hmac.js";
-import defer * as sha2 from "@noble/hashes/sha2.js";
-import defer * as kems from "@noble/post-quantum/ml-kem.js";
+import { gcm } from "@noble/ciphers/aes.js";
+import { chacha20poly1305, xchacha20poly1305 } from "@noble/ciphers/chacha.js";
+import { ed25519 as curve, x25519 as montgomery } from "@noble/curves/ed25519.js";
+import { expand, extract } from "@noble/hashes/hkdf.js";
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha256 as nobleSha256, sha512 } from "@noble/hashes/sha2.js";
 import { concatBytes, equalBytes } from "../core/mod.ts";
 import {
   expectExpandLength,
@@ -14,7 +12,7 @@ import {
   expectOpenRoom,
   expectRoom,
 } from "./_checks.ts";
-import { isUsableKemKey } from "./_kem_keys.ts";
+import { portableKem } from "./_portable_kem.ts";
 import { isPlausibleSignature, isUsableX25519Key } from "./points.ts";
 import {
   type Aead,
@@ -24,10 +22,7 @@ import {
   type Engine,
   type Hash,
   type Hasher,
-  KEM_CIPHERTEXT_BYTES,
-  KEM_SEED_BYTES,
   KEY_BYTES,
-  type MlKem768,
   NONCE_BYTES,
   type X25519,
   type XAead,
@@ -41,18 +36,18 @@ import {
 export const portableEngine: Engine = Object.freeze({
   name: "portable",
   sha256: sha256(),
-  xchacha20Poly1305: box((...key) => chacha.xchacha20poly1305(...key), XNONCE_BYTES),
+  xchacha20Poly1305: box(xchacha20poly1305, XNONCE_BYTES),
   x25519: x25519(),
   ed25519: ed25519(),
-  mlKem768: mlKem768(),
+  mlKem768: portableKem,
   aead: (name: AeadName): Aead => AEADS[name],
   hmacSha256,
   hkdfExtract: (salt: Uint8Array, inputKeyMaterial: Uint8Array) =>
-    plain(hkdf.extract(sha2.sha256, inputKeyMaterial, salt)),
+    plain(extract(nobleSha256, inputKeyMaterial, salt)),
   hkdfExpand: (pseudorandomKey: Uint8Array, info: Uint8Array, length: number) => {
     expectExpandLength(length);
     // noble refuses to give no bytes; RFC 5869 does not.
-    return length === 0 ? new Uint8Array(0) : plain(hkdf.expand(sha2.sha256, pseudorandomKey, info, length));
+    return length === 0 ? new Uint8Array(0) : plain(expand(nobleSha256, pseudorandomKey, info, length));
   },
 });
 
@@ -68,8 +63,8 @@ type NobleCipher = (key: Uint8Array, nonce: Uint8Array, aad?: Uint8Array) => {
 };
 
 const AEADS: Readonly<Record<AeadName, Aead>> = Object.freeze({
-  "chacha20-poly1305": aead("chacha20-poly1305", (...key) => chacha.chacha20poly1305(...key)),
-  "aes-256-gcm": aead("aes-256-gcm", (...key) => aes.gcm(...key)),
+  "chacha20-poly1305": aead("chacha20-poly1305", chacha20poly1305),
+  "aes-256-gcm": aead("aes-256-gcm", gcm),
 });
 
 function aead(name: AeadName, cipher: NobleCipher): Aead {
@@ -119,7 +114,7 @@ function box(cipher: NobleCipher, nonceBytes: number): XAead {
 
 function sha256(): Hash {
   const create = (): Hasher => {
-    const hash = sha2.sha256.create();
+    const hash = nobleSha256.create();
     const hasher: Hasher = {
       update(bytes) {
         hash.update(bytes);
@@ -130,7 +125,7 @@ function sha256(): Hash {
     return hasher;
   };
   const digest = (...parts: Uint8Array[]) => {
-    const hash = sha2.sha256.create();
+    const hash = nobleSha256.create();
     for (const part of parts) hash.update(part);
     return plain(hash.digest());
   };
@@ -138,7 +133,7 @@ function sha256(): Hash {
 }
 
 function hmacSha256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const mac = macs.hmac.create(sha2.sha256, key);
+  const mac = hmac.create(nobleSha256, key);
   for (const part of parts) mac.update(part);
   return plain(mac.digest());
 }
@@ -146,12 +141,12 @@ function hmacSha256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array<ArrayBu
 function x25519(): X25519 {
   const publicKey = (privateKey: Uint8Array) => {
     expectLength("private key", privateKey, KEY_BYTES);
-    return plain(curves.x25519.getPublicKey(privateKey));
+    return plain(montgomery.getPublicKey(privateKey));
   };
   const sharedSecret = (privateKey: Uint8Array, publicRaw: Uint8Array) => {
     expectLength("private key", privateKey, KEY_BYTES);
     return isUsableX25519Key(publicRaw)
-      ? plain(curves.x25519.getSharedSecret(privateKey, publicRaw))
+      ? plain(montgomery.getSharedSecret(privateKey, publicRaw))
       : undefined;
   };
   return Object.freeze({ publicKey, sharedSecret });
@@ -160,11 +155,11 @@ function x25519(): X25519 {
 function ed25519(): Ed25519 {
   const publicKey = (seed: Uint8Array) => {
     expectLength("seed", seed, KEY_BYTES);
-    return plain(curves.ed25519.getPublicKey(seed));
+    return plain(curve.getPublicKey(seed));
   };
   const sign = (seed: Uint8Array, message: Uint8Array) => {
     expectLength("seed", seed, KEY_BYTES);
-    return plain(curves.ed25519.sign(message, seed));
+    return plain(curve.sign(message, seed));
   };
   return Object.freeze({ publicKey, sign, verify });
 }
@@ -177,35 +172,16 @@ function ed25519(): Ed25519 {
 function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (!isPlausibleSignature(publicKey, signature)) return false;
   try {
-    const { Point } = curves.ed25519;
+    const { Point } = curve;
     const R = signature.subarray(0, KEY_BYTES);
     const S = littleEndian(signature.subarray(KEY_BYTES));
-    const k = littleEndian(sha2.sha512(concatBytes(R, publicKey, message))) % Point.Fn.ORDER;
+    const k = littleEndian(sha512(concatBytes(R, publicKey, message))) % Point.Fn.ORDER;
     const kA = Point.fromBytes(publicKey, false).multiplyUnsafe(k);
     return equalBytes(Point.BASE.multiplyUnsafe(S).subtract(kA).toBytes(), R);
   } catch {
     // The public key is not on the curve.
     return false;
   }
-}
-
-function mlKem768(): MlKem768 {
-  const keyPair = (seed: Uint8Array) => {
-    expectLength("seed", seed, KEM_SEED_BYTES);
-    const { publicKey, secretKey } = kems.ml_kem768.keygen(seed);
-    return { publicKey: plain(publicKey), secretKey: plain(secretKey) };
-  };
-  const encapsulate = (publicKey: Uint8Array, random: Uint8Array) => {
-    expectLength("randomness", random, KEY_BYTES);
-    if (!isUsableKemKey(publicKey)) return undefined;
-    const { cipherText, sharedSecret } = kems.ml_kem768.encapsulate(publicKey, random);
-    return { ciphertext: plain(cipherText), secret: sharedSecret.slice() };
-  };
-  const decapsulate = (secretKey: Uint8Array, ciphertext: Uint8Array) =>
-    ciphertext.length === KEM_CIPHERTEXT_BYTES
-      ? kems.ml_kem768.decapsulate(ciphertext, secretKey).slice()
-      : undefined;
-  return Object.freeze({ keyPair, encapsulate, decapsulate });
 }
 
 function littleEndian(bytes: Uint8Array): bigint {

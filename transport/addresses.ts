@@ -1,6 +1,4 @@
-// Deferred: a pull from an IP address needs neither.
-import defer * as dns from "node:dns/promises";
-import defer * as os from "node:os";
+import { networkInterfaces } from "node:os";
 import { canonicalHost, formatAddress, hostKind, isIpv6 } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
 import { RgtpError } from "../core/errors.ts";
@@ -108,9 +106,7 @@ async function lookUp(addresses: readonly Address[]): Promise<Address[]> {
   const failures: unknown[] = [];
   for (const { host, port } of addresses) {
     try {
-      const hosts = hostKind(host) === "name"
-        ? (await dns.lookup(host, { all: true })).map(({ address }) => address)
-        : [host];
+      const hosts = hostKind(host) === "name" ? await addressesOf(host) : [host];
       for (const one of hosts.map(canonicalHost)) found.set(`${one} ${port}`, { host: one, port });
     } catch (cause) {
       failures.push(cause);
@@ -127,6 +123,12 @@ async function lookUp(addresses: readonly Address[]): Promise<Address[]> {
     );
   }
   return [...found.values()];
+}
+
+async function addressesOf(name: string): Promise<string[]> {
+  // Not loaded by who has addresses already.
+  const { lookup } = await import("node:dns/promises");
+  return (await lookup(name, { all: true })).map(({ address }) => address);
 }
 
 /** Where to bind so that all `addresses` can be reached: IPv4 alone when that is enough. */
@@ -163,7 +165,7 @@ export function neighbourlyAddresses(host: string): LocalAddress[] {
 
 function interfaceAddresses(): LocalAddress[] {
   if (!maySee()) return [];
-  return Object.entries(os.networkInterfaces()).flatMap(([device, addresses]) =>
+  return Object.entries(networkInterfaces()).flatMap(([device, addresses]) =>
     (addresses ?? []).filter(({ internal }) => !internal).map(({ address }) => ({
       host: canonicalHost(address),
       device,

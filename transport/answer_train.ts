@@ -1,5 +1,5 @@
 import { blockOf, blockPlan, blockStart, blockSymbols } from "../codec/geometry.ts";
-import { CHUNK_HEADER_BYTES, stampChunkHeader, writeChunkHeader } from "../codec/packet.ts";
+import { CHUNK_HEADER_BYTES, chunkStamp, setChunkHeader } from "../codec/packet.ts";
 import { pieceBytes } from "./exposure/pieces.ts";
 import type { ChunkStore } from "./exposure/store.ts";
 import { joined, joinedBytes, splitDatagramsMax } from "./link/link.ts";
@@ -17,6 +17,7 @@ export class AnswerTrain {
   /** Datagrams in it. */
   datagrams = 0;
   readonly #headers = new Uint8Array(new ArrayBuffer(splitDatagramsMax * CHUNK_HEADER_BYTES));
+  readonly #view = new DataView(this.#headers.buffer);
   readonly #runs: Uint8Array[] = [];
   #first: Serve | undefined;
   /** For links that take only what lies together. */
@@ -67,15 +68,14 @@ export class AnswerTrain {
     const plan = blockPlan(pieceBytes(puller.exposed.manifest, piece)!, symbolSize);
     let block = parityOf ?? blockOf(plan, first);
     let index = parityOf === undefined ? first - blockStart(plan, block) : blockSymbols(plan, block) + first;
-    const headers = this.#headers;
+    const view = this.#view;
+    const stamp = chunkStamp(puller.tag, request, receipt);
     for (let i = 0; i < count; i++, index++) {
       if (parityOf === undefined && index === blockSymbols(plan, block)) {
         block++;
         index = 0;
       }
-      const at = this.datagrams++ * CHUNK_HEADER_BYTES;
-      writeChunkHeader(headers, block, index, piece, at);
-      stampChunkHeader(headers, at, puller.tag, request, receipt);
+      setChunkHeader(view, this.datagrams++ * CHUNK_HEADER_BYTES, block, index, piece, stamp);
     }
   }
 }

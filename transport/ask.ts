@@ -13,6 +13,7 @@ import type { LinkChoice } from "./link/open_link.ts";
 import { networkWords } from "./network_words.ts";
 import { FinderMachine } from "./protocol/finder.ts";
 import type { FinderOutput } from "./protocol/finder.ts";
+import { passphraseProver } from "./protocol/passphrase_prover.ts";
 import type { Silence } from "./protocol/pull_failures.ts";
 import type { PullOptions } from "./pull.ts";
 
@@ -59,7 +60,8 @@ export async function ask(
       ? systemRandom(32)
       : createIdentity(engine, loadIdentitySeed(stateDir, systemRandom).seed).staticPrivate,
     ...(exposerKey && { exposerKey }),
-    ...(passphrase !== undefined && { passphrase: stretcher(passphrase) }),
+    ...(passphrase !== undefined &&
+      { passphrase: passphraseProver(engine, systemRandom, stretcher(passphrase)) }),
     ...(postQuantum && { postQuantum }),
     ask: wanted,
     addresses,

@@ -1,7 +1,7 @@
 import { ManifestKind } from "../codec/manifest.ts";
 import type { Manifest } from "../codec/manifest.ts";
 import { RgtpError } from "../core/errors.ts";
-import { defaultEngine } from "../crypto/default_engine.ts";
+import { loadEngine } from "../crypto/load_engine.ts";
 import { openPart } from "./exposure/part_file.ts";
 import { freeBytesOf } from "./link/free_space.ts";
 import type { PullProgress, PullResult, SaveOptions } from "./pull.ts";
@@ -41,9 +41,14 @@ export async function openOutput(
   return await (isFolder ? folderOutput : fileOutput)(place, manifest, id, options);
 }
 
-function fileOutput(path: string, manifest: Manifest, id: Uint8Array, options: SaveOptions): Output {
+async function fileOutput(
+  path: string,
+  manifest: Manifest,
+  id: Uint8Array,
+  options: SaveOptions,
+): Promise<Output> {
   const { force = false, sha256: isHashed = true, onHash } = options;
-  const { sha256: hash } = defaultEngine();
+  const { sha256: hash } = await loadEngine();
   const sink = openPart({ path, manifest, id, hash, force, isHashed, freeBytes: freeBytesOf });
   const finish: Output["finish"] = async ({ total, reused }) => {
     const alreadyComplete = await sink.finish() === "already-complete";
@@ -66,7 +71,7 @@ async function folderOutput(
     out,
     manifest,
     id,
-    hash: defaultEngine().sha256,
+    hash: (await loadEngine()).sha256,
     force,
     ...(files && { files }),
     ...(onHash && { onHash }),

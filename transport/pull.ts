@@ -9,8 +9,8 @@ import type { CollectionEntry } from "../codec/collection_index.ts";
 import { loadIdentitySeed } from "./exposure/identity_file.ts";
 import { RgtpError } from "../core/errors.ts";
 import { systemRandom } from "../core/machine.ts";
-import { defaultEngine } from "../crypto/default_engine.ts";
-import { createIdentity } from "../crypto/identity.ts";
+import type { Engine } from "../crypto/engine.ts";
+import { loadEngine } from "../crypto/load_engine.ts";
 import { isUsableX25519Key } from "../crypto/points.ts";
 import { preferLibisal } from "../fec/native/libisal_sums.ts";
 import { bindHostFor, resolveAddresses } from "./addresses.ts";
@@ -356,28 +356,33 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   ): Promise<{ times: PullerTimes; progress: PullProgress }> {
     const signal = this.#signal;
     if (signal.aborted) throw cancelled(signal.reason);
-    const { addresses, others } = await this.#lookUp(signal).catch((error) => {
+    const engine = await loadEngine();
+    const { addresses, others } = await this.#lookUp(engine, signal).catch((error) => {
       throw signal.aborted ? cancelled(signal.reason) : error;
     });
     if (this.#stalled !== undefined) this.#handleStall(undefined);
     const host = bindHostFor([addresses, ...others.map((other) => other.addresses)].flat());
     const link = await openLink({ host, port: 0, ...chosen(this.#options) });
-    const shell: PullerShell = new PullerShell(link, this.#machineOptions(addresses, others, link), {
-      granted: (_grant, manifest) => {
-        trace.granted(manifest, shell.machine);
-        this.#tell("pulling", grantedEvent(manifest, shell.machine.source!));
-        return open(manifest);
+    const shell: PullerShell = new PullerShell(
+      link,
+      await this.#machineOptions(engine, addresses, others, link),
+      {
+        granted: (_grant, manifest) => {
+          trace.granted(manifest, shell.machine);
+          this.#tell("pulling", grantedEvent(manifest, shell.machine.source!));
+          return open(manifest);
+        },
+        share: sharing(engine, this.#options, this.#others.length === 0, () => shell.machine.grant!),
+        join: (group) => this.#joinGroup(group),
+        cast: (group, reason) =>
+          this.#options.onEvent?.(
+            reason === undefined ? { kind: "group", group } : { kind: "unicast", reason },
+          ),
+        stalled: (reason) => this.#handleStall(reason),
+        joined: (source) => this.#options.onEvent?.({ kind: "joined", source }),
+        dropped: (source, error) => this.#options.onEvent?.({ kind: "dropped", source, error }),
       },
-      share: sharing(this.#options, this.#others.length === 0, () => shell.machine.grant!),
-      join: (group) => this.#joinGroup(group),
-      cast: (group, reason) =>
-        this.#options.onEvent?.(
-          reason === undefined ? { kind: "group", group } : { kind: "unicast", reason },
-        ),
-      stalled: (reason) => this.#handleStall(reason),
-      joined: (source) => this.#options.onEvent?.({ kind: "joined", source }),
-      dropped: (source, error) => this.#options.onEvent?.({ kind: "dropped", source, error }),
-    });
+    );
     this.#shell = shell;
     const stop = () => shell.stop(cancelled(signal.reason));
     signal.addEventListener("abort", stop);
@@ -404,13 +409,16 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
   }
 
   /** Where they all are. Whoever is not found but the exposer itself is done without. */
-  async #lookUp(signal: AbortSignal): Promise<{ addresses: Address[]; others: SourceFacts[] }> {
+  async #lookUp(
+    engine: Engine,
+    signal: AbortSignal,
+  ): Promise<{ addresses: Address[]; others: SourceFacts[] }> {
     const { timeoutMs = FIRST_CONTACT_MS, link, mayContact, onEvent } = this.#options;
     const options = { signal, timeoutMs, link, ...(mayContact && { mayContact }) };
     const [addresses, others] = await Promise.all([
       resolveAddresses(this.ticket.addresses, { ...options, onSlow: (reason) => this.#handleStall(reason) }),
       otherFacts(
-        defaultEngine(),
+        engine,
         this.#others,
         options,
         (source, error) => onEvent?.({ kind: "dropped", source, error }),
@@ -430,18 +438,20 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     this.#options.onEvent?.(reason === undefined ? { kind: "resumed" } : { kind: "stalled", reason });
   }
 
-  #machineOptions(addresses: readonly Address[], others: readonly SourceFacts[], link: Link): PullerOptions {
+  async #machineOptions(
+    engine: Engine,
+    addresses: readonly Address[],
+    others: readonly SourceFacts[],
+    link: Link,
+  ): Promise<PullerOptions> {
     preferLibisal();
     const { exposureId, exposureKey } = this.ticket;
     const { timeoutMs, limitRate, priority, stateDir, postQuantum } = this.#options;
-    const engine = defaultEngine();
     const symbolSize = link.pathBytesMax === undefined ? undefined : fittingSymbolSize(link.pathBytesMax);
     return {
       engine,
       random: systemRandom,
-      staticPrivate: stateDir === undefined
-        ? systemRandom(32)
-        : createIdentity(engine, loadIdentitySeed(stateDir, systemRandom).seed).staticPrivate,
+      staticPrivate: stateDir === undefined ? systemRandom(32) : await staticPrivateOf(engine, stateDir),
       exposureId,
       ...(exposureKey && { exposureKey }),
       ...factsOf(engine, this.ticket, addresses),
@@ -466,6 +476,11 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
  */
 export function pull(ticket: string | Ticket, options: PullOptions = {}): Pull {
   return new Pull(typeof ticket === "string" ? parseTicket(ticket) : ticket, options);
+}
+
+async function staticPrivateOf(engine: Engine, stateDir: string): Promise<Uint8Array> {
+  const { createIdentity } = await import("../crypto/identity.ts");
+  return createIdentity(engine, loadIdentitySeed(stateDir, systemRandom).seed).staticPrivate;
 }
 
 function cancelled(reason: unknown): RgtpError {

@@ -19,6 +19,7 @@ import { TicketBook } from "./exposure/ticket_book.ts";
 import { ExposerMachine } from "./protocol/exposer.ts";
 import { Initiator } from "./protocol/initiator.ts";
 import type { InitiatorOptions } from "./protocol/initiator.ts";
+import { passphraseProver } from "./protocol/passphrase_prover.ts";
 
 /** Counts what is done with an engine. */
 class Counted {
@@ -123,12 +124,14 @@ const policies: Readonly<Record<string, AccessOptions>> = {
   passphrase: { passphrase: "four quiet words here" },
 };
 
+const guess = { passphrase: passphraseProver(nativeEngine, random, () => new Uint8Array(32).fill(1)) };
+
 const ways: Readonly<Record<string, Partial<InitiatorOptions>>> = {
   "XX": {},
   "IK": { exposerKey: identity.staticKey },
   "IKpsk2": { exposerKey: identity.staticKey, psk: random(32) },
-  "XX, by passphrase": { passphrase: () => new Uint8Array(32).fill(1) },
-  "IK, by passphrase": { exposerKey: identity.staticKey, passphrase: () => new Uint8Array(32).fill(1) },
+  "XX, by passphrase": guess,
+  "IK, by passphrase": { exposerKey: identity.staticKey, ...guess },
 };
 
 for (const [name, options] of Object.entries(policies)) {

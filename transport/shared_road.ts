@@ -8,7 +8,6 @@ import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { systemRandom } from "../core/machine.ts";
 import type { Random } from "../core/machine.ts";
-import { defaultEngine } from "../crypto/default_engine.ts";
 import type { Engine } from "../crypto/engine.ts";
 import { shareMac } from "../crypto/tokens.ts";
 import { chunkOffset } from "./exposure/pieces.ts";
@@ -35,6 +34,7 @@ export interface SharedRoadOptions {
 
 /** Opens the road of a pull, unless its options say something of the network. `isAlone`: it has one source. */
 export function sharing(
+  engine: Engine,
   { link, limitRate, mayContact, shared }: Pick<PullOptions, "link" | "limitRate" | "mayContact" | "shared">,
   isAlone: boolean,
   grant: () => Grant,
@@ -44,7 +44,7 @@ export function sharing(
     // Who leaves what he does not have wants no bytes.
     if (!isWanted || sink.leave) return undefined;
     return SharedRoad.open({
-      engine: defaultEngine(),
+      engine,
       random: systemRandom,
       grant,
       manifest,

@@ -1,7 +1,7 @@
 import { concatBytes } from "../../core/mod.ts";
 import { expand } from "../_hkdf.ts";
 import { type Engine, HASH_BYTES } from "../engine.ts";
-import { portableEngine } from "../portable_engine.ts";
+import { portableKem } from "../_portable_kem.ts";
 import { type Libcrypto, loadLibcrypto } from "./_libcrypto.ts";
 import { expectSuccess, fetchSha256, libcryptoChunks } from "./_libcrypto_chunks.ts";
 import { libcryptoEd25519, libcryptoX25519 } from "./_libcrypto_curves.ts";
@@ -28,12 +28,12 @@ function load(): Engine | undefined {
   const chunks = libcryptoChunks(library);
   const hmacSha256 = hmac(library);
   return Object.freeze({
-    ...portableEngine,
     ...chunks,
     name: "libcrypto",
     xchacha20Poly1305: libcryptoXChacha(library, chunks.aead("chacha20-poly1305")),
     x25519: libcryptoX25519(library),
     ed25519: libcryptoEd25519(library),
+    mlKem768: portableKem,
     hmacSha256,
     // RFC 5869 §2.2: the salt is the HMAC's key; HMAC pads an empty one to zeros by itself.
     hkdfExtract: (salt: Uint8Array, inputKeyMaterial: Uint8Array) => hmacSha256(salt, inputKeyMaterial),

@@ -1,5 +1,3 @@
-// Deferred: it takes longer to load than the rest of this room.
-import defer * as fs from "node:fs";
 import { dirname } from "node:path";
 import { RgtpError } from "../../core/errors.ts";
 import { ioError } from "./_io_errors.ts";
@@ -133,7 +131,9 @@ export type SpaceLook = (folder: string) => number | undefined;
 export function freeBytes(path: string): number | undefined {
   if (Deno.permissions.querySync({ name: "sys", kind: "statfs" }).state !== "granted") return undefined;
   try {
-    const { bavail, bsize } = fs.statfsSync(dirname(path));
+    // Found where it is needed: to load it takes longer than the rest of this room.
+    const { statfsSync } = process.getBuiltinModule("node:fs");
+    const { bavail, bsize } = statfsSync(dirname(path));
     return bavail * bsize;
   } catch {
     return undefined;

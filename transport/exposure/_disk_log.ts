@@ -184,6 +184,14 @@ function listen(folder: string, steps: Step[]): () => void {
       const name = within(path);
       if (name !== undefined) steps.push({ kind: "name", path: name, what: { target: `${target}` } });
     },
+    linkSync: (from, to) => {
+      system.linkSync(from, to);
+      const names = [within(from), within(to)];
+      if (names[0] === undefined || names[1] === undefined) return;
+      const file = numbers.get(names[0])!;
+      steps.push({ kind: "name", path: names[1], what: file });
+      numbers.set(names[1], file);
+    },
     renameSync: (from, to) => {
       system.renameSync(from, to);
       const names = [within(from), within(to)];
@@ -228,12 +236,13 @@ function listen(folder: string, steps: Step[]): () => void {
     if (handles.get(this) === "folder") steps.push({ kind: "sync names" });
   };
   return () => {
-    const { openSync, writeFileSync, mkdirSync, symlinkSync, renameSync, removeSync } = system;
+    const { openSync, writeFileSync, mkdirSync, symlinkSync, linkSync, renameSync, removeSync } = system;
     Object.assign(Deno, {
       openSync,
       writeFileSync,
       mkdirSync,
       symlinkSync,
+      linkSync,
       renameSync,
       removeSync,
     });

@@ -1,7 +1,7 @@
 import type { FileEntry } from "../../codec/collection_index.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
-import type { Hash } from "../../crypto/engine.ts";
+import type { Hash, Hasher } from "../../crypto/engine.ts";
 import { HandleCache } from "./_handle_cache.ts";
 import { ioError } from "./_io_errors.ts";
 import type { Standing } from "./_output_look.ts";
@@ -38,21 +38,18 @@ export class GrowingFiles {
   readonly #options: GrowingOptions;
   /** Chunks of each wanted file that are not written yet; -1 for the other files. */
   readonly #missing: Int32Array;
-  readonly #names: string[];
-  /** Files whose part was opened, and given its size, since the pull began. */
-  readonly #begun: Uint8Array;
+  readonly #names: string[] = [];
+  /** Files of which something has come, and not all. */
+  readonly #begun = new Map<number, Begun>();
   readonly #old = new HandleCache(READ_HANDLES_MAX);
   /** One file at a time is read for its hash. */
   readonly #slice = new Uint8Array(HASH_SLICE_BYTES);
 
   constructor(options: GrowingOptions) {
     this.#options = options;
-    const { map, standing, work } = options;
-    this.#begun = new Uint8Array(map.files.length);
-    this.#names = [];
-    this.#missing = Int32Array.from(map.files, ({ entry }, file) => {
+    const { map, standing } = options;
+    this.#missing = Int32Array.from(map.files, (_, file) => {
       if (!isGrowing(standing[file])) return -1;
-      this.#names[file] = work.partName(entry);
       const { first, end } = map.chunksOf(file);
       return end - first;
     });
@@ -77,7 +74,7 @@ export class GrowingFiles {
     const { map, work } = this.#options;
     work.journal.reset(0);
     this.#missing.forEach((missing, file) => {
-      if (missing < 0 || !work.left.has(this.#names[file])) return;
+      if (missing < 0 || !this.#isLeft(file)) return;
       const { first, end } = map.chunksOf(file);
       for (let chunk = first; chunk < end; chunk++) work.journal.set(chunk, true);
     });
@@ -105,17 +102,15 @@ export class GrowingFiles {
     }
   }
 
-  /** Takes a verified chunk; `isCandidate`: it is what {@linkcode GrowingFiles.read} gave. @throws {RgtpError} */
-  async write(chunk: number, bytes: Uint8Array, isCandidate: boolean): Promise<void> {
-    const { map, work } = this.#options;
-    for (const slice of map.slices(chunk)) {
-      const { file, inChunk, inFile, length } = slice;
-      if (this.#missing[file] <= 0) continue;
-      const part = bytes.subarray(inChunk, inChunk + length);
-      if (!isCandidate || this.#whereIs(chunk, slice) !== "part") this.#writePart(file, inFile, part);
-      if (--this.#missing[file] === 0) await this.#complete(file, part);
-    }
-    work.journal.set(chunk, true);
+  /**
+   * Takes a verified chunk; `isCandidate`: it is what {@linkcode GrowingFiles.read} gave. Nothing is to be waited for where it answers with
+   * nothing.
+   *
+   * @throws {RgtpError} also later
+   */
+  write(chunk: number, bytes: Uint8Array, isCandidate: boolean): Promise<void> | undefined {
+    const slices = this.#options.map.slices(chunk);
+    return this.#writeSlices(chunk, slices, 0, bytes, isCandidate);
   }
 
   /** Makes an empty file. */
@@ -130,13 +125,46 @@ export class GrowingFiles {
   /** Lets go of what it reads. */
   close(): void {
     this.#old.close();
+    // A hasher ends with its digest.
+    for (const { hasher } of this.#begun.values()) hasher?.digest();
+    this.#begun.clear();
+  }
+
+  /** From one of its slices on. */
+  #writeSlices(
+    chunk: number,
+    slices: readonly FileSlice[],
+    first: number,
+    bytes: Uint8Array,
+    isCandidate: boolean,
+  ): Promise<void> | undefined {
+    for (let i = first; i < slices.length; i++) {
+      const waiting = this.#writeSlice(chunk, slices[i], bytes, isCandidate);
+      if (waiting) return waiting.then(() => this.#writeSlices(chunk, slices, i + 1, bytes, isCandidate));
+    }
+    this.#options.work.journal.set(chunk, true);
+    return undefined;
+  }
+
+  #writeSlice(
+    chunk: number,
+    slice: FileSlice,
+    bytes: Uint8Array,
+    isCandidate: boolean,
+  ): Promise<void> | undefined {
+    const { file, inChunk, inFile, length } = slice;
+    if (this.#missing[file] <= 0) return undefined;
+    const part = bytes.subarray(inChunk, inChunk + length);
+    if (!isCandidate || this.#whereIs(chunk, slice) !== "part") this.#writePart(file, inFile, part);
+    this.#hash(file, inFile, part);
+    return --this.#missing[file] === 0 ? this.#complete(file, part) : undefined;
   }
 
   #whereIs(chunk: number, { file, inFile, length }: FileSlice): "part" | "place" | "nowhere" {
     const { standing, work, force, map } = this.#options;
     if (standing[file] === "right") return "place";
     if (standing[file] === undefined) return "nowhere";
-    if (work.left.has(this.#names[file]) && work.journal.has(chunk)) return "part";
+    if (this.#isLeft(file) && work.journal.has(chunk)) return "part";
     // An older version, which is about to be replaced.
     const { entry } = map.files[file];
     return force && standing[file] === "other" && sizeOf(this.#placeOf(entry)) >= inFile + length
@@ -145,30 +173,65 @@ export class GrowingFiles {
   }
 
   #writePart(file: number, at: number, bytes: Uint8Array): void {
-    const { work } = this.#options;
     const part = this.#part(file);
     try {
       // What an earlier pull has left may hold anything.
-      if (work.left.has(this.#names[file])) part.writeAt(at, bytes);
-      else writeSparse(part, at, bytes);
+      if (this.#isLeft(file)) return part.writeAt(at, bytes);
+      const begun = this.#begin(file);
+      begun.end = Math.max(begun.end, writeSparse(part, at, bytes));
     } catch (cause) {
-      throw ioError(cause, "write", work.partPath(this.#names[file]), "write");
+      throw this.#partError(file, cause);
     }
+  }
+
+  /** What has come in order is hashed as it comes: to read it again would take longer. */
+  #hash(file: number, at: number, bytes: Uint8Array): void {
+    // All of it at once needs no hasher.
+    if (bytes.length === this.#options.map.files[file].entry.size) return;
+    const begun = this.#begin(file);
+    if (at !== begun.hashed) return;
+    begun.hasher ??= this.#options.hash.create();
+    begun.hasher.update(bytes);
+    begun.hashed += bytes.length;
+  }
+
+  #begin(file: number): Begun {
+    let begun = this.#begun.get(file);
+    if (!begun) this.#begun.set(file, begun = { hasher: undefined, hashed: 0, end: 0 });
+    return begun;
   }
 
   #part(file: number): PositionedFile {
     const { work, map } = this.#options;
     const { entry } = map.files[file];
-    const part = work.part(this.#names[file], entry);
-    if (this.#begun[file] === 0) {
-      try {
-        part.file.truncateSync(entry.size);
-      } catch (cause) {
-        throw ioError(cause, "write", work.partPath(this.#names[file]), "write");
-      }
-      this.#begun[file] = 1;
+    const part = work.part(this.#name(file), entry);
+    if (this.#isLeft(file) && !this.#begun.has(file)) {
+      this.#begin(file);
+      this.#resize(file, part);
     }
     return part;
+  }
+
+  #resize(file: number, part: PositionedFile): void {
+    try {
+      part.file.truncateSync(this.#options.map.files[file].entry.size);
+    } catch (cause) {
+      throw this.#partError(file, cause);
+    }
+  }
+
+  #partError(file: number, cause: unknown): RgtpError {
+    return ioError(cause, "write", this.#options.work.partPath(this.#name(file)), "write");
+  }
+
+  /** Whether an earlier pull has left its part. */
+  #isLeft(file: number): boolean {
+    const { work } = this.#options;
+    return work.hasParts && work.left.has(this.#name(file));
+  }
+
+  #name(file: number): string {
+    return this.#names[file] ??= this.#options.work.partName(this.#options.map.files[file].entry);
   }
 
   #inPlace(file: number): PositionedFile {
@@ -180,26 +243,58 @@ export class GrowingFiles {
     return `${this.#options.out}/${path}`;
   }
 
-  async #complete(file: number, last: Uint8Array): Promise<void> {
-    const { map, work, placing, hash, force } = this.#options;
-    const { entry } = map.files[file];
-    const name = this.#names[file];
-    const handle = work.takePart(name, entry);
-    const partPath = work.partPath(name);
-    let isRight = false;
+  /** All of a file has come, `last` as the last of it. */
+  #complete(file: number, last: Uint8Array): Promise<void> | undefined {
+    const { entry } = this.#options.map.files[file];
+    const begun = this.#begin(file);
+    this.#begun.delete(file);
+    const handle = this.#options.work.takePart(this.#name(file), entry);
     try {
-      isRight = equalBytes(
-        last.length === entry.size ? hash.digest(last) : await hashOf(handle, entry.size, hash, this.#slice),
-        entry.sha256,
-      );
-      if (!isRight) throw lying(entry);
+      // Zeros at its end were left out.
+      if (!this.#isLeft(file) && begun.end < entry.size) this.#resize(file, handle);
+      const digest = this.#digest(entry, begun, handle, last);
+      if (!(digest instanceof Promise)) return this.#place(file, handle, digest);
+      return digest.then((later) => this.#place(file, handle, later), (cause) => {
+        handle.close();
+        throw this.#partError(file, cause);
+      });
     } catch (cause) {
-      throw ioError(cause, "read", partPath, "read");
-    } finally {
-      if (!isRight) handle.close();
+      handle.close();
+      throw this.#partError(file, cause);
     }
-    await placing.add({ entry, partPath, handle, replaces: force });
   }
+
+  #digest(
+    { size }: FileEntry,
+    { hasher, hashed }: Begun,
+    handle: PositionedFile,
+    last: Uint8Array,
+  ): Uint8Array | Promise<Uint8Array> {
+    const { hash } = this.#options;
+    if (last.length === size) return hash.digest(last);
+    if (hasher && hashed === size) return hasher.digest();
+    return digestRest(handle, hashed, size, hasher ?? hash.create(), this.#slice);
+  }
+
+  /** @throws {RgtpError} MERKLE_FAIL when it is another file than the index says */
+  #place(file: number, handle: PositionedFile, digest: Uint8Array): Promise<void> | undefined {
+    const { map, work, placing, force } = this.#options;
+    const { entry } = map.files[file];
+    if (!equalBytes(digest, entry.sha256)) {
+      handle.close();
+      throw lying(entry);
+    }
+    return placing.add({ entry, partPath: work.partPath(this.#name(file)), handle, replaces: force });
+  }
+}
+
+/** A file of which something has come. */
+interface Begun {
+  /** Of what has come in order, from the front on; and how much that is. */
+  hasher: Hasher | undefined;
+  hashed: number;
+  /** Where the last byte ends that this pull has written. */
+  end: number;
 }
 
 function isGrowing(standing: Standing | undefined): boolean {
@@ -215,19 +310,16 @@ function sizeOf(path: string): number {
   }
 }
 
-async function hashOf(
+/** What has come in another order is read again. */
+async function digestRest(
   file: PositionedFile,
+  from: number,
   size: number,
-  hash: Hash,
+  hasher: Hasher,
   slice: Uint8Array,
 ): Promise<Uint8Array> {
-  if (size <= slice.length) {
-    const count = file.readAt(0, slice.subarray(0, size));
-    return hash.digest(slice.subarray(0, count));
-  }
-  const hasher = hash.create();
   const turns = new Turns();
-  for (let at = 0; at < size; at += slice.length) {
+  for (let at = from; at < size; at += slice.length) {
     if (turns.isOver()) await turns.yield();
     const bytes = slice.subarray(0, size - at);
     // A file that ends early has another hash, whatever the slice held before.

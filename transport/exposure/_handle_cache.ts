@@ -9,14 +9,14 @@ export class HandleCache {
     this.#handlesMax = handlesMax;
   }
 
-  /** The file of that name, opened if it is not. It stays the cache's. */
+  /** The file of that name, opened if it is not, by `open`. It stays the cache's. */
   use(name: string, open: () => Deno.FsFile): PositionedFile {
     let file = this.#open.get(name);
     if (file) {
       // A Map keeps the order of insertion.
       this.#open.delete(name);
     } else {
-      file = new PositionedFile(open());
+      file = new PositionedFile(open(), 0);
       for (const [oldest, handle] of this.#open) {
         if (this.#open.size < this.#handlesMax) break;
         handle.close();

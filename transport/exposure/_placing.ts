@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import type { FileEntry } from "../../codec/collection_index.ts";
 import { parentPath } from "../../codec/collection_path.ts";
 import { RgtpError } from "../../core/errors.ts";
-import { syncFolder } from "./_disk.ts";
+import { removeQuietly, syncFolder } from "./_disk.ts";
 import { ioError } from "./_io_errors.ts";
 import type { PositionedFile } from "./_positioned_file.ts";
 import { makeFolder } from "./_work_folder.ts";
@@ -132,14 +132,31 @@ export class Placing {
     try {
       setTime(mtimeMs, (time) => handle.file.utimeSync(time, time));
       handle.close();
-      // It was looked at before the pull. An error of Deno's for each file that is not there would cost more than the rename.
-      if (!replaces && existsSync(place)) throw inTheWay(place);
-      Deno.renameSync(partPath, place);
+      if (replaces || !nameAnew(partPath, place)) Deno.renameSync(partPath, place);
     } catch (cause) {
       throw ioError(cause, "make", place, "write");
     }
     this.#touched.add(parentPath(path));
     this.placed++;
+  }
+}
+
+/**
+ * Gives a file another name, at which nothing stands, in place of the one that it has; whether it could. An error of Deno's for each file
+ * that is not there would cost more than both calls, and what appears at the last moment is safe.
+ *
+ * @throws {RgtpError} EXISTS
+ */
+function nameAnew(path: string, place: string): boolean {
+  try {
+    Deno.linkSync(path, place);
+    removeQuietly(path);
+    return true;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AlreadyExists) throw inTheWay(place);
+    // Some file systems have no second names, and Deno wants more permissions for them. Otherwise it was looked at before the pull.
+    if (lstatSync(place, { throwIfNoEntry: false })) throw inTheWay(place);
+    return false;
   }
 }
 

@@ -2,11 +2,13 @@
 export class PositionedFile {
   readonly file: Deno.FsFile;
   /** Where the file's own position stands; -1 when that is not known. */
-  #position = -1;
+  #position: number;
   #closed = false;
 
-  constructor(file: Deno.FsFile) {
+  /** `position` is where the file's own stands, as far as that is known: 0 in one that was just opened. */
+  constructor(file: Deno.FsFile, position = -1) {
     this.file = file;
+    this.#position = position;
   }
 
   /** Reads until `into` is full or the file ends; how many bytes it read. */

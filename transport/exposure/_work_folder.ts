@@ -14,6 +14,10 @@ import { workPath } from "./work_path.ts";
 /** Files that are being put together stay open, as far as there are not more of them. */
 const HANDLES_MAX = 32;
 const NAME_BYTES = 16;
+/** Chunks that a pull that is killed may have to fetch again, since the journal does not know of them yet: each note by itself takes longer. */
+const UNWRITTEN_MAX = 32;
+/** What the parts of files are called. */
+const PART = /^[0-9a-f]{32}x?$/;
 
 /**
  * `OUT/.rgtp-part`: what of a collection is not whole yet. It lies in OUT so that a file gets into its place by a rename, and holds the
@@ -23,8 +27,9 @@ const NAME_BYTES = 16;
 export class WorkFolder {
   /** Which chunks are worth trying, and leaf pages. */
   readonly journal: Journal;
-  /** Names of parts that an earlier pull has left. */
+  /** What an earlier pull has left, and whether there are parts of files among it. */
   readonly left: ReadonlySet<string>;
+  readonly hasParts: boolean;
   readonly #path: string;
   readonly #hash: Hash;
   readonly #lock: Deno.FsFile;
@@ -38,8 +43,9 @@ export class WorkFolder {
     makeFolder(this.#path);
     this.#lock = lockJournal(this.#journalPath, out);
     try {
-      this.journal = new Journal(this.#lock, facts, id);
+      this.journal = new Journal(this.#lock, facts, id, UNWRITTEN_MAX);
       this.left = new Set(Array.from(Deno.readDirSync(this.#path), ({ name }) => name));
+      this.hasParts = this.left.values().some((name) => PART.test(name));
     } catch (cause) {
       this.#lock.close();
       throw ioError(cause, "look into", this.#path, "read");
@@ -119,7 +125,7 @@ export class WorkFolder {
   remove(): void {
     this.#handles.close();
     for (const name of namesIn(this.#path)) {
-      if (/^(?:[0-9a-f]{32}x?|index|journal)$/.test(name)) removeQuietly(`${this.#path}/${name}`);
+      if (PART.test(name) || name === "index" || name === "journal") removeQuietly(`${this.#path}/${name}`);
     }
     // Fails when somebody has put something of his own there.
     removeQuietly(this.#path);
@@ -130,6 +136,7 @@ export class WorkFolder {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#handles.close();
+    this.journal.flush();
     this.#lock.close();
   }
 

@@ -69,8 +69,8 @@ export class FolderSink {
   /** Whether an earlier pull was cut off. */
   readonly #goesOn: boolean;
   #contents: Contents | undefined;
-  /** Chunks are stored one after another, so that few files are open at once. */
-  #storing: Promise<void> = Promise.resolve();
+  /** Chunks are stored one after another, so that few files are open at once: the last one that has to wait for something. */
+  #storing: Promise<void> | undefined;
   #hasStored = false;
   #isClosed = false;
 
@@ -246,13 +246,18 @@ export class FolderSink {
     );
   }
 
-  #store(chunk: number, bytes: Uint8Array, isCandidate: boolean): Promise<void> {
-    this.#storing = this.#storing.then(() => {
+  #store(chunk: number, bytes: Uint8Array, isCandidate: boolean): void | Promise<void> {
+    const store = () => {
       this.#checkOpen();
       this.#hasStored = true;
       return this.#contents!.growing.write(chunk, bytes, isCandidate);
+    };
+    const waiting = this.#storing ? this.#storing.then(store) : store();
+    if (!waiting) return;
+    this.#storing = waiting;
+    return waiting.then(() => {
+      if (this.#storing === waiting) this.#storing = undefined;
     });
-    return this.#storing;
   }
 
   #checkOpen(): void {

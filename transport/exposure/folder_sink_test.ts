@@ -227,6 +227,47 @@ Deno.test("folder sink: a file that appears meanwhile is not overwritten", () =>
     assertEquals(Deno.readTextFileSync(`${out}/big`), "mine");
   }));
 
+/** A link into nothing appears where a file goes. */
+async function refusesLink(collection: TestCollection, out: string): Promise<void> {
+  const sink = open(collection, out);
+  await feed(sink, collection);
+  Deno.symlinkSync("nowhere", `${out}/big`);
+  await refused(sink.finish(), "EXISTS", "/big'");
+  sink.close();
+  assertEquals(Deno.readLinkSync(`${out}/big`), "nowhere");
+}
+
+Deno.test({
+  name: "folder sink: a link into nothing that appears meanwhile is not overwritten",
+  ignore: !isUnix,
+  fn: () => scene(async (_folder, source, out) => await refusesLink(await collect([source]), out)),
+});
+
+Deno.test({
+  name: "folder sink: where a file cannot have two names it is renamed, and nothing is overwritten either",
+  ignore: !isUnix,
+  fn: () =>
+    scene(async (_folder, source, out) => {
+      const collection = await collect([source]);
+      const { linkSync } = Deno;
+      let tries = 0;
+      try {
+        Object.assign(Deno, {
+          linkSync: () => {
+            tries++;
+            throw new Deno.errors.NotSupported("no links here");
+          },
+        });
+        await pull(collection, out);
+        assertEquals(describeTree(out), describeTree(source));
+        await refusesLink(collection, `${out}2`);
+      } finally {
+        Object.assign(Deno, { linkSync });
+      }
+      assert(tries > files);
+    }),
+});
+
 Deno.test("folder sink: two pulls into one folder: the second says so", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);

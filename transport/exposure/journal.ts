@@ -35,14 +35,20 @@ export class Journal {
   readonly #header: Uint8Array;
   #bitmap: Uint8Array;
   #isWritable = true;
+  readonly #unwrittenMax: number;
+  /** Notes that are not written yet, and the bytes of the bitmap that they are in: from, to before. */
+  #unwritten = 0;
+  #from = 0;
+  #to = 0;
 
   /**
    * Reads the journal of the exposure with that ID (32 bytes) and cut from a file open for reading and writing. The file is not
-   * changed before the first hint is written; it stays the caller's to close.
+   * changed before the first hint is written; it stays the caller's to close. So many notes of chunks are written at once.
    */
-  constructor(file: Deno.FsFile, facts: PieceFacts, id: Uint8Array) {
+  constructor(file: Deno.FsFile, facts: PieceFacts, id: Uint8Array, notesAtOnce = 1) {
     this.#file = new PositionedFile(file);
     this.#facts = facts;
+    this.#unwrittenMax = notesAtOnce;
     this.#header = headerOf(facts, id);
     this.#bitmap = new Uint8Array(Math.ceil(chunkCount(facts) / 8));
     this.belongs = this.#load();
@@ -51,6 +57,7 @@ export class Journal {
   /** Starts it anew: the first `worthTrying` chunks are candidates, and there are no pages. */
   reset(worthTrying: number): void {
     this.#bitmap = new Uint8Array(this.#bitmap.length);
+    this.#unwritten = 0;
     this.#bitmap.fill(255, 0, worthTrying >> 3);
     if (worthTrying % 8 > 0) this.#bitmap[worthTrying >> 3] = (1 << (worthTrying % 8)) - 1;
     this.#write(() => {
@@ -71,7 +78,18 @@ export class Journal {
     if (this.has(chunk) === isWorthTrying || chunk >= chunkCount(this.#facts)) return;
     const at = chunk >> 3;
     this.#bitmap[at] ^= 1 << (chunk & 7);
-    this.#write(() => this.#file.writeAt(JOURNAL_HEADER_BYTES + at, this.#bitmap.subarray(at, at + 1)));
+    const isFirst = this.#unwritten === 0;
+    this.#from = isFirst ? at : Math.min(this.#from, at);
+    this.#to = isFirst ? at + 1 : Math.max(this.#to, at + 1);
+    if (++this.#unwritten >= this.#unwrittenMax) this.flush();
+  }
+
+  /** Writes the notes that wait for others. */
+  flush(): void {
+    if (this.#unwritten === 0) return;
+    this.#unwritten = 0;
+    const bytes = this.#bitmap.subarray(this.#from, this.#to);
+    this.#write(() => this.#file.writeAt(JOURNAL_HEADER_BYTES + this.#from, bytes));
   }
 
   /** What may be a leaf page: to be verified. `undefined` when none was saved. */

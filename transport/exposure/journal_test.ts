@@ -35,6 +35,27 @@ function sample(): Uint8Array {
   return bytes;
 }
 
+Deno.test("hints that are written together wait for each other, or for a flush", () => {
+  withFile((file) => {
+    const journal = new Journal(file, facts, id, 3);
+    journal.reset(0);
+    const onDisk = () => hints(new Journal(file, facts, id));
+    for (const chunk of [900, 20]) journal.set(chunk, true);
+    assertEquals([hints(journal), onDisk()], [[20, 900], []]);
+    journal.set(21, true);
+    assertEquals(onDisk(), [20, 21, 900]);
+    journal.set(20, false);
+    assertEquals(onDisk(), [20, 21, 900]);
+    journal.flush();
+    journal.flush();
+    assertEquals(onDisk(), [21, 900]);
+    journal.set(22, true);
+    journal.reset(5);
+    journal.flush();
+    assertEquals(onDisk(), [0, 1, 2, 3, 4]);
+  });
+});
+
 Deno.test("hints come back as they were written", () => {
   withFile((file) => {
     const journal = new Journal(file, facts, id);

@@ -57,6 +57,8 @@ export interface SealOptions {
   readonly mapFile?: MapFile;
   /** Told while the exposure is served, once when its source holds something else now, and each time when it cannot be read. */
   readonly onLost?: (reason: RgtpError) => void;
+  /** Threads beside this one, at most, where there is enough to do for them; `limits.sealThreadsMax` by default. */
+  readonly threadsMax?: number;
   /** Called about every 10 ms and at the end, with the plaintext bytes that are sealed. */
   readonly onProgress?: (bytes: number) => void;
   /** Stops the sealing. */
@@ -102,7 +104,8 @@ export async function sealSource(
   const plan = planOf(source, options);
   const sealer = new ChunkSealer(options.engine, plan, source);
   const filler = fillerOf(source, options, plan, sealer);
-  const crew = hireCrew(plan.chunkKey, plan.facts.totalSize, limits.sealThreadsMax);
+  const { threadsMax = limits.sealThreadsMax } = options;
+  const crew = hireCrew(plan.chunkKey, plan.facts.totalSize, threadsMax);
   try {
     const leaves = await sealChunks(source, options, plan.facts, sealer, filler, crew);
     if (!leaves) {

@@ -1,4 +1,3 @@
-import defer * as dns from "node:dns/promises";
 import { canonicalHost, formatAddress, isIpAddress } from "../../codec/address.ts";
 import { bindError } from "./_bind.ts";
 import type { LinkOptions } from "./link.ts";
@@ -11,7 +10,8 @@ import type { LinkOptions } from "./link.ts";
 export async function resolved(options: LinkOptions): Promise<LinkOptions> {
   if (isIpAddress(options.host)) return options;
   try {
-    return { ...options, host: canonicalHost((await dns.lookup(options.host)).address) };
+    const { lookup } = await import("node:dns/promises");
+    return { ...options, host: canonicalHost((await lookup(options.host)).address) };
   } catch (error) {
     throw bindError(error, options);
   }

@@ -1,13 +1,13 @@
 import type { Libc } from "./_libc.ts";
 import { READABLE } from "./_poller.ts";
 
-/** A nap lasts no longer, and only who was woken sooner the last time takes one. */
-const napMs = 1;
+/** A nap lasts no longer, and only who was woken sooner the last time takes one: requests within one machine are a good ms apart. */
+const napMs = 2;
 
 /**
  * Waits for a socket in the thread that reads it. To be woken by the poller costs two switches of threads and a turn of the event loop,
  * which is more than an exposer does with the request that wakes it; while requests follow each other at once, that is most of its time.
- * Nothing else in the thread has its turn before a nap: each holds it up for a ms at most, and the link for as long as its turn lasts.
+ * Nothing else in the thread has its turn before a nap: each holds it up for 2 ms at most, and the link for as long as its turn lasts.
  */
 export class Nap {
   readonly #libc: Libc;
@@ -27,7 +27,7 @@ export class Nap {
     return this.#waitedMs < napMs;
   }
 
-  /** Until the socket can be read, for a ms at most; whether it can. */
+  /** Until the socket can be read, for 2 ms at most; whether it can. */
   take(): boolean {
     return this.#libc.call.ppoll(this.#socket, 1n, this.#time, null) !== 0;
   }

@@ -49,7 +49,7 @@ export interface SplitDatagrams {
 }
 
 /** Datagrams that may be sent at once in this form. */
-export const splitDatagramsMax = 256;
+export const splitDatagramsMax = 768;
 
 /** What a link has done and seen since it was opened. The object lives: read it again for newer figures. */
 export interface LinkStats {
@@ -143,7 +143,7 @@ export interface LinkOptions {
   /** Whether {@linkcode Link.strangers} are wanted, where the kind has them: all of them have to be read then. */
   readonly strangersApart?: boolean;
   /**
-   * Whether `receive` may hold up this thread for a ms at a time while much comes: who does little but answer saves what it costs to be
+   * Whether `receive` may hold up this thread for 2 ms at a time while much comes: who does little but answer saves what it costs to be
    * woken by another thread. Not every kind does it.
    */
   readonly naps?: boolean;

@@ -18,6 +18,7 @@ import { limits } from "../../core/limits.ts";
 import { drain } from "../../core/machine.ts";
 import { ticketId } from "../../crypto/key_schedule.ts";
 import { nativeEngine as engine } from "../../crypto/native_engine.ts";
+import { passphraseProver } from "./passphrase_prover.ts";
 import { ExposerMachine } from "./exposer.ts";
 import type { Exposed } from "./exposed.ts";
 import { DEFAULT_RATE_POLICY } from "./group_rate.ts";
@@ -106,7 +107,11 @@ const questions: Readonly<Record<string, () => Uint8Array>> = {
   "HANDSHAKE IK1, a name": () => first({ exposerKey, ask: { kind: AskKind.NAME, name: longestName } }),
   "HANDSHAKE IK1, the list": () => first({ exposerKey, ask: { kind: AskKind.LIST } }),
   "HANDSHAKE IK1, a passphrase": () =>
-    first({ exposerKey, ask: byId(secured.id), passphrase: () => fresh(32) }),
+    first({
+      exposerKey,
+      ask: byId(secured.id),
+      passphrase: passphraseProver(engine, fresh, () => fresh(32)),
+    }),
   "HANDSHAKE IK_PSK1, granted": () => first({ exposerKey, psk, ask: byId(sealed.id, knownTicket) }),
   "HANDSHAKE IK_PSK1, denied": () => first({ exposerKey, psk: fresh(32), ask: byId(sealed.id, fresh(8)) }),
   "HANDSHAKE XX1 that offers a hybrid": () => first({ offers: OFFERS.auto }),

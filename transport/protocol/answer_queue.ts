@@ -9,6 +9,14 @@ export class AnswerQueue {
   answers = 0;
   /** Live tokens with answers waiting. */
   readonly #turns: LiveToken[] = [];
+  /** Answers that the first of them has been given in its turn. */
+  #taken = 0;
+  readonly #turnMax: number;
+
+  /** A turn is so many answers to one request at most. */
+  constructor(turnMax: number) {
+    this.#turnMax = turnMax;
+  }
 
   /** Whether nothing waits. */
   get isEmpty(): boolean {
@@ -32,9 +40,14 @@ export class AnswerQueue {
 
   /** The next answer of the puller whose turn it is. Not when it is empty. */
   take(): { live: LiveToken; answer: Answer } {
-    const live = this.#turns.shift()!;
+    const live = this.#turns[0];
     const answer = live.queue.shift()!;
-    if (live.queue.length > 0) this.#turns.push(live);
+    const next = live.queue.at(0);
+    if (!next || next.request !== answer.request || ++this.#taken >= this.#turnMax) {
+      this.#taken = 0;
+      this.#turns.shift();
+      if (next) this.#turns.push(live);
+    }
     live.queuedBytes -= answer.bytes;
     this.bytes -= answer.bytes;
     this.answers--;
@@ -48,6 +61,7 @@ export class AnswerQueue {
     live.queuedBytes = 0;
     live.queue.length = 0;
     const turn = this.#turns.indexOf(live);
+    if (turn === 0) this.#taken = 0;
     if (turn >= 0) this.#turns.splice(turn, 1);
   }
 }

@@ -11,9 +11,9 @@ import type { Answer, LiveToken } from "./live_token.ts";
 /** Symbols that go out before another puller has its turn: a default chunk, and one segmented send. */
 const SYMBOLS_PER_ANSWER = 46;
 
-/** What one request may ask for, in bytes: more where chunks are large. */
-export function requestCeiling(manifest: Manifest): number {
-  return manifest.chunkSize > limits.requestBytesMax ? limits.requestBytesLanMax : limits.requestBytesMax;
+/** What one request may ask for, in bytes: more where chunks are large, and who shows that he receives, with no ceiling to his rate. */
+export function requestCeiling({ chunkSize }: Manifest, isFree: boolean): number {
+  return isFree || chunkSize > limits.requestBytesMax ? limits.requestBytesLanMax : limits.requestBytesMax;
 }
 
 /** Bytes on the wire of `count` symbols from `first` on, of a piece of `bytes` bytes. */

@@ -31,6 +31,8 @@ export interface CongestionOptions {
   readonly burstPacketsMax: number;
   /** How it behaves towards others. */
   readonly traffic: TrafficClass;
+  /** Whether the path leads no further than this machine; absent: no. */
+  readonly isLoopback?: boolean;
 }
 
 const WINDOW_START = 32;
@@ -84,6 +86,7 @@ const CAPACITY_ROUNDS = 6;
 export class Congestion {
   readonly #traffic: TrafficClass;
   readonly #burstMax: number;
+  readonly #isLoopback: boolean;
   readonly #loss = new LossModel();
   /** Symbols a ms that came, in the last rounds. */
   readonly #rates: number[] = [];
@@ -121,7 +124,8 @@ export class Congestion {
   #competition: Competition | undefined;
 
   /** `now` is the time of the grant. */
-  constructor(now: number, { roundTrip, burstPacketsMax, traffic }: CongestionOptions) {
+  constructor(now: number, { roundTrip, burstPacketsMax, traffic, isLoopback }: CongestionOptions) {
+    this.#isLoopback = isLoopback === true;
     this.#traffic = traffic;
     this.#growth = new Growth(traffic);
     this.#burstMax = burstPacketsMax;
@@ -139,8 +143,10 @@ export class Congestion {
   /** Symbols that one request may ask for: they arrive as one burst, and every queue on the way must hold it. */
   get burst(): number {
     // Half a window at most: what nothing overtakes is lost only when nothing has come for long.
-    const most = Math.min(this.#burstMax, BURST_MAX, this.window >> 1);
-    if (this.#isNear) return Math.max(1, most);
+    const longest = this.#isNear && this.#isLoopback ? Infinity : BURST_MAX;
+    const most = Math.min(this.#burstMax, longest, this.window >> 1);
+    // Each request wakes both sides; what takes long within one machine is a busy process, and no queue on a way.
+    if (this.#isNear || this.#isLoopback) return Math.max(1, most);
     // At first what came in trains says more of the path than what came in a round.
     if (this.#mode === "start") {
       const { rate, trainMin } = this.#startUp;
@@ -155,10 +161,7 @@ export class Congestion {
     return clamp(this.#trial ? 0 : wished, least, most);
   }
 
-  /**
-   * Symbols a ms at which requests may follow each other: somewhat more than a window a round trip. Arrivals set the pace by themselves,
-   * but for a window that grows or that was not used.
-   */
+  /** Symbols a ms at which requests may follow each other. Arrivals set the pace by themselves, but for a window that grows or was unused. */
   get pace(): number {
     // What the handshake took says little: it may have been slow for other reasons than the way.
     if (this.#isNear || !this.#trips.isMeasured) return Infinity;
@@ -179,11 +182,6 @@ export class Congestion {
   /** Symbols that one loss takes: more than one where they get lost in bursts. */
   get lossPerEvent(): number {
     return this.#loss.perEvent;
-  }
-
-  /** Standard deviations of luck that repairs allow for. */
-  get margin(): number {
-    return this.#traffic.margin;
   }
 
   /** How long nothing may arrive before what is under way counts as lost. */

@@ -257,6 +257,23 @@ Deno.test("congestion: on a near way what is under way fits the receive buffer, 
   }
 });
 
+Deno.test("congestion: within one machine a request asks for half a window; on other near ways for 176 symbols at most", () => {
+  const { normal: traffic } = trafficClasses;
+  for (const burstPacketsMax of [5, 92, 1024]) {
+    for (const isLoopback of [false, true]) {
+      const congestion = new Congestion(0, { roundTrip: 0.2, burstPacketsMax, traffic, isLoopback });
+      congestion.handleArrivals(2000);
+      const half = burstPacketsMax >> 1;
+      const longest = isLoopback ? half : Math.min(half, 176);
+      assertEquals([congestion.window, congestion.burst], [burstPacketsMax, longest]);
+    }
+  }
+  // A process that is busy with others takes its time.
+  const busy = new Congestion(0, { roundTrip: 50, burstPacketsMax: 1024, traffic, isLoopback: true });
+  busy.handleArrivals(500);
+  assertEquals(busy.burst, 176);
+});
+
 Deno.test("congestion: whatever happens in whatever order, window, burst, pace and timeout are numbers within their bounds", () => {
   for (let seed = 1; seed <= 300; seed++) {
     const { integer, chance, float } = seededRandom(seed);

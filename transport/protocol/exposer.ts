@@ -45,7 +45,7 @@ import { WorkMeter } from "./work_meter.ts";
 
 // Sends under way at once: what a request asks for of chunks of usual size, so that it can go out together. A puller that arrives waits
 // for no more than these.
-export const SERVES_AT_ONCE = 6;
+export const SERVES_AT_ONCE = 12;
 // Handshakes come after pulls, but a crowd of pulls does not lock newcomers out.
 const ANSWERS_PER_HANDSHAKE = 32;
 const SWEEP_MS = 5000;
@@ -73,7 +73,7 @@ export class ExposerMachine implements Machine<ExposerOutput> {
   readonly #pullRateMax: number;
   readonly #exposures = new Map<string, Exposed>();
   readonly #live = new Map<string, LiveToken>();
-  readonly #queue = new AnswerQueue();
+  readonly #queue: AnswerQueue;
   readonly #outputs: ExposerOutput[] = [];
   readonly #handshakes = new HandshakeQueue();
   readonly #lastRefusal = new Map<string, number>();
@@ -97,6 +97,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     this.#now = now;
     this.#engine = options.engine;
     this.#pullRateMax = options.pullRateMax ?? 0;
+    // Who shares a rate with others has short turns.
+    this.#queue = new AnswerQueue(options.limitRate ? 1 : SERVES_AT_ONCE);
     this.#work = new WorkMeter(limits.coldTotalBytesPerSecond, limits.coldTotalBurstBytesMax, now);
     this.groups = new GroupCasts(options.engine, options.limitRate);
     this.#mint = new TokenMint(options.engine, options.random, now);
@@ -348,7 +350,8 @@ export class ExposerMachine implements Machine<ExposerOutput> {
     if (!asked) return this.drops.count("piece out of bounds");
     const answers = this.#have.screen(this.#now, live, asked);
     const bytes = answers.reduce((sum, answer) => sum + answer.bytes, 0);
-    if (bytes > requestCeiling(live.exposed.manifest)) return this.drops.count("request too large");
+    const ceiling = requestCeiling(live.exposed.manifest, fresh && this.#pullRateMax === 0 && !this.#limiter);
+    if (bytes > ceiling) return this.drops.count("request too large");
     if (!this.#queue.hasRoom(answers.length, bytes)) return this.drops.count("queue full");
     const cold = coldPieces(live, answers);
     const affordsWork = live.work.affordsWork(this.#now) && this.#work.affordsWork(this.#now);

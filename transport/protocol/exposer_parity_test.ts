@@ -43,9 +43,9 @@ Deno.test("exposer: parity counts in every ceiling as data does", () => {
   const bench = new ExposerBench();
   const grant = bench.grant();
   const chunks = Array.from({ length: 60 }, (_, i) => i);
-  // 60 chunks of 4 KiB and their parity: either alone is less than 256 KiB.
+  // 60 chunks of 4 KiB and their parity: either alone is less than 256 KiB, and that is what one request may ask for without a receipt.
   const cost = 3 * (24 + 1428);
-  bench.hear(us, request(grant, 1, { sections: [parityOf(chunks, 0, 3, 3)] }));
+  bench.hear(us, request(grant, 1, { sections: [parityOf(chunks, 0, 3, 3)], receipt: 1 }));
   assertEquals([bench.machine.drops.of("request too large"), bench.machine.memory.answers], [1, 0]);
   bench.hear(us, request(grant, 2, { sections: [parityOf(chunks, 0, 3)] }));
   assertEquals(

@@ -34,6 +34,8 @@ import type { PullRequest } from "../../codec/pull_request.ts";
 import { limits } from "../../core/limits.ts";
 import { nativeEngine as engine } from "../../crypto/native_engine.ts";
 import { packetMac } from "../../crypto/tokens.ts";
+import { SERVES_AT_ONCE } from "./exposer.ts";
+import type { ExposerOptions } from "./exposer_types.ts";
 import { Initiator } from "./initiator.ts";
 
 const { sealed, staticKey: exposerKey, psk } = exposure;
@@ -97,13 +99,51 @@ Deno.test("exposer: a request and its repeats are served once, whatever their or
   assertGreaterOrEqual(bench.machine.drops.of("replayed request"), 120);
 });
 
+Deno.test("exposer: one request may ask for more than 256 KiB only of who shows that he receives, where no rate has a ceiling", () => {
+  // 62 chunks of 4 KiB are 256 KiB on the wire.
+  const asks = (options: Partial<ExposerOptions>, changes: Partial<PullRequest>) => {
+    const bench = new ExposerBench(options);
+    const grant = bench.grant();
+    const granted = grant.requestBytesMax;
+    bench.hear(us, request(grant, 1, { bitmap: bitmapOf(64), sections: [], ...changes }));
+    bench.serveAll();
+    return { granted, served: bench.served, tooLarge: bench.machine.drops.of("request too large") };
+  };
+  const [less, more] = [limits.requestBytesMax, limits.requestBytesLanMax];
+  const served = 64 * (4096 + 16 + 3 * 24);
+  assertEquals(asks({}, {}), { granted: more, served, tooLarge: 0 });
+  assertEquals(asks({}, { receipt: 1 }), { granted: more, served: 0, tooLarge: 1 });
+  assertEquals(asks({ pullRateMax: 1e9 }, {}), { granted: less, served: 0, tooLarge: 1 });
+  assertEquals(asks({ limitRate: 1e9 }, {}), { granted: less, served: 0, tooLarge: 1 });
+});
+
+Deno.test("exposer: what a request asks for leaves in one turn, as far as that reaches; under a shared rate chunk by chunk", () => {
+  const turnsOf = (options: Partial<ExposerOptions>) => {
+    const bench = new ExposerBench(options);
+    const pullers = [1, 2].map((port) => ({ ...us, port }));
+    const grants = pullers.map((from) => bench.grant(from));
+    for (const [i, from] of pullers.entries()) {
+      bench.hear(from, request(grants[i], 1, { bitmap: bitmapOf(16), sections: [] }));
+      assertEquals(bench.serving.length, SERVES_AT_ONCE);
+    }
+    let ports = "";
+    for (let serve = bench.serving.shift(); serve; serve = bench.serving.shift()) {
+      ports += serve.puller.address.port;
+      bench.end(serve);
+    }
+    return ports;
+  };
+  assertEquals(turnsOf({}), "11111111111111112222222222222222");
+  assertEquals(turnsOf({ limitRate: 1e9 }), "11111111111112121212222222222222");
+});
+
 Deno.test("exposer: what is beyond a ceiling is dropped and counted: one request, one puller, all of them", () => {
   const bench = new ExposerBench();
   const grant = bench.grant();
   const others = Array.from({ length: 9 }, (_, i) => ({ ...us, port: 5001 + i }));
   const grants = others.map((from) => bench.grant(from));
-  // 256 KiB are 62 chunks of 4 KiB.
-  bench.hear(us, request(grant, 1, { bitmap: bitmapOf(64), sections: [] }));
+  // 1 MiB are 250 chunks of 4 KiB.
+  bench.hear(us, request(grant, 1, { bitmap: bitmapOf(256), sections: [] }));
   assertEquals([bench.machine.drops.of("request too large"), bench.machine.memory.answers], [1, 0]);
   for (let number = 2; number < 64; number++) {
     bench.hear(us, request(grant, number, { bitmap: bitmapOf(56), sections: [] }));
@@ -164,32 +204,33 @@ Deno.test("exposer: pieces that are not there, sizes that are none, and what no 
   assertEquals([bench.serving.length, bench.sent.length], [0, 0]);
 });
 
-Deno.test("exposer: pullers are served in turn, six answers at a time, also after one was forgotten in mid-serve", () => {
+Deno.test("exposer: pullers are served in turn, so many answers at a time, also after one was forgotten in mid-serve", () => {
   const bench = new ExposerBench();
   const [a, b] = [us, { ...us, port: 4001 }];
   const [first, second] = [bench.grant(a), bench.grant(b)];
-  for (let number = 1; number <= 10; number++) bench.hear(a, request(first, number));
-  assertEquals(bench.serving.length, 6);
-  for (let number = 1; number <= 10; number++) bench.hear(b, request(second, number));
-  assertEquals(bench.serving.length, 6);
+  const most = SERVES_AT_ONCE;
+  for (let number = 1; number <= 2 * most; number++) bench.hear(a, request(first, number));
+  assertEquals(bench.serving.length, most);
+  for (let number = 1; number <= 2 * most; number++) bench.hear(b, request(second, number));
+  assertEquals(bench.serving.length, most);
   const order: number[] = [];
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; i < 2 * most; i++) {
     const serve = bench.serving.shift()!;
     order.push(serve.puller.address.port);
     bench.end(serve);
   }
-  assertEquals(order.slice(6), [4000, 4001, 4000, 4001, 4000, 4001]);
-  // All is taken back while six serves are under way: their ends still count.
+  assertEquals(order.slice(most).join(" "), Array(most / 2).fill("4000 4001").join(" "));
+  // All is taken back while serves are under way: their ends still count.
   bench.machine.withdraw(bench.now, sealed.id);
   bench.drain();
   assertEquals(bench.machine.memory.answers, 0);
   bench.machine.add(exposedOf(exposure, () => psk));
   bench.hear(a, request(first, 100));
   bench.hear(a, request(first, 101));
-  assertEquals(bench.serving.length, 6);
+  assertEquals(bench.serving.length, most);
   bench.serveAll();
-  for (let number = 102; number < 110; number++) bench.hear(a, request(first, number));
-  assertEquals(bench.serving.length, 6);
+  for (let number = 102; number < 104 + most; number++) bench.hear(a, request(first, number));
+  assertEquals(bench.serving.length, most);
 });
 
 Deno.test("exposer: a handshake comes after pulls, but not after all of them, and not behind a limited rate", () => {

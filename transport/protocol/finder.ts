@@ -8,6 +8,7 @@ import type { Engine } from "../../crypto/engine.ts";
 import { Attempts } from "./attempts.ts";
 import { OFFERS } from "./handshake_shape.ts";
 import type { PostQuantum } from "./handshake_shape.ts";
+import type { PassphraseProver } from "./passphrase_prover.ts";
 import { listed, silence, STALL_NOTICE_MS } from "./pull_failures.ts";
 import type { Silence } from "./pull_failures.ts";
 
@@ -38,7 +39,7 @@ export interface FinderOptions {
   /** What is asked for: a name, the list, or (by passphrase) an ID. */
   readonly ask: Ask;
   /** For what a passphrase opens: see `InitiatorOptions`. */
-  readonly passphrase?: (exposerKey: Uint8Array) => Uint8Array;
+  readonly passphrase?: PassphraseProver;
   /** Where to ask, 1 to 8. */
   readonly addresses: readonly Address[];
   /** Whether the handshake is hybrid; absent: `auto`. */

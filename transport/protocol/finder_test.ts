@@ -7,6 +7,7 @@ import { HandshakeMessage } from "../../codec/handshake.ts";
 import { readWord } from "../../codec/packet.ts";
 import { drain } from "../../core/machine.ts";
 import { ExposerMachine } from "./exposer.ts";
+import { passphraseProver } from "./passphrase_prover.ts";
 import { FinderMachine } from "./finder.ts";
 import type { FinderOptions, FinderOutput } from "./finder.ts";
 
@@ -104,8 +105,8 @@ const SECRET = random(16).slice();
 Deno.test("finder: by passphrase: a wrong one, and one for what needs none, are denied; the right one finds, through loss and packets of any kind", () => {
   for (const exposerKey of [undefined, staticKey]) {
     const key = exposerKey && { exposerKey };
-    const knows = { ...key, passphrase: () => PASSPHRASE };
-    const guesses = { ...key, passphrase: () => random(32) };
+    const knows = { ...key, passphrase: passphraseProver(engine, random, () => PASSPHRASE) };
+    const guesses = { ...key, passphrase: passphraseProver(engine, random, () => random(32)) };
     assertEquals(run(finder(guesses), secured()).ended, { kind: "failed", why: "denied" });
     assertEquals(run(finder(knows), exposer()).ended, { kind: "failed", why: "denied" });
     assertEquals(run(finder({ ...key }), secured()).ended, { kind: "failed", why: "denied" });
@@ -124,7 +125,7 @@ Deno.test("finder: by passphrase: a wrong one, and one for what needs none, are 
 });
 
 Deno.test("finder: an exposer that takes the proof and says nothing is asked anew, with another share, until the time is over", () => {
-  const asks = finder({ passphrase: () => PASSPHRASE });
+  const asks = finder({ passphrase: passphraseProver(engine, random, () => PASSPHRASE) });
   const answers = secured();
   const proofs = new Set<string>();
   for (let now = 0; asks.deadline < Infinity; now += 10) {

@@ -15,7 +15,7 @@ import type { Engine } from "../../crypto/engine.ts";
 import { packetMac } from "../../crypto/tokens.ts";
 import type { Assembly, Weather } from "./assembly.ts";
 import { Congestion } from "./congestion.ts";
-import type { TrafficClass } from "./traffic_class.ts";
+import type { CongestionOptions } from "./congestion.ts";
 import type { DropCounter } from "./drops.ts";
 import { Holdings } from "./holdings.ts";
 import type { PiecesInHand, Taker } from "./pieces_in_hand.ts";
@@ -37,21 +37,15 @@ const LIMITED_MS = 250;
 const LIMITED_BYTES_MIN = 6000;
 
 /** What a flow is made of. */
-export interface FlowOptions {
+export interface FlowOptions extends CongestionOptions {
   /** Cryptography. */
   readonly engine: Engine;
   /** What it granted. */
   readonly grant: Grant;
   /** 8 random bytes that its answers carry. */
   readonly tag: Uint8Array;
-  /** Round trip of the handshake, ms. */
-  readonly roundTrip: number;
-  /** Packets that our receive buffer holds in one burst. */
-  readonly burstPacketsMax: number;
   /** Bytes a second to ask for at most; absent: no limit. */
   readonly limitRate?: number;
-  /** How it behaves towards other traffic. */
-  readonly traffic: TrafficClass;
   /** Where drops are counted. */
   readonly drops: DropCounter;
   /** Which of several sources it is, from 0; absent: 0. */
@@ -376,7 +370,8 @@ export class Flow implements Taker {
   }
 
   #takeRuns(symbols: number, number: number): AskedRun[] {
-    const { lossRate, margin, lossPerEvent: perEvent } = this.#congestion;
+    const { lossRate, lossPerEvent: perEvent } = this.#congestion;
+    const { margin } = this.#options.traffic;
     const weather = this.#hand.isTail ? { lossRate, margin: TAIL_MARGIN } : { lossRate, margin, perEvent };
     const runs: AskedRun[] = [];
     for (let left = symbols; left > 0 && runs.length < ENTRIES_MAX;) {

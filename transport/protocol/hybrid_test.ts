@@ -22,6 +22,7 @@ import { handshakeName, OFFERS, postQuantumModes } from "./handshake_shape.ts";
 import type { PostQuantum } from "./handshake_shape.ts";
 import { Initiator } from "./initiator.ts";
 import type { HandshakeResult, InitiatorOptions } from "./initiator.ts";
+import { passphraseProver } from "./passphrase_prover.ts";
 import { Responder } from "./responder.ts";
 import type { HandshakeReply } from "./responder.ts";
 
@@ -54,7 +55,7 @@ function responder(postQuantum?: PostQuantum, by = engine): Responder {
 
 const byId = (exposureId: Uint8Array, id = new Uint8Array(8)): Ask => ({ kind: 0, exposureId, ticketId: id });
 const ticketed = { exposerKey, psk, ask: byId(sealed.id, knownTicket) };
-const passphrase = { ask: byId(securedId), passphrase: () => stretched };
+const passphrase = { ask: byId(securedId), passphrase: passphraseProver(engine, random, () => stretched) };
 
 /** All ways to shake hands. */
 const ways: Readonly<Record<string, Partial<InitiatorOptions>>> = {

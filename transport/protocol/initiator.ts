@@ -15,12 +15,10 @@ import { decodeChallenge, encodePassphraseAsk } from "../../codec/passphrase.ts"
 import type { Challenge } from "../../codec/passphrase.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import type { Random } from "../../core/machine.ts";
-import { cpaceKey, cpaceShare } from "../../crypto/cpace.ts";
 import type { CPaceShare } from "../../crypto/cpace.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { openGrant, sealGrant } from "../../crypto/grant_seal.ts";
 import { Handshake } from "../../crypto/noise.ts";
-import { passphraseExchange, passphraseKeys } from "../../crypto/passphrase.ts";
 import {
   bareMessage,
   firstPayloadBytes,
@@ -31,6 +29,7 @@ import {
   shapeOf,
 } from "./handshake_shape.ts";
 import type { HandshakeShape } from "./handshake_shape.ts";
+import type { PassphraseProver } from "./passphrase_prover.ts";
 
 /** What a puller brings to a handshake. */
 export interface InitiatorOptions {
@@ -44,11 +43,8 @@ export interface InitiatorOptions {
   readonly exposerKey?: Uint8Array;
   /** From the ticket's secret; only with `exposerKey`. */
   readonly psk?: Uint8Array;
-  /**
-   * For what a passphrase opens, and without a psk: what the slow hash makes of it for the exposer with that key. It is called once for each
-   * handshake, as soon as the key is known. Then nobody is believed who does not know the passphrase as well.
-   */
-  readonly passphrase?: (exposerKey: Uint8Array) => Uint8Array;
+  /** For what a passphrase opens, and without a psk. Then nobody is believed who does not know the passphrase as well. */
+  readonly passphrase?: PassphraseProver;
   /** What is offered, ascending; absent: X25519 alone. */
   readonly offers?: readonly number[];
   /** Whether the hybrid is begun with that the offers name: the exposer has said that it takes it. */
@@ -179,10 +175,9 @@ export class Initiator {
   }
 
   #ask(exposerKey: Uint8Array, paddedBytes = 0): Uint8Array {
-    const { engine, random, ask, passphrase } = this.#options;
+    const { ask, passphrase } = this.#options;
     if (!passphrase) return encodeAsk(ask, paddedBytes);
-    const inputs = passphraseExchange(passphrase(exposerKey), exposerKey, this.exchange);
-    this.#share = cpaceShare(engine, inputs, random);
+    this.#share = passphrase.share(exposerKey, this.exchange);
     return encodePassphraseAsk(this.#share.share, ask, paddedBytes);
   }
 
@@ -230,10 +225,10 @@ export class Initiator {
   }
 
   #prove(noise: Handshake, challenge: Challenge): "next" | undefined {
-    const { engine, random } = this.#options;
-    const key = cpaceKey(engine, this.exchange, this.#share!, challenge, "initiator");
-    if (!key) return undefined;
-    const { proof, grantKey } = passphraseKeys(engine, key, noise.handshakeHash);
+    const { engine, random, passphrase } = this.#options;
+    const keys = passphrase!.keys(this.exchange, this.#share!, challenge, noise.handshakeHash);
+    if (!keys) return undefined;
+    const { proof, grantKey } = keys;
     const { initiatorKey, responderKey: denialKey } = noise.split();
     this.#proved = { grantKey, denialKey, exposerKey: noise.remoteStatic! };
     const message = {

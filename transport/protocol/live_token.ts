@@ -1,5 +1,6 @@
 import { limits } from "../../core/limits.ts";
 import type { Address } from "../../codec/address.ts";
+import { requestCeiling } from "./answers.ts";
 import type { Exposed } from "./exposed.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { PaidPieces, WorkMeter } from "./work_meter.ts";
@@ -194,7 +195,10 @@ export class LiveToken {
     const broken = this.#breaker.check(now, this.bytesSent, received);
     this.#losses.note(now, this.bytesSent, received);
     if (this.queuedBytes + bytes > limits.tokenQueueBytesMax) return false;
-    if ((broken || !receiptFresh) && !this.#floor.trySpend(now, bytes)) return false;
+    if (broken || !receiptFresh) {
+      const isSmall = bytes <= requestCeiling(this.exposed.manifest, false);
+      if (!isSmall || !this.#floor.trySpend(now, bytes)) return false;
+    }
     return this.#ceiling === undefined || this.#ceiling.trySpend(now, bytes);
   }
 

@@ -79,6 +79,11 @@ Deno.test("stale receipts: the floor rate, and at most one request beyond it", (
   }
 });
 
+Deno.test("stale receipts: nothing that is more than one request of usual size", () => {
+  assert(!liveToken().allows(0, limits.requestBytesMax + 1, false, 0));
+  assert(liveToken().allows(0, limits.requestBytesMax + 1, true, 0));
+});
+
 Deno.test("circuit breaker: who reports under a tenth is held at the floor rate after 5 s, and is free again when more comes", () => {
   const live = liveToken();
   const bytes = 100_000;

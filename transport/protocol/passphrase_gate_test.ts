@@ -28,6 +28,7 @@ import type { Exposed } from "./exposed.ts";
 import { Initiator } from "./initiator.ts";
 import type { InitiatorOptions } from "./initiator.ts";
 import { PassphraseGate } from "./passphrase_gate.ts";
+import { passphraseProver } from "./passphrase_prover.ts";
 import { GRANT_AAD_BYTES } from "./handshake_shape.ts";
 import { Responder } from "./responder.ts";
 
@@ -68,8 +69,11 @@ function responder(key = staticPrivate, passphrase = right): Responder {
 const byId = (exposureId: Uint8Array): Ask => ({ kind: AskKind.ID, exposureId, ticketId: new Uint8Array(8) });
 const byName = (name: string): Ask => ({ kind: AskKind.NAME, name });
 
-function initiator(options: Partial<InitiatorOptions> = {}): Initiator {
-  const { passphrase = right, ask = byId(sealed.id), ...more } = options;
+function initiator(
+  { knows = right, ask = byId(sealed.id), ...more }: Partial<InitiatorOptions> & { knows?: typeof right } =
+    {},
+): Initiator {
+  const passphrase = passphraseProver(engine, random, knows);
   return new Initiator({ engine, random, staticPrivate: random(32), passphrase, ask, ...more });
 }
 
@@ -95,8 +99,8 @@ for (const [way, known] of Object.entries(ways)) {
   Deno.test(`passphrase over ${way}: a wrong one, none, and one where none is needed or nothing is, are denied alike`, () => {
     const wrong = stretch("wrong");
     const seen = [
-      run(initiator({ ...known, passphrase: wrong })),
-      run(initiator({ ...known, passphrase: wrong, ask: byName("simulated") })),
+      run(initiator({ ...known, knows: wrong })),
+      run(initiator({ ...known, knows: wrong, ask: byName("simulated") })),
       run(initiator({ ...known, ask: byId(random(32)) })),
       run(initiator({ ...known, ask: byId(OPEN_ID) })),
       run(initiator({ ...known, ask: byName("open") })),
@@ -240,7 +244,7 @@ Deno.test("passphrase: after too many wrong guesses the right one is denied too,
   const wrong = stretch("wrong");
   const sizes = new Set<string>();
   for (let i = 0; i < limits.guessesAtOnceMax; i++) {
-    const tried = run(initiator({ exposerKey, passphrase: wrong }), exposer, 0);
+    const tried = run(initiator({ exposerKey, knows: wrong }), exposer, 0);
     assertEquals(tried.result?.answer, DENIED);
     sizes.add(`${tried.sizes}`);
   }
@@ -268,7 +272,7 @@ Deno.test("passphrase: guesses from everywhere use up what all have together, an
   const exposer = responder();
   const address = (i: number) => ({ host: `10.0.${i >> 8}.${i & 255}`, port: 1 });
   const guess = (i: number, ask: Ask) => {
-    const guesser = initiator({ exposerKey, passphrase: stretch("wrong"), ask });
+    const guesser = initiator({ exposerKey, knows: stretch("wrong"), ask });
     assertEquals(run(guesser, exposer, i, address(i)).result?.answer, DENIED);
   };
   for (let i = 0; i < limits.guessesTotalAtOnceMax; i++) guess(i, byName("nothing of that name"));

@@ -31,6 +31,7 @@ import { passphraseExchange, passphraseKeys } from "../../crypto/passphrase.ts";
 import { TokenMint } from "../../crypto/tokens.ts";
 import { Initiator } from "./initiator.ts";
 import { GRANT_AAD_BYTES } from "./handshake_shape.ts";
+import { passphraseProver } from "./passphrase_prover.ts";
 import { Responder } from "./responder.ts";
 
 const DICTIONARY = [
@@ -113,7 +114,7 @@ function pullerOf(passphrase: string, source: Random = random): Initiator {
     random: source,
     staticPrivate: source(32),
     ask: { kind: AskKind.NAME, name: "simulated" },
-    passphrase: (key) => stretched(passphrase, key),
+    passphrase: passphraseProver(engine, source, (key) => stretched(passphrase, key)),
   });
 }
 
@@ -252,13 +253,14 @@ Deno.test("a rogue puller: what comes after a wrong proof is the same bytes what
   const answers = DICTIONARY.map((passphrase) => {
     // The same chances for all of them; so what differs, differs by the passphrase.
     const machine = exposer(passphrase, seededRandom(7, "exposer").bytes);
+    const { bytes: source } = seededRandom(8, "puller");
     const puller = new Initiator({
       engine,
-      random: seededRandom(8, "puller").bytes,
+      random: source,
       staticPrivate: new Uint8Array(32).fill(8),
       exposerKey: exposure.staticKey,
       ask: { kind: AskKind.NAME, name: "simulated" },
-      passphrase: () => stretched("a guess", exposure.staticKey),
+      passphrase: passphraseProver(engine, source, () => stretched("a guess", exposure.staticKey)),
     });
     assertEquals(puller.handle(machine.answer(0, from, puller.packet).bytes!), "next");
     const { bytes, drop } = machine.answer(0, from, puller.packet);

@@ -2,7 +2,7 @@
  * The puller, sans-IO: handshake, then requests until everything wanted is here and verified. It holds sealed bytes only while it puts
  * them together; opening, checking and storing are its shell's work, and it is told what came of them.
  */
-import { formatAddress } from "../../codec/address.ts";
+import { formatAddress, isLoopback } from "../../codec/address.ts";
 import type { Address } from "../../codec/address.ts";
 import {
   complete,
@@ -375,6 +375,7 @@ export class PullerMachine implements Machine<PullerOutput> {
       // All of them arrive at one socket.
       burstPacketsMax: Math.ceil(burstPacketsMax / this.#sources.alive.length),
       traffic: trafficClasses[trafficClass],
+      isLoopback: isLoopback(source.address!.host),
       drops: this.drops,
       source: source.number,
       ...(this.#limit ? { sharedLimit: this.#limit } : limitRate !== undefined && { limitRate }),

@@ -12,6 +12,7 @@ import { drain } from "../../core/machine.ts";
 import type { Aead, Engine } from "../../crypto/engine.ts";
 import { ticketId } from "../../crypto/key_schedule.ts";
 import { nativeEngine } from "../../crypto/native_engine.ts";
+import { passphraseProver } from "./passphrase_prover.ts";
 import { ExposerMachine } from "./exposer.ts";
 import { OFFERS } from "./handshake_shape.ts";
 import { Initiator } from "./initiator.ts";
@@ -78,7 +79,7 @@ function initiator(
   return new Initiator({
     offers,
     isHybrid,
-    ...(passphrase && { passphrase: () => passphrase }),
+    ...(passphrase && { passphrase: passphraseProver(nativeEngine, random, () => passphrase) }),
     engine: nativeEngine,
     random,
     staticPrivate: random(32),

@@ -387,7 +387,7 @@ export class Responder {
         pullKey,
         receipt: mint.receipt(now, token),
         tokenLifeSeconds: Math.floor(expirySeconds - now / 1000),
-        requestBytesMax: requestCeiling(exposed.manifest),
+        requestBytesMax: requestCeiling(exposed.manifest, !Number.isFinite(pullRateMax)),
         pullRateMax: Number.isFinite(pullRateMax) ? Math.floor(pullRateMax) : 0,
         name: exposed.name,
         leaves,
