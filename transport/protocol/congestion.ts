@@ -456,7 +456,9 @@ export class Congestion {
   #enterCompeting(now: number, window: number): void {
     this.#mode = "competing";
     this.#setWindow(window);
-    this.#competition = new Competition(now, this.#startUp.rate, this.#competition);
+    // Where the path loses much by itself a search would not see its end.
+    const lineRate = this.#loss.baseline > SMALL_LOSS ? 0 : this.#startUp.rate;
+    this.#competition = new Competition(now, lineRate, this.#competition);
     this.#trial = undefined;
     this.#foreign.forget();
   }
