@@ -7,7 +7,8 @@ const napMs = 2;
 /**
  * Waits for a socket in the thread that reads it. To be woken by the poller costs two switches of threads and a turn of the event loop,
  * which is more than an exposer does with the request that wakes it; while requests follow each other at once, that is most of its time.
- * Nothing else in the thread has its turn before a nap: each holds it up for 2 ms at most, and the link for as long as its turn lasts.
+ * Nothing else in the thread has its turn before a nap: each holds it up for 2 ms at most, and the link for as long as its turn lasts. So
+ * that is for peers within this machine: on a real way answers that come in clumps overflow short queues.
  */
 export class Nap {
   readonly #libc: Libc;

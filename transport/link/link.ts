@@ -143,8 +143,8 @@ export interface LinkOptions {
   /** Whether {@linkcode Link.strangers} are wanted, where the kind has them: all of them have to be read then. */
   readonly strangersApart?: boolean;
   /**
-   * Whether `receive` may hold up this thread for 2 ms at a time while much comes: who does little but answer saves what it costs to be
-   * woken by another thread. Not every kind does it.
+   * Whether `receive` may hold up this thread for 2 ms at a time while much comes from this machine: who does little but answer saves what
+   * it costs to be woken by another thread. Not every kind does it.
    */
   readonly naps?: boolean;
 }

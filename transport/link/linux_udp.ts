@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Address, formatAddress } from "../../codec/address.ts";
+import { type Address, formatAddress, isLoopback } from "../../codec/address.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { bindError, checkedOptions, closedError, deadError } from "./_bind.ts";
 import { Counters } from "./_counters.ts";
@@ -128,6 +128,8 @@ class LinuxUdpLink implements Link {
   readonly #counters: Counters;
   readonly #turn: Turn;
   readonly #nap: Nap | undefined;
+  /** Whether the latest datagrams came from this machine. */
+  #isNearby = false;
   /** Made when something is first sent that lies apart; away while somebody waits to send more of it. */
   #split: SplitOutgoing | undefined;
   #isReading = false;
@@ -318,6 +320,7 @@ class LinuxUdpLink implements Link {
       if (datagrams === undefined) this.#counters.receiveFailed("a datagram was longer than any can be");
       else {
         this.#counters.received(segmentCount(datagrams), datagrams.bytes.length);
+        this.#isNearby = isLoopback(datagrams.peer.host);
         batch.push(datagrams);
       }
     }
@@ -336,7 +339,7 @@ class LinuxUdpLink implements Link {
 
   async #waitForData(): Promise<void> {
     const nap = this.#nap;
-    if (!nap) return await this.#ready(READABLE);
+    if (!nap || !this.#isNearby) return await this.#ready(READABLE);
     const since = performance.now();
     // What has come with the latest batch is answered before.
     await undefined;
