@@ -62,7 +62,7 @@ export const limits = {
   /** Threads beside the main one that seal the chunks of one exposure, or open them, the jobs that each may have, and how much makes them pay. */
   sealThreadsMax: 2,
   openThreadsMax: 1,
-  crewJobsMax: 16,
+  crewJobsMax: 64,
   crewBytesMin: 134_217_728,
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
   handshakeQueueMax: 64,
