@@ -6,6 +6,8 @@
  *                           [--install] [--json]
  */
 import { parseArgs } from "node:util";
+import { defaultEngine } from "../crypto/default_engine.ts";
+import { loadLeafRow } from "../crypto/native/leaf_row.ts";
 import { spread, tempDir } from "./_processes.ts";
 import type { Contestant, Place, Service } from "./_compare/contest.ts";
 import { contestants } from "./_compare/contestants.ts";
@@ -60,6 +62,13 @@ const wanted = (one: Contestant) =>
   flags.only.some((part) => one.name.toLowerCase().includes(part.toLowerCase()));
 const asked = contestants.filter(wanted);
 if (flags.install) await install(asked);
+const leavesAtOnce = loadLeafRow(defaultEngine().sha256)?.atOnce ?? 1;
+print(
+  `RGTP verifies ${leavesAtOnce} chunks at once${
+    leavesAtOnce === 1 ? " (more with libIPSec_MB: --install gets it)" : ""
+  }`,
+);
+record({ leavesAtOnce });
 const present: Contestant[] = [];
 for (const one of asked) {
   const why = await missing(one);

@@ -8,6 +8,7 @@ import { dirname, isAbsolute, resolve } from "node:path";
 import { RgtpError } from "../core/errors.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
 import type { Engine } from "../crypto/engine.ts";
+import { loadLeafRow } from "../crypto/native/leaf_row.ts";
 import { reachableHosts } from "../transport/addresses.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
 import type { Link } from "../transport/link/link.ts";
@@ -226,16 +227,19 @@ function freeBytes(path: string): number | undefined {
 function engineCheck(): Check {
   try {
     const engine = defaultEngine();
-    return judgeEngine(engine.name, sealingRate(engine));
+    return judgeEngine(engine.name, sealingRate(engine), loadLeafRow(engine.sha256)?.atOnce);
   } catch (error) {
     const condition = error instanceof RgtpError ? error.condition : "CRYPTO_INIT";
     return { name: "engine", state: "fail", condition, what: messageOf(error) };
   }
 }
 
-/** Judges a cryptographic engine by its name and by the bytes a second that it seals. */
-export function judgeEngine(engine: string, rate: number): Check {
-  const what = `${engine}, seals ${formatRate(rate)} on one core`;
+/** Judges a cryptographic engine by its name, by the bytes a second that it seals, and by how many chunks are hashed at once. */
+export function judgeEngine(engine: string, rate: number, atOnce?: number): Check {
+  const verifies = atOnce
+    ? `verifies ${atOnce} chunks at once`
+    : "verifies chunks one by one (no libIPSec_MB)";
+  const what = `${engine}, seals ${formatRate(rate)} on one core, ${verifies}`;
   if (engine === "libcrypto" || engine === "native") return { ...OK, name: "engine", what };
   return {
     ...WARN,

@@ -362,7 +362,9 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     });
     if (this.#stalled !== undefined) this.#handleStall(undefined);
     const host = bindHostFor([addresses, ...others.map((other) => other.addresses)].flat());
-    const link = await openLink({ host, port: 0, ...chosen(this.#options) });
+    // With one processor no thread of this pull waits for this one, and nobody else can send while others are woken.
+    const naps = navigator.hardwareConcurrency === 1;
+    const link = await openLink({ host, port: 0, naps, ...chosen(this.#options) });
     const shell: PullerShell = new PullerShell(
       link,
       await this.#machineOptions(engine, addresses, others, link),

@@ -109,6 +109,8 @@ export class PullerShell {
   #shared: SharedBytes | undefined;
   /** What the sink may have of the pages that are being worked on. */
   readonly #candidates = new Map<number, Uint8Array | undefined>();
+  /** Those that this thread opens itself. */
+  readonly #unopened: { readonly chunk: number; readonly sealed: Uint8Array }[] = [];
   #groupLink: Link | undefined;
   #isOver = false;
 
@@ -269,7 +271,18 @@ export class PullerShell {
       const plaintext = outcome ? plaintextOf(sealed, outcome.ok) : opener.open(piece, sealed);
       this.#later((later) => this.#store(later, piece, plaintext));
     });
-    if (!isGiven) this.#store(now, piece, opener.open(piece, sealed));
+    if (!isGiven) this.#openSoon(piece, sealed);
+  }
+
+  /** With what else has come by then: several chunks are opened in less time than one after the other. */
+  #openSoon(chunk: number, sealed: Uint8Array): void {
+    if (this.#unopened.push({ chunk, sealed }) > 1) return;
+    queueMicrotask(() => {
+      const chunks = this.#unopened.splice(0);
+      this.#later((now) => {
+        for (const { chunk, plaintext } of this.#opener!.openAll(chunks)) this.#store(now, chunk, plaintext);
+      });
+    });
   }
 
   /** A chunk was opened, or is not the exposure's (`undefined`). */
@@ -396,6 +409,18 @@ export class ChunkOpener {
   /** The plaintext of a sealed chunk, in the same memory; `undefined` when it is not this exposure's. */
   open(chunk: number, sealed: Uint8Array): Uint8Array | undefined {
     return plaintextOf(sealed, this.#cipher.open(chunk, sealed, this.leaf(chunk)));
+  }
+
+  /** The same for several, in their order. */
+  *openAll(
+    chunks: readonly { readonly chunk: number; readonly sealed: Uint8Array }[],
+  ): Iterable<{ readonly chunk: number; readonly plaintext: Uint8Array | undefined }> {
+    const all = chunks.map(({ chunk, sealed }) => ({ chunk, sealed, leaf: this.leaf(chunk) }));
+    let index = 0;
+    for (const ok of this.#cipher.openAll(all)) {
+      const { chunk, sealed } = chunks[index++];
+      yield { chunk, plaintext: plaintextOf(sealed, ok) };
+    }
   }
 
   /** Whether a plaintext is the chunk of this exposure: sealed again, it has the same leaf. */

@@ -1,4 +1,5 @@
 /** Whether the programs of contestants are here, and how they come here. */
+import { loadIpsecMb } from "../../crypto/native/_ipsec_mb.ts";
 import { type Contestant, run } from "./contest.ts";
 
 /** Which programs of a contestant are not here; empty when it can take part. */
@@ -7,9 +8,12 @@ export async function missing(one: Contestant): Promise<string> {
   return lacking.length === 0 ? "" : `there is no ${lacking.join(" and no ")} here (--install gets it)`;
 }
 
-/** Installs what contestants lack, from Debian's packages, as root. No server is started. */
+/** What RGTP does without, and is faster with: hashes of chunks side by side. */
+const LIBRARY = "libipsec-mb1";
+
+/** Installs what contestants lack, and a library, from Debian's packages, as root. No server is started. */
 export async function install(all: readonly Contestant[]): Promise<void> {
-  const packages = new Set<string>();
+  const packages = new Set<string>(loadIpsecMb() ? [] : [LIBRARY]);
   for (const one of all) for (const program of await lackingIn(one)) packages.add(one.programs[program]);
   if (packages.size === 0) return;
   await run("apt-get", "update", "-q");

@@ -1,5 +1,5 @@
 /*
- * A thread of a crew: seals and opens chunks where they lie, one after the other, until it is ended.
+ * A thread of a crew: seals chunks where they lie, and opens those that wait together, until it is ended.
  */
 import { chunkEngine } from "../../crypto/chunk_engine.ts";
 import type { ChunkEngine } from "../../crypto/engine.ts";
@@ -39,10 +39,13 @@ function workOf({ words, key }: CrewTask, engine: ChunkEngine): () => void {
   ring.handleReady();
   return () => {
     while (true) {
-      const job = ring.takeJob();
+      const job = ring.nextJob();
       if (job.kind === JobKind.SEAL) ring.finish(true, cipher.seal(job.chunk, bytesOf(job)));
-      else if (job.kind === JobKind.OPEN) ring.finish(cipher.open(job.chunk, bytesOf(job), job.leaf));
-      else if (job.kind === JobKind.CHECK) {
+      else if (job.kind === JobKind.OPEN) {
+        const jobs = ring.nextJobs(JobKind.OPEN);
+        const chunks = jobs.map((each) => ({ chunk: each.chunk, sealed: bytesOf(each), leaf: each.leaf }));
+        for (const ok of cipher.openAll(chunks)) ring.finish(ok);
+      } else if (job.kind === JobKind.CHECK) {
         ring.finish(cipher.isChunk(job.chunk, bytesOf(job), job.leaf));
       } else if (job.kind === JobKind.MEMORY) {
         ring.finish(true);

@@ -53,7 +53,7 @@ export class JobRing {
   readonly words: Int32Array<SharedArrayBuffer>;
   readonly #slots: number;
   readonly #bytes: Uint8Array<SharedArrayBuffer>;
-  /** Jobs that this side has taken: of those given (the thread), or done (who gives them). */
+  /** Jobs that this side is done with: has done (the thread), or taken the outcome of (who gives them). */
   #taken = 0;
 
   /** `words` is the other side's, or from {@linkcode ringWords}. */
@@ -68,7 +68,7 @@ export class JobRing {
     return Atomics.load(this.words, READY) === 1;
   }
 
-  /** Jobs that were given and whose outcome was not taken. */
+  /** Jobs that were given and whose outcome was not taken; for the thread, that are not done. */
   get waiting(): number {
     return (Atomics.load(this.words, GIVEN) - this.#taken) | 0;
   }
@@ -122,17 +122,24 @@ export class JobRing {
     Atomics.store(this.words, READY, 1);
   }
 
-  /** The next job; waits for it. For the thread. */
-  takeJob(): Job & { readonly leaf: Uint8Array } {
-    while (Atomics.load(this.words, GIVEN) === this.#taken) Atomics.wait(this.words, GIVEN, this.#taken);
-    if (Atomics.load(this.words, ENDED) === 1) return END;
-    const slot = this.#slot(this.#taken);
-    const [kind, memory, at, bytes, chunk] = this.words.subarray(slot, slot + 5);
-    const leaf = this.#bytes.subarray((slot + LEAF) * 4, (slot + LEAF) * 4 + HASH_BYTES);
-    return { kind, memory, at, bytes, chunk, leaf };
+  /** The next job that is not done; waits for it. For the thread. */
+  nextJob(): Job & { readonly leaf: Uint8Array } {
+    while (this.waiting === 0) Atomics.wait(this.words, GIVEN, this.#taken);
+    return this.#jobAt(this.#taken);
   }
 
-  /** The job that was taken last is done. For the thread. */
+  /** That job, if it is of this kind, and those of the same kind that follow it already. For the thread. */
+  nextJobs(kind: number): (Job & { readonly leaf: Uint8Array })[] {
+    const jobs = [];
+    for (let ahead = 0; ahead < this.waiting; ahead++) {
+      const job = this.#jobAt(this.#taken + ahead);
+      if (job.kind !== kind) break;
+      jobs.push(job);
+    }
+    return jobs;
+  }
+
+  /** The next job is done. For the thread. */
   finish(ok: boolean, leaf?: Uint8Array): void {
     const slot = this.#slot(this.#taken);
     if (leaf) this.#bytes.set(leaf, (slot + LEAF) * 4);
@@ -140,6 +147,14 @@ export class JobRing {
     this.#taken = (this.#taken + 1) | 0;
     Atomics.store(this.words, DONE, this.#taken);
     Atomics.notify(this.words, DONE);
+  }
+
+  #jobAt(number: number): Job & { readonly leaf: Uint8Array } {
+    if (Atomics.load(this.words, ENDED) === 1) return END;
+    const slot = this.#slot(number);
+    const [kind, memory, at, bytes, chunk] = this.words.subarray(slot, slot + 5);
+    const leaf = this.#bytes.subarray((slot + LEAF) * 4, (slot + LEAF) * 4 + HASH_BYTES);
+    return { kind, memory, at, bytes, chunk, leaf };
   }
 
   #slot(job: number): number {

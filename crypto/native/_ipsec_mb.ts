@@ -1,0 +1,64 @@
+/*
+ * The functions of Intel's IPsec Multi-Buffer library that hash messages side by side, and the C library's `memcpy`, which comes with it:
+ * it returns where its target lies, so nothing here needs `Deno.UnsafePointer`, and the permission for the library's folder is enough.
+ */
+
+const functions = {
+  imb_get_version: { parameters: [], result: "u32" },
+  imb_get_feature_flags: { parameters: [], result: "u64" },
+  imb_get_errno: { parameters: ["pointer"], result: "i32" },
+  alloc_mb_mgr: { parameters: ["u64"], result: "pointer" },
+  init_mb_mgr_sse: { parameters: ["pointer"], result: "void" },
+  init_mb_mgr_avx2: { parameters: ["pointer"], result: "void" },
+  init_mb_mgr_avx512: { parameters: ["pointer"], result: "void" },
+  submit_hash_burst_sse_t2: { parameters: ["pointer", "buffer", "u32", "u32"], result: "u32" },
+  submit_hash_burst_avx2_t1: { parameters: ["pointer", "buffer", "u32", "u32"], result: "u32" },
+  submit_hash_burst_avx512_t1: { parameters: ["pointer", "buffer", "u32", "u32"], result: "u32" },
+  sha256_one_block_sse: { parameters: ["buffer", "buffer"], result: "void" },
+  memcpy: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
+} as const;
+
+/** The functions, by their names in `intel-ipsec-mb.h`. */
+export type IpsecMb = Deno.DynamicLibrary<typeof functions>["symbols"];
+
+/**
+ * Loads the library where it is and Deno's permission for it is there already: it is never asked for. `undefined` where there is none, or
+ * a release whose structures are not known here.
+ */
+export function loadIpsecMb(): IpsecMb | undefined {
+  // There is no Deno in browsers and under Node; the library is for this processor alone.
+  if (!("Deno" in globalThis) || Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") return undefined;
+  for (const path of PLACES) {
+    if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") continue;
+    try {
+      const { symbols } = Deno.dlopen(path, functions);
+      if (jobBytes(symbols) !== undefined) return symbols;
+    } catch {
+      // Not there, or another library of that name: the next.
+    }
+  }
+  return undefined;
+}
+
+/** By its place alone, as for libcrypto. */
+const PLACES = ["/lib/x86_64-linux-gnu", "/lib64"]
+  .flatMap((folder) => [2, 1].map((release) => `${folder}/libIPSec_MB.so.${release}`));
+
+/** Bytes of an `IMB_JOB`, whose fields that are used here are the same in all of these; `undefined`: another release. */
+export function jobBytes(library: IpsecMb): number | undefined {
+  const version = library.imb_get_version();
+  return RELEASES.find(({ from, before }) => from <= version && version < before)?.jobBytes;
+}
+
+/** Versions as the library tells them: a byte each for major, minor and patch. */
+const RELEASES = [
+  { from: 0x01_03_00, before: 0x01_04_00, jobBytes: 200 },
+  { from: 0x01_04_00, before: 0x01_06_00, jobBytes: 240 },
+  { from: 0x02_00_00, before: 0x02_01_00, jobBytes: 216 },
+];
+
+/** `imb_get_feature_flags`: what a processor has. */
+export const Feature = { SHANI: 1n, AVX2: 1n << 6n, AVX512: 0xf80n } as const;
+
+/** `alloc_mb_mgr`: as if the processor had no instructions for SHA. */
+export const SHANI_OFF = 1n;
