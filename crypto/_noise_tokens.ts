@@ -1,5 +1,6 @@
 import { type Random, RgtpError } from "../core/mod.ts";
 import { type NoisePattern, PATTERNS, type Token, usesPsk } from "./_noise_patterns.ts";
+import type { MessageKeys } from "./_noise_keys.ts";
 import type { SymmetricState } from "./_noise_symmetric.ts";
 import { isUsableX25519Key } from "./points.ts";
 import { isUsableKemKey } from "./_kem_keys.ts";
@@ -42,6 +43,7 @@ export function nextTokens(state: HandshakeState): readonly Token[] {
 /** Noise §5.3 WriteMessage, one token: what it adds to the message. */
 export function writeToken(
   engine: Engine,
+  keys: MessageKeys,
   state: HandshakeState,
   token: Token,
   random: Random,
@@ -49,12 +51,12 @@ export function writeToken(
   switch (token) {
     case "e": {
       state.ephemeralPrivate = Uint8Array.from(random(KEY_BYTES));
-      const publicKey = engine.x25519.publicKey(state.ephemeralPrivate);
+      const publicKey = keys.of(state.ephemeralPrivate).publicKey();
       mixEphemeral(state, publicKey);
       return publicKey;
     }
     case "s":
-      return state.symmetric.encryptAndHash(engine.x25519.publicKey(mustHave(state, state.staticPrivate)));
+      return state.symmetric.encryptAndHash(keys.of(mustHave(state, state.staticPrivate)).publicKey());
     case "e1": {
       const { publicKey, secretKey } = engine.mlKem768.keyPair(random(KEM_SEED_BYTES));
       state.kemSecret = secretKey;
@@ -73,7 +75,7 @@ export function writeToken(
     }
   }
   // Every key of the other side was checked when it came in.
-  if (!mixSecret(engine, state, token)) {
+  if (!mixSecret(keys, state, token)) {
     throw new RgtpError("INTERNAL", `Noise token ${token} gave no secret`);
   }
   return NO_BYTES;
@@ -96,11 +98,12 @@ function isField(token: Token): token is keyof typeof FIELD_BYTES {
  */
 export function readToken(
   engine: Engine,
+  keys: MessageKeys,
   state: HandshakeState,
   token: Token,
   message: Uint8Array,
 ): Uint8Array | undefined {
-  if (!isField(token)) return mixSecret(engine, state, token) ? message : undefined;
+  if (!isField(token)) return mixSecret(keys, state, token) ? message : undefined;
   const encrypted = token !== "e" && state.symmetric.cipher !== undefined;
   const length = FIELD_BYTES[token] + (encrypted ? AEAD_TAG_BYTES : 0);
   if (message.length < length) return undefined;
@@ -150,7 +153,7 @@ function mixEphemeral(state: HandshakeState, publicKey: Uint8Array): void {
 
 /** Mixes in the psk or the result of a Diffie-Hellman; false when that has none. */
 function mixSecret(
-  engine: Engine,
+  keys: MessageKeys,
   state: HandshakeState,
   token: Exclude<Token, keyof typeof FIELD_BYTES>,
 ): boolean {
@@ -161,10 +164,9 @@ function mixSecret(
   }
   // Noise §5.3: the first letter means a key of the initiator, the second one of the responder.
   const [ours, theirs] = state.initiator ? token : [token[1], token[0]];
-  const shared = engine.x25519.sharedSecret(
-    mustHave(state, ours === "e" ? state.ephemeralPrivate : state.staticPrivate),
-    mustHave(state, theirs === "e" ? state.remoteEphemeral : state.remoteStatic),
-  );
+  const own = mustHave(state, ours === "e" ? state.ephemeralPrivate : state.staticPrivate);
+  const remote = mustHave(state, theirs === "e" ? state.remoteEphemeral : state.remoteStatic);
+  const shared = keys.of(own).sharedSecret(remote);
   if (shared === undefined) return false;
   state.symmetric.mixKey(shared);
   return true;

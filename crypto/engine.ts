@@ -143,6 +143,22 @@ export interface X25519 {
    * @throws {RangeError} when the private key is not 32 bytes
    */
   sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array<ArrayBuffer> | undefined;
+
+  /**
+   * A private key of which several results are wanted, where to take it in is work that need not be done for each. Absent: it is none.
+   *
+   * @throws {RangeError} when the key is not 32 bytes
+   */
+  open?(privateKey: Uint8Array): X25519Key;
+}
+
+/** A private key that was taken in. Its end overwrites what an engine has made of it. */
+export interface X25519Key extends Disposable {
+  /** See {@linkcode X25519.publicKey}. */
+  publicKey(): Uint8Array<ArrayBuffer>;
+
+  /** See {@linkcode X25519.sharedSecret}. */
+  sharedSecret(publicKey: Uint8Array): Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** Signatures over Curve25519 (RFC 8032, pure Ed25519). */

@@ -303,6 +303,21 @@ for (const engine of ENGINES) {
     assertEquals(new Set(results.map((result) => result?.buffer)).size, results.length);
   });
 
+  const { open } = engine.x25519;
+  if (open) {
+    Deno.test(`${engine.name}: a private key that is taken in gives the same results, however often`, () => {
+      const theirs = engine.x25519.publicKey(pattern(32, 1));
+      using key = open(pattern(32));
+      for (let i = 0; i < 2; i++) {
+        assertEquals(key.publicKey(), portableEngine.x25519.publicKey(pattern(32)));
+        assertEquals(key.sharedSecret(theirs), portableEngine.x25519.sharedSecret(pattern(32), theirs));
+        assertStrictEquals(key.sharedSecret(new Uint8Array(32)), undefined);
+        assertStrictEquals(key.sharedSecret(theirs.subarray(1)), undefined);
+      }
+      for (const length of [0, 31, 33]) assertThrows(() => open(pattern(length)), RangeError);
+    });
+  }
+
   Deno.test(`${engine.name}: keys of wrong lengths are refused`, () => {
     const { x25519, ed25519 } = engine;
     const publicKey = x25519.publicKey(pattern(32));

@@ -2,6 +2,7 @@ import { concatBytes, type Random, RgtpError } from "../core/mod.ts";
 import { expectLength } from "./_checks.ts";
 import { decodeState, encodeState } from "./_noise_export.ts";
 import { isHybrid, type NoisePattern, PATTERNS, protocolName, usesPsk } from "./_noise_patterns.ts";
+import { MessageKeys } from "./_noise_keys.ts";
 import { NOISE_MESSAGE_BYTES_MAX, SymmetricState } from "./_noise_symmetric.ts";
 import { cloneState, type HandshakeState, nextTokens, readToken, writeToken } from "./_noise_tokens.ts";
 import { isUsableX25519Key } from "./points.ts";
@@ -28,6 +29,8 @@ export interface HandshakeOptions extends NoiseSecrets {
   readonly prologue: Uint8Array;
   /** The responder's static key, for the initiator of a pattern whose second letter is K. */
   readonly remoteStatic?: Uint8Array;
+  /** The public key of `staticPrivate`, for a responder that has it at hand; else it is reckoned. */
+  readonly staticPublic?: Uint8Array;
 }
 
 /** The 32-byte keys that a finished handshake gives to both sides. */
@@ -63,7 +66,7 @@ export class Handshake {
    * @throws {RangeError} when a key is not 32 bytes
    */
   static start(engine: Engine, options: HandshakeOptions): Handshake {
-    const { pattern, initiator, prologue, remoteStatic } = options;
+    const { pattern, initiator, prologue } = options;
     const symmetric = SymmetricState.initialize(engine, protocolName(pattern));
     symmetric.mixHash(prologue);
     const state: HandshakeState = {
@@ -78,7 +81,7 @@ export class Handshake {
       kemSecret: undefined,
       remoteKem: undefined,
     };
-    if (PATTERNS[pattern].responderKnown) mixResponderStatic(engine, state, remoteStatic);
+    if (PATTERNS[pattern].responderKnown) mixResponderStatic(engine, state, options);
     return new Handshake(engine, state);
   }
 
@@ -170,7 +173,8 @@ export class Handshake {
   writeMessage(payload: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
     if (!this.isWriter) throw this.#outOfTurn("write");
     const next = cloneState(this.#state);
-    const parts = nextTokens(next).map((token) => writeToken(this.#engine, next, token, random));
+    using keys = new MessageKeys(this.#engine.x25519);
+    const parts = nextTokens(next).map((token) => writeToken(this.#engine, keys, next, token, random));
     const message = concatBytes(...parts, next.symmetric.encryptAndHash(payload));
     if (message.length > NOISE_MESSAGE_BYTES_MAX) {
       throw new RangeError(
@@ -193,9 +197,10 @@ export class Handshake {
     if (!this.isReader) throw this.#outOfTurn("read");
     if (message.length > NOISE_MESSAGE_BYTES_MAX) return undefined;
     const next = cloneState(this.#state);
+    using keys = new MessageKeys(this.#engine.x25519);
     let rest: Uint8Array | undefined = message;
     for (const token of nextTokens(next)) {
-      rest = readToken(this.#engine, next, token, rest);
+      rest = readToken(this.#engine, keys, next, token, rest);
       if (rest === undefined) return undefined;
     }
     const payload = next.symmetric.decryptAndHash(rest);
@@ -252,11 +257,11 @@ export class Handshake {
 function mixResponderStatic(
   engine: Engine,
   state: HandshakeState,
-  remoteStatic: Uint8Array | undefined,
+  { remoteStatic, staticPublic }: HandshakeOptions,
 ): void {
   if (!state.initiator) {
     if (state.staticPrivate !== undefined) {
-      state.symmetric.mixHash(engine.x25519.publicKey(state.staticPrivate));
+      state.symmetric.mixHash(staticPublic ?? engine.x25519.publicKey(state.staticPrivate));
     }
     return;
   }

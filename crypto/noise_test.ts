@@ -247,6 +247,50 @@ Deno.test("a low-order static key sent by a party that holds the right keys is r
   assertStrictEquals(responder.readMessage(initiator.writeMessage(NONE, systemRandom)), undefined);
 });
 
+Deno.test("a message takes in each private key once, and lets it go; also one that is not right", () => {
+  const { x25519 } = nativeEngine;
+  const taken: string[] = [];
+  let held = 0;
+  const engine: Engine = {
+    ...nativeEngine,
+    x25519: {
+      ...x25519,
+      open: (key) => {
+        taken.push(key.toHex());
+        held++;
+        return {
+          publicKey: () => x25519.publicKey(key),
+          sharedSecret: (theirs) => x25519.sharedSecret(key, theirs),
+          [Symbol.dispose]: () => void held--,
+        };
+      },
+    },
+  };
+  const staticPublic = x25519.publicKey(staticOfR);
+  const own = { pattern: "IK", prologue: NONE } as const;
+  const initiator = Handshake.start(engine, {
+    ...{ ...own, initiator: true, staticPrivate: staticOfI, remoteStatic: staticPublic },
+  });
+  const responder = Handshake.start(engine, {
+    ...{ ...own, initiator: false, staticPrivate: staticOfR, staticPublic },
+  });
+  const keysOf = (message: () => unknown) => {
+    taken.length = 0;
+    message();
+    assertEquals(held, 0);
+    return taken.length;
+  };
+  let message: Uint8Array = NONE;
+  // Ephemeral and static; the static one, for two Diffie-Hellmans; an ephemeral one; both of the initiator's.
+  assertEquals(keysOf(() => message = initiator.writeMessage(NONE, systemRandom)), 2);
+  assertEquals(keysOf(() => responder.readMessage(message.with(-1, message.at(-1)! ^ 1))), 1);
+  assertEquals(keysOf(() => responder.readMessage(message)), 1);
+  assertEquals(taken, [staticOfR.toHex()]);
+  assertEquals(keysOf(() => message = responder.writeMessage(NONE, systemRandom)), 1);
+  assertEquals(keysOf(() => initiator.readMessage(message)), 2);
+  assertEquals(initiator.split(), responder.split());
+});
+
 Deno.test("a stateless responder goes on from an exported state, as often as the last message comes", () => {
   const [initiator, responder] = pair({ pattern: "XX" });
   responder.readMessage(initiator.writeMessage(NONE, systemRandom));

@@ -107,6 +107,7 @@ export class Responder {
   readonly #retries: RetryCookies;
   readonly #gate: PassphraseGate;
   readonly #assemblies = new HandshakeAssemblies();
+  readonly #staticPublic: Uint8Array;
   /** Tells pullers that several addresses are this one exposer. */
   readonly #instance: Uint8Array;
   #second = { at: -Infinity, handshakes: 0 };
@@ -114,6 +115,7 @@ export class Responder {
   /** Fresh cookie keys, in memory only. */
   constructor(options: ResponderOptions) {
     this.#options = options;
+    this.#staticPublic = options.engine.x25519.publicKey(options.staticPrivate);
     this.#cookies = new CookieJar(options.engine, options.random);
     this.#retries = new RetryCookies(options.engine, options.random);
     this.#gate = new PassphraseGate({ ...options, cookies: this.#cookies });
@@ -228,7 +230,14 @@ export class Responder {
     const { engine, staticPrivate, random } = this.#options;
     const { pattern, way, fragments } = shape;
     const prologue = handshakePrologue(PROTOCOL_VERSION, pattern, message.offers);
-    const noise = Handshake.start(engine, { pattern, initiator: false, prologue, staticPrivate });
+    const staticPublic = this.#staticPublic;
+    const noise = Handshake.start(engine, {
+      pattern,
+      initiator: false,
+      prologue,
+      staticPrivate,
+      staticPublic,
+    });
     const payload = noise.readMessage(message.body);
     if (!payload) {
       // Most likely the puller means another exposer, or an old key of ours.
