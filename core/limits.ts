@@ -59,11 +59,12 @@ export const limits = {
   shareAnswerMsMax: 1000,
   /** Memory that an exposer may have for sealed chunks: not less than this. */
   memoryBytesMin: 16_777_216,
-  /** Threads beside the main one that seal the chunks of one exposure, or open them, the jobs that each may have, and how much makes them pay. */
+  /** Threads beside the main one that seal the chunks of one exposure, or open them, the jobs that each may have, how much makes them pay, and how much of a file is lent to the one that hashes it. */
   sealThreadsMax: 2,
   openThreadsMax: 1,
   crewJobsMax: 64,
   crewBytesMin: 134_217_728,
+  lentBytesMax: 2_097_152,
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */
   handshakeQueueMax: 64,
   handshakesPerSecondBeforeRetry: 200,

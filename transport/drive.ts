@@ -134,6 +134,10 @@ export class Drive<Output> {
   #handleTimer(): void {
     this.#timerAt = Infinity;
     if (this.#closed) return;
+    // What came before the time was up counts before: a busy process would repeat what was answered long ago.
+    const arrived = this.#link.receiveNow?.();
+    if (arrived) this.#feed(arrived);
+    if (this.#closed) return;
     if (this.#machine.deadline <= this.#clock()) this.#apply((now) => this.#machine.handleTimeout(now));
     this.#arm();
   }

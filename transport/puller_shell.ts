@@ -46,8 +46,13 @@ export interface ChunkSink {
   spareThreads?(): void;
   /** How many of the chunks whose `write` has not ended wait for chunks before them, and for nothing else. Absent: none. */
   heldBack?(): number;
-  /** Takes a verified chunk. What it returns holds the pull back until it is done; then the bytes are no longer the sink's. */
-  write(chunk: number, bytes: Uint8Array): void | Promise<void>;
+  /**
+   * Takes a verified chunk. What it returns holds the pull back until it is done; then the bytes are no longer the sink's, unless
+   * (`isLent`) they may be so for longer: for as long as it {@linkcode ChunkSink.reads} them.
+   */
+  write(chunk: number, bytes: Uint8Array, isLent?: boolean): void | Promise<void>;
+  /** Whether it still reads the bytes of a chunk that were lent to it. Absent: never. */
+  reads?(chunk: number): boolean;
   /** Where all of the exposure's bytes may appear by themselves, from {@linkcode openWindow}. Absent: they come with `write` alone. */
   readonly window?: Uint8Array<ArrayBuffer>;
 }
@@ -229,7 +234,12 @@ export class PullerShell {
     if (shared?.memory) crew?.share(shared.memory);
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
-        ...(crew && { allocate: (bytes) => crew.memory(bytes) }),
+        ...(crew && {
+          memory: {
+            allocate: (bytes) => crew.memory(bytes),
+            isLent: (chunk) => sink.reads?.(chunk) === true,
+          },
+        }),
         ...(sink.wanted && { wanted: sink.wanted }),
         isMoreToCome: sink.wantMore !== undefined,
         heldBack: () => sink.heldBack?.() ?? 0,
@@ -280,7 +290,7 @@ export class PullerShell {
 
   /** A chunk was opened, or is not the exposure's (`undefined`). */
   #store(now: number, chunk: number, plaintext: Uint8Array | undefined): void {
-    const stored = plaintext && this.#sink!.write(chunk, plaintext);
+    const stored = plaintext && this.#sink!.write(chunk, plaintext, true);
     this.#reportWhen(now, stored, (at) => this.machine.handleOpened(at, chunk, plaintext !== undefined));
   }
 

@@ -212,6 +212,27 @@ const contract: Record<string, Body> = {
     assertEquals((await collect(b.link, 40)).length, 40);
   },
 
+  "what has arrived can be had at once, while somebody waits for it": async (open) => {
+    const [a, b] = [await open(), await open()];
+    if (!b.link.receiveNow) return;
+    const waiting = b.link.receive();
+    await pause(5);
+    assertEquals(b.link.receiveNow(), []);
+    const sent = a.link.send({ peer: b.address, bytes: Uint8Array.of(1), segmentSize: 1 });
+    // Nothing else has its turn here, so nobody else can have it.
+    let now = b.link.receiveNow();
+    for (const since = performance.now(); now.length === 0 && performance.now() < since + 1000;) {
+      now = b.link.receiveNow();
+    }
+    assertEquals(payloads(now), [Uint8Array.of(1)]);
+    await sent;
+    await a.link.send({ peer: b.address, bytes: Uint8Array.of(2), segmentSize: 1 });
+    assertEquals(payloads(await waiting), [Uint8Array.of(2)]);
+    assertEquals(b.link.stats.packetsReceived, 2);
+    b.link.close();
+    assertEquals(b.link.receiveNow(), []);
+  },
+
   "slices at odd offsets of a larger buffer": async (open) => {
     const [a, b] = [await open(), await open()];
     const whole = pattern(4096, 9);

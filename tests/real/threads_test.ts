@@ -3,8 +3,12 @@
  */
 import { createHash } from "node:crypto";
 import { limits } from "../../core/limits.ts";
+import type { Address } from "../../codec/address.ts";
 import { expose, pull } from "../../mod.ts";
-import { assertEquals } from "../_assert.ts";
+import { segments } from "../../transport/link/link.ts";
+import { openLink } from "../../transport/link/open_link.ts";
+import { assertEquals, assertGreater } from "../_assert.ts";
+import { seededRandom } from "../sim/random.ts";
 
 const BYTES = limits.crewBytesMin + 12_345;
 
@@ -40,6 +44,69 @@ Deno.test("a transfer in which threads take part is right, and so is one that go
     const second = await pull(exposure.ticket).saveTo(out);
     assertEquals(second.sha256, first.sha256);
     assertEquals(second.reusedBytes > half / 2, true);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** Somebody between an exposer and its puller: of 50 datagrams back one gets lost, of 20 one comes after many that were sent later. */
+async function roughRoad(exposer: Address) {
+  const host = "127.0.0.1";
+  const front = await openLink({ host, port: 0 });
+  const back = await openLink({ host, port: 0 });
+  const { chance } = seededRandom(5);
+  const waiting: Uint8Array[] = [];
+  const road = {
+    port: front.local.port,
+    lost: 0,
+    late: 0,
+    async [Symbol.asyncDispose]() {
+      front.close();
+      back.close();
+      await running;
+    },
+  };
+  let puller: Address | undefined;
+  const forth = async () => {
+    for (let batch = await front.receive(); batch.length > 0; batch = await front.receive()) {
+      for (const datagrams of batch) {
+        puller = datagrams.peer;
+        await back.send({ ...datagrams, peer: exposer });
+      }
+    }
+  };
+  const toPuller = (bytes: Uint8Array) => front.send({ peer: puller!, bytes, segmentSize: bytes.length });
+  const andBack = async () => {
+    for (let batch = await back.receive(); batch.length > 0; batch = await back.receive()) {
+      for (const bytes of batch.flatMap((datagrams) => [...segments(datagrams)])) {
+        if (chance(0.02)) road.lost++;
+        else if (chance(0.05)) waiting.push(bytes.slice());
+        else await toPuller(bytes);
+        if (waiting.length < 3) continue;
+        await toPuller(waiting.shift()!);
+        road.late++;
+      }
+    }
+  };
+  // A send that finds its link closed is the end.
+  const running = Promise.allSettled([forth(), andBack()]);
+  return road;
+}
+
+Deno.test("a transfer in which threads take part is right where packets get lost and overtake each other", async () => {
+  const source = content();
+  const folder = await Deno.makeTempDir();
+  try {
+    const host = "127.0.0.1";
+    await using exposure = await expose(source, { host, port: 0, stateDir: `${folder}/state` });
+    await using road = await roughRoad(exposure.address);
+    const ticket = exposure.ticket.replace(`:${exposure.address.port}/`, `:${road.port}/`);
+    const out = `${folder}/out`;
+    const { sha256: printed } = await pull(ticket, { shared: false }).saveTo(out);
+    assertEquals(printed, sha256(source));
+    assertEquals(sha256(await Deno.readFile(out)), printed);
+    assertGreater(road.lost, 500);
+    assertGreater(road.late, 500);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

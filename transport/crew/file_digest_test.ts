@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { assertEquals } from "../../tests/_assert.ts";
+import { limits } from "../../core/limits.ts";
+import { assert, assertEquals } from "../../tests/_assert.ts";
 import { FileDigest } from "./file_digest.ts";
 
 const worker = new URL("./digest_worker.ts", import.meta.url);
@@ -38,15 +39,78 @@ Deno.test("a file is hashed while it is written, and renamed", async () => {
   }
 });
 
+Deno.test("a chunk that is lent is hashed where it lies, and given back: the rest is read", async () => {
+  const chunkBytes = 65_536;
+  const bytes = 64 * chunkBytes + 100;
+  await using there = await temporary(bytes);
+  const digest = new FileDigest(worker, there.path, bytes);
+  try {
+    // What stands in the file are zeros.
+    const expected = new Uint8Array(bytes);
+    const memories = [0, 1, 2].map(() => new SharedArrayBuffer(8 * chunkBytes));
+    const lend = (chunk: number, slot: number) => {
+      const memory = new Uint8Array(memories[slot % 3], Math.floor(slot / 3) * chunkBytes, chunkBytes);
+      expected.fill(chunk, chunk * chunkBytes, (chunk + 1) * chunkBytes);
+      digest.lend(chunk * chunkBytes, memory.fill(chunk));
+    };
+    const reads = (chunk: number) => digest.reads(chunk * chunkBytes);
+    // Out of order, and with gaps.
+    const chunks = [9, 8, 1, 2, 3, 0, 20, 5, 4];
+    for (const [slot, chunk] of chunks.entries()) lend(chunk, slot);
+    await new Promise((wake) => setTimeout(wake, 30));
+    assertEquals(chunks.map(reads), chunks.map(() => true), "nothing of it may be hashed yet");
+    digest.handleWritten(6 * chunkBytes);
+    digest.handleWritten(40 * chunkBytes);
+    for (let tries = 0; chunks.some(reads); tries++) {
+      assert(tries < 3000, "the thread gave nothing back in half a minute");
+      await new Promise((wake) => setTimeout(wake, 10));
+    }
+    // Their memory is whose it was.
+    for (const memory of memories) new Uint8Array(memory).fill(255);
+    for (const [slot, chunk] of [40, 63, 50].entries()) lend(chunk, slot);
+    digest.handleWritten(bytes);
+    assertEquals((await digest.finish())?.toHex(), createHash("sha256").update(expected).digest("hex"));
+    assertEquals([40, 50, 63].map(reads), [false, false, false]);
+  } finally {
+    digest.close();
+  }
+});
+
+Deno.test("what is far ahead, was told of before, or lies where no thread reaches it, is not lent", async () => {
+  await using there = await temporary(100 * 65_536);
+  const digest = new FileDigest(worker, there.path, 100 * 65_536);
+  try {
+    const shared = new Uint8Array(new SharedArrayBuffer(65_536));
+    digest.lend(0, new Uint8Array(65_536));
+    digest.lend(limits.lentBytesMax, shared);
+    assertEquals([digest.reads(0), digest.reads(limits.lentBytesMax)], [false, false]);
+    digest.lend(65_536, shared);
+    assert(digest.reads(65_536));
+    digest.handleWritten(65_536);
+    digest.lend(0, shared);
+    assert(!digest.reads(0));
+  } finally {
+    digest.close();
+    assert(!digest.reads(65_536), "whoever has ended reads nothing");
+  }
+});
+
 Deno.test("there is no digest of a file that is not all there, or not there, or wanted no more", async () => {
   await using there = await temporary(1000);
   const tooShort = new FileDigest(worker, there.path, BYTES);
   const missing = new FileDigest(worker, `${there.path}.not`, BYTES);
   const ended = new FileDigest(worker, there.path, BYTES);
   try {
-    for (const digest of [tooShort, missing, ended]) digest.handleWritten(BYTES / 2);
+    const lent = new Uint8Array(new SharedArrayBuffer(65_536));
+    for (const digest of [tooShort, missing, ended]) {
+      digest.lend(46 * 65_536, lent);
+      digest.handleWritten(BYTES / 2);
+    }
     ended.close();
     for (const digest of [tooShort, missing, ended]) assertEquals(await digest.finish(), undefined);
+    for (const digest of [tooShort, missing, ended]) assert(!digest.reads(46 * 65_536));
+    ended.lend(0, lent);
+    assert(!ended.reads(0));
     ended.handleWritten(BYTES);
   } finally {
     for (const digest of [tooShort, missing, ended]) digest.close();

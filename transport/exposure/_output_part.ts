@@ -107,13 +107,18 @@ export class OutputPart implements PartFile {
     return this.#isInOut(chunk);
   }
 
-  write(chunk: number, plaintext: Uint8Array): void {
+  write(chunk: number, plaintext: Uint8Array, isLent = false): void {
     this.#checkChunk(chunk, plaintext);
     this.#openDisk().write(chunk, plaintext);
     this.#isWorthKeeping = true;
     this.#inOutOnly.delete(chunk);
     this.#held.add(chunk);
+    if (isLent) this.#growing?.lend?.(chunkOffset(this.#options.manifest, chunk), plaintext);
     this.#grow(chunk, plaintext);
+  }
+
+  reads(chunk: number): boolean {
+    return this.#growing?.reads?.(chunkOffset(this.#options.manifest, chunk)) === true;
   }
 
   spareThreads(): void {

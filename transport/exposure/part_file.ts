@@ -65,13 +65,16 @@ export interface PartFile {
   reject(chunk: number): boolean;
 
   /**
-   * Writes a verified chunk in its place.
+   * Writes a verified chunk in its place. `isLent`: its bytes stay as they are while {@linkcode PartFile.reads} says that they are read.
    *
    * @throws {RgtpError} NO_SPACE or IO (what was written before is kept for a later pull); EXISTS when the output turns out to differ
    * and `force` is not set; BUSY
    * @throws {RangeError} when there is no such chunk, or it has another size
    */
-  write(chunk: number, plaintext: Uint8Array): void;
+  write(chunk: number, plaintext: Uint8Array, isLent?: boolean): void;
+
+  /** Whether the bytes of a chunk that were lent are still hashed where they lie. */
+  reads(chunk: number): boolean;
 
   /** Before the first chunk: what is to be done beside writing is done by the thread that writes. */
   spareThreads(): void;

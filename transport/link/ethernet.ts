@@ -185,6 +185,11 @@ class EthernetLink implements Link {
     }
   }
 
+  receiveNow(): readonly Datagrams[] {
+    const frames = this.#closed ? undefined : this.#socket.ring.take();
+    return frames ? this.#read(frames) : [];
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -116,6 +116,11 @@ export interface Link extends Disposable {
    * @throws {TypeError} when another call is waiting
    */
   receive(): Promise<readonly Datagrams[]>;
+  /**
+   * What has arrived, if anything, without waiting; also while somebody waits in {@linkcode Link.receive}, and as one call of that. Absent:
+   * nobody can know before the system says so.
+   */
+  receiveNow?(): readonly Datagrams[];
   /** Counters. */
   readonly stats: LinkStats;
   /** Ends it: a waiting `receive` returns nothing. Doing it twice is fine. */

@@ -298,6 +298,13 @@ class LinuxUdpLink implements Link {
     }
   }
 
+  receiveNow(): readonly Datagrams[] {
+    if (this.#closed || this.#isGone) return [];
+    const count = this.#incoming.receive(this.#descriptor);
+    // Whatever is wrong shows to who waits.
+    return count < 0 ? [] : this.#read(count);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

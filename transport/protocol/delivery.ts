@@ -37,14 +37,14 @@ export class Delivery {
   /** Nothing is here yet. */
   constructor(
     manifest: Manifest,
-    { isMoreToCome = false, heldBack = () => 0, plan, allocate, ...rest }: PullBeginning,
+    { isMoreToCome = false, heldBack = () => 0, plan, memory, ...rest }: PullBeginning,
     symbolSize: number,
     emit: (output: PullerOutput) => void,
   ) {
     const chunks = chunkCount(manifest);
     this.#manifest = manifest;
     this.plan = plan ?? new ChunkPlan({ chunks, ...rest });
-    this.hand = new PiecesInHand(manifest, this.plan, symbolSize, allocate);
+    this.hand = new PiecesInHand(manifest, this.plan, symbolSize, memory);
     this.#more = isMoreToCome ? "to come" : "none";
     this.#heldBack = heldBack;
     this.#emit = emit;

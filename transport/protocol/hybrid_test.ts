@@ -199,13 +199,20 @@ Deno.test("downgrade: a RETRY without its flag ends in nothing: whoever offers a
   }
 });
 
-Deno.test("hybrid: with a ticket too where an address must prove itself anyway: that costs no round trip more", () => {
+Deno.test("under load: a ticket's handshake is plain as ever, behind a cookie; what needs a hybrid is one", () => {
   const exposer = responder();
   const { packet } = new Initiator(optionsOf({ exposerKey }, "off"));
   for (let i = 0; i < limits.handshakesPerSecondBeforeRetry; i++) exposer.answer(0, us, packet);
-  const { result, sent } = run(optionsOf(ticketed), exposer);
+  for (
+    const [mode, isHybrid, packets] of [["auto", false, 1], ["require", true, HYBRID_FRAGMENTS]] as const
+  ) {
+    const { result, sent } = run(optionsOf(ticketed, mode), exposer);
+    assert(result?.answer.granted);
+    assertEquals(result.isHybrid, isHybrid);
+    assertEquals(sent, ["1 -> 1", `${packets} -> ${packets}`]);
+  }
+  const { result } = run(optionsOf({ exposerKey }), exposer);
   assert(result?.answer.granted && result.isHybrid);
-  assertEquals(sent, ["1 -> 1", `${HYBRID_FRAGMENTS} -> ${HYBRID_FRAGMENTS}`]);
 });
 
 Deno.test("downgrade: a hybrid message that is called a plain one, or a plain one a hybrid, is neither", () => {

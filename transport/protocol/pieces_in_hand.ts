@@ -18,6 +18,16 @@ export interface Taker {
   eta(symbols: number): number;
 }
 
+/** Where full chunks are put together. */
+export interface ChunkMemory {
+  /** Memory for one, which is used for others when it is stored. */
+  allocate(bytes: number): Uint8Array;
+  /** Whether the memory of a chunk that is stored is to stay as it is, for as long as this is so. */
+  isLent(chunk: number): boolean;
+}
+
+const OWN_MEMORY: ChunkMemory = { allocate: (bytes) => new Uint8Array(bytes), isLent: () => false };
+
 const ONLY_ONE: Taker = { source: 0, eta: () => 0 };
 
 /** Somebody else helps out when he needs less than this share of the time. */
@@ -39,7 +49,9 @@ export class PiecesInHand {
   readonly #opening = new Map<number, Assembly>();
   /** Of full chunks, for use again with their memory: what lives as long as a chunk is under way is dear to collect. */
   readonly #spare: Assembly[] = [];
-  readonly #allocate: (bytes: number) => Uint8Array;
+  /** The same, whose memory is still read by somebody. */
+  #lent: Assembly[] = [];
+  readonly #memory: ChunkMemory;
   /** All sources, by number: to reckon who would be sooner. */
   readonly #takers = new Map<number, Taker>();
   /** Pieces that one source alone is asked for. */
@@ -48,17 +60,17 @@ export class PiecesInHand {
   #isTail = false;
   #symbolSize: number;
 
-  /** Nothing in hand yet. `allocate` gives memory for full chunks, which is used again and again. */
+  /** Nothing in hand yet. */
   constructor(
     manifest: Manifest,
     plan: PiecePlan,
     symbolSize: number,
-    allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
+    memory: ChunkMemory = OWN_MEMORY,
   ) {
     this.#manifest = manifest;
     this.#plan = plan;
     this.#symbolSize = symbolSize;
-    this.#allocate = allocate;
+    this.#memory = memory;
     const fit = Math.floor(BYTES_IN_HAND_MAX / manifest.chunkSize);
     this.#limit = Math.max(PIECES_MIN, Math.min(PIECES_MAX, fit));
   }
@@ -171,7 +183,9 @@ export class PiecesInHand {
   settle(piece: number): void {
     const assembly = this.#opening.get(piece);
     this.#opening.delete(piece);
-    if (assembly && this.#isSpare(assembly)) this.#spare.push(assembly);
+    if (!assembly || !this.#isSpare(assembly)) return;
+    if (this.#memory.isLent(piece)) this.#lent.push(assembly);
+    else this.#spare.push(assembly);
   }
 
   /** A chunk on disk to check; end with {@linkcode settleCheck}. */
@@ -197,7 +211,9 @@ export class PiecesInHand {
     this.#assemblies.clear();
     this.#symbolSize = symbolSize;
     memories.push(...this.#spare.splice(0));
-    for (const { piece, bytes } of memories) this.#spare.push(new Assembly(piece, bytes, symbolSize));
+    const renewed = ({ piece, bytes }: Assembly) => new Assembly(piece, bytes, symbolSize);
+    this.#spare.push(...memories.map(renewed));
+    this.#lent = this.#lent.map(renewed);
   }
 
   #isFor({ piece, home, helper }: Assembly, { source, has }: Taker): boolean {
@@ -249,13 +265,24 @@ export class PiecesInHand {
   #assemblyOf(piece: number): Assembly {
     const size = pieceBytes(this.#manifest, piece)!;
     const isFull = this.#isFullChunk(piece, size);
-    const spare = isFull ? this.#spare.pop() : undefined;
+    const spare = isFull ? this.#takeSpare() : undefined;
     if (!spare) {
-      const memory = isFull ? this.#allocate(size) : new Uint8Array(size);
+      const memory = isFull ? this.#memory.allocate(size) : new Uint8Array(size);
       return new Assembly(piece, memory, this.#symbolSize);
     }
     spare.restart(piece);
     return spare;
+  }
+
+  #takeSpare(): Assembly | undefined {
+    if (this.#spare.length === 0 && this.#lent.length > 0) {
+      const lent = this.#lent;
+      this.#lent = [];
+      for (const assembly of lent) {
+        (this.#memory.isLent(assembly.piece) ? this.#lent : this.#spare).push(assembly);
+      }
+    }
+    return this.#spare.pop();
   }
 
   /** Whether it can be another chunk's; one that was begun with symbols of another size cannot. */

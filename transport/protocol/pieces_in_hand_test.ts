@@ -180,3 +180,39 @@ Deno.test("pieces in hand: buffers are used again, never two pieces in one", () 
   }
   assertEquals(done, 500);
 });
+
+Deno.test("the memory of a chunk is used again, but not while it is lent", () => {
+  const lent = new Set<number>();
+  let memories = 0;
+  const manifest = manifestOf(4096, 4096 * 3000);
+  const plan = new ChunkPlan({ chunks: 3000, hasLeaves: () => true, candidates: () => undefined });
+  const hand = new PiecesInHand(manifest, plan, 1428, {
+    allocate: (bytes) => (memories++, new Uint8Array(bytes)),
+    isLent: (chunk) => lent.has(chunk),
+  });
+  /** Pulls the next chunk, and says where it was put together. */
+  const pullOne = (isLent: boolean): Uint8Array => {
+    const { assembly } = hand.takeRun(1000, 1, CALM)!;
+    const { piece, bytes } = assembly;
+    fill(manifest, hand, piece);
+    if (isLent) lent.add(piece);
+    plan.settleChunk(piece, true);
+    hand.settle(piece);
+    return bytes;
+  };
+  const first = pullOne(true);
+  const second = pullOne(true);
+  assert(second !== first);
+  const third = pullOne(false);
+  for (let i = 0; i < 5; i++) assert(pullOne(false) === third);
+  assertEquals(memories, 3);
+  // Symbols of another size: what is lent stays so.
+  hand.restart(1200);
+  assertEquals(new Set([pullOne(true), pullOne(true)].map(({ buffer }) => buffer)).has(first.buffer), false);
+  assertEquals(memories, 4);
+  lent.delete(1);
+  assert(pullOne(true).buffer === second.buffer);
+  lent.clear();
+  const again = new Set([pullOne(true), pullOne(true), pullOne(true), pullOne(true)]);
+  assertEquals([again.size, again.has(first), again.has(second), memories], [4, true, true, 4]);
+});

@@ -7,6 +7,7 @@ import type { Random } from "../../core/machine.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import type { ChunkPlanOptions, PiecePlan } from "./chunk_plan.ts";
 import type { PostQuantum } from "./handshake_shape.ts";
+import type { ChunkMemory } from "./pieces_in_hand.ts";
 import type { SourceFacts } from "./source.ts";
 import type { TrafficClassName } from "./traffic_class.ts";
 
@@ -21,7 +22,7 @@ export type PullerOutput =
     readonly manifest: Manifest;
     readonly exposerKey: Uint8Array;
   }
-  /** Verify a piece: a leaf page against the root, a chunk against its leaf; open and store it; then call `handleOpened`. The bytes are the machine's again after that. */
+  /** Verify a piece: a leaf page against the root, a chunk against its leaf; open and store it; then call `handleOpened`. The bytes are the machine's again after that, unless they are lent ({@linkcode ChunkMemory}). */
   | { readonly kind: "open"; readonly piece: number; readonly sealed: Uint8Array }
   /** Check a chunk that may be at hand against its leaf; then call `handleChecked`. */
   | { readonly kind: "check"; readonly chunk: number }
@@ -93,8 +94,8 @@ export interface PullBeginning extends Omit<ChunkPlanOptions, "chunks"> {
    * holds no others, silence is the network's, not the shell's.
    */
   readonly heldBack?: () => number;
-  /** Gives memory for full chunks to be put together in, each used again and again. Absent: some of our own. */
-  readonly allocate?: (bytes: number) => Uint8Array;
+  /** Where full chunks are put together. Absent: in some memory of our own. */
+  readonly memory?: ChunkMemory;
 }
 
 /** Where a chunk was found without being pulled, if it was: in what an earlier pull left, or in memory that the exposer shares. */

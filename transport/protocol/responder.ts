@@ -145,12 +145,12 @@ export class Responder {
       if (!takesHybrid) return { drop: "unexpected" };
       // Memory is for addresses that have proved themselves, whatever the load.
       const isProven = this.#retries.check(now, addressBytes(from), message.retryCookie);
-      return isProven ? "proven" : { drop: "bad cookie", bytes: this.#retry(now, from, message) };
+      return isProven ? "proven" : { drop: "bad cookie", bytes: this.#retry(now, from, message, true) };
     }
     // Whoever offers a hybrid gets nothing less: so nobody on the way can talk the two of us out of it. A ticket's secret is no less, and
-    // saves a round trip, as long as an address need not prove itself anyway.
+    // saves a round trip; under load, where there is one more anyway, half the work.
     const isEnough = takesPlain && (!takesHybrid || provesSecret(shape.pattern));
-    if (!isEnough) return { bytes: this.#retry(now, from, message) };
+    if (!isEnough) return { bytes: this.#retry(now, from, message, true) };
     return this.#challenge(now, from, message);
   }
 
@@ -192,11 +192,10 @@ export class Responder {
     return { takesPlain: takes(Offer.X25519), takesHybrid: takes(Offer.X25519_MLKEM768) };
   }
 
-  /** A cookie for whoever is at that address, and word that fragments are taken from it, where its offers say that it has such. */
-  #retry(now: number, from: Address, { exchange, offers }: HandshakePacket): Uint8Array {
+  /** A cookie for whoever is at that address, and word that a hybrid is to come of it, or the same message again. */
+  #retry(now: number, from: Address, { exchange }: HandshakePacket, isHybrid: boolean): Uint8Array {
     const cookie = this.#retries.mint(now, addressBytes(from));
-    const flags = this.#choices(offers).takesHybrid ? RETRY_HYBRID_FLAG : 0;
-    return retry.encode({ exchange, cookie }, { flags });
+    return retry.encode({ exchange, cookie }, { flags: isHybrid ? RETRY_HYBRID_FLAG : 0 });
   }
 
   /** Under load an address must prove that it receives before any Diffie-Hellman is done for it. */
@@ -210,7 +209,7 @@ export class Responder {
     const hasCookie = message.retryCookie.length > 0;
     if (hasCookie && this.#retries.check(now, addressBytes(from), message.retryCookie)) return "proven";
     if (this.#second.handshakes <= limits.handshakesPerSecondBeforeRetry) return "unproven";
-    const bytes = this.#retry(now, from, message);
+    const bytes = this.#retry(now, from, message, false);
     // Stale, or from before a restart: its sender would repeat it for ever if it got no other one.
     return hasCookie ? { drop: "bad cookie", bytes } : { bytes };
   }
