@@ -63,11 +63,14 @@ export interface SharedBytes {
   readonly isOpen: boolean;
   /** Memory in which all chunks appear, if other threads can reach it. */
   readonly memory?: SharedArrayBuffer;
-  /** To be called before {@linkcode SharedBytes.take}. What it returns ends when that one knows; absent: it does. May reject: the pull ends. */
+  /**
+   * To be called before {@linkcode SharedBytes.take}, and once for each {@linkcode SharedBytes.giveBack}. What it returns ends when that one
+   * knows; absent: it does. May reject: the pull ends.
+   */
   ready(chunk: number): Promise<void> | undefined;
   /** A chunk where it lies, which does not change until it is given back; `undefined` when it cannot be had on this road. */
   take(chunk: number): Uint8Array | undefined;
-  /** A chunk that was taken is needed no longer. */
+  /** A chunk is needed no longer, whether it was taken or not. */
   giveBack(chunk: number): void;
   /** It is needed no longer. Twice is fine. */
   close(): void;
@@ -305,6 +308,7 @@ export class PullerShell {
     }
     ok ||= sink.leave?.(chunk) === true;
     if (ok || !this.#shared) {
+      this.#shared?.giveBack(chunk);
       this.#reportWhen(now, kept, (at) => this.machine.handleChecked(at, chunk, ok ? "on disk" : "nowhere"));
     } else this.#takeShared(now, chunk, this.#shared);
   }
@@ -312,7 +316,10 @@ export class PullerShell {
   #takeShared(now: number, chunk: number, shared: SharedBytes): void {
     const opener = this.#opener!;
     const bytes = shared.take(chunk);
-    if (!bytes) return this.machine.handleChecked(now, chunk, "nowhere");
+    if (!bytes) {
+      shared.giveBack(chunk);
+      return this.machine.handleChecked(now, chunk, "nowhere");
+    }
     this.#crew?.collect();
     const isGiven = this.#crew && this.#crew.busy < JOBS_AHEAD &&
       this.#crew.check(chunk, bytes, opener.leaf(chunk), (outcome) => {
@@ -339,8 +346,8 @@ export class PullerShell {
 
 /** What may come in one burst, however large the receive buffer: more gains nothing, measured, and is lost when the pull is cut off. */
 const BURST_PACKETS_MAX = 1024;
-/** Chunks that wait for the crew while this thread checks one itself. */
-const JOBS_AHEAD = 2;
+/** Chunks that wait for the crew while this thread checks one itself: two rows of those that are hashed side by side. */
+const JOBS_AHEAD = 32;
 const ALL_OF_A_PAGE = new Uint8Array(PAGE_LEAVES).fill(1);
 const NONE = new Uint8Array(0);
 
@@ -415,7 +422,7 @@ export class ChunkOpener {
   *openAll(
     chunks: readonly { readonly chunk: number; readonly sealed: Uint8Array }[],
   ): Iterable<{ readonly chunk: number; readonly plaintext: Uint8Array | undefined }> {
-    const all = chunks.map(({ chunk, sealed }) => ({ chunk, sealed, leaf: this.leaf(chunk) }));
+    const all = chunks.map(({ chunk, sealed }) => ({ chunk, bytes: sealed, leaf: this.leaf(chunk) }));
     let index = 0;
     for (const ok of this.#cipher.openAll(all)) {
       const { chunk, sealed } = chunks[index++];

@@ -67,8 +67,8 @@ interface Segment {
   /** Ends when it is here, or will never be. */
   readonly arrival: PromiseWithResolvers<void>;
   isHere: boolean;
-  /** Chunks in it that were taken and not given back. */
-  taken: number;
+  /** Chunks in it that somebody is about to take, or has, and that were not given back. */
+  held: number;
 }
 
 /**
@@ -138,22 +138,24 @@ export class SharedRoad implements SharedBytes {
   }
 
   ready(chunk: number): Promise<void> | undefined {
-    const segment = this.#segmentOf(chunk);
-    const isReady = this.#closed || this.#segments.get(segment)?.isHere && !this.#socket.turn.isOver;
-    return isReady && !this.#failure ? undefined : this.#enter(segment);
+    const number = this.#segmentOf(chunk);
+    const segment = this.#segments.get(number);
+    const isReady = this.#closed || segment?.isHere && !this.#socket.turn.isOver;
+    if (!isReady || this.#failure) return this.#enter(number);
+    if (segment) segment.held++;
+    return undefined;
   }
 
   take(chunk: number): Uint8Array | undefined {
     const segment = this.#segments.get(this.#segmentOf(chunk));
     if (!segment?.isHere) return undefined;
-    segment.taken++;
     const at = chunkOffset(this.#options.manifest, chunk) % SEGMENT_BYTES;
     return segment.room.subarray(at, at + chunkBytes(this.#options.manifest, chunk));
   }
 
   giveBack(chunk: number): void {
     const segment = this.#segments.get(this.#segmentOf(chunk));
-    if (segment && --segment.taken === 0) this.#free();
+    if (segment && --segment.held === 0) this.#free();
   }
 
   close(): void {
@@ -175,6 +177,8 @@ export class SharedRoad implements SharedBytes {
     let segment = this.#ask(number);
     // A slow thread, or a slow disk, may have a chunk of long ago where this one is to appear.
     for (; !segment && !this.#closed; segment = this.#ask(number)) await this.#freed.promise;
+    // Others must not take its room while this one waits.
+    if (segment) segment.held++;
     const { manifest, end } = this.#options;
     if (isNext && (number + 1) * SEGMENT_BYTES < chunkOffset(manifest, end)) this.#ask(number + 1);
     if (segment && !segment.isHere) await segment.arrival.promise;
@@ -199,7 +203,7 @@ export class SharedRoad implements SharedBytes {
       this.close();
       return undefined;
     }
-    const segment = { room, mac, arrival: Promise.withResolvers<void>(), isHere: false, taken: 0 };
+    const segment = { room, mac, arrival: Promise.withResolvers<void>(), isHere: false, held: 0 };
     this.#segments.set(number, segment);
     const timer = setTimeout(() => this.close(), limits.shareAnswerMsMax);
     segment.arrival.promise.finally(() => clearTimeout(timer));
@@ -234,9 +238,9 @@ export class SharedRoad implements SharedBytes {
     const bytes = Math.min(SEGMENT_BYTES, totalSize - number * SEGMENT_BYTES);
     if (window) return window.subarray(number * SEGMENT_BYTES, number * SEGMENT_BYTES + bytes);
     const place = number % SEGMENTS_AT_HAND;
-    for (const [other, { isHere, taken }] of this.#segments) {
+    for (const [other, { isHere, held }] of this.#segments) {
       if (other % SEGMENTS_AT_HAND !== place) continue;
-      if (!isHere || taken > 0) return undefined;
+      if (!isHere || held > 0) return undefined;
       this.#segments.delete(other);
     }
     return this.#window.subarray(place * SEGMENT_BYTES, place * SEGMENT_BYTES + bytes);

@@ -98,7 +98,7 @@ const test = (what: string, run: () => Promise<void> | void) =>
 test("segment after segment, in the room of a few, the next one asked for ahead", () =>
   road(honest, async (road, asked) => {
     for (let chunk = 0; chunk < SEGMENTS * CHUNKS_PER_SEGMENT; chunk++) {
-      await road.ready(chunk);
+      if (chunk > 0) await road.ready(chunk);
       const bytes = road.take(chunk)!;
       const isLast = chunk === SEGMENTS * CHUNKS_PER_SEGMENT - 1;
       assertEquals(bytes.length, isLast ? CHUNK - 5 : CHUNK);
@@ -125,6 +125,24 @@ test("what is taken stays until it is given back; what has no room meanwhile wai
     road.giveBack(0);
     await waiting;
     assertEquals(road.take(late)?.[0], 4);
+  }));
+
+test("what is about to be taken keeps its room, and gives it away when it is not taken after all", () =>
+  road(honest, async (road) => {
+    // Chunk 0 is ready; another one of its segment waits for its turn while chunks of later segments come and go.
+    await road.ready(1);
+    road.giveBack(0);
+    for (const segment of [1, 2, 3]) {
+      await road.ready(segment * CHUNKS_PER_SEGMENT);
+      road.giveBack(segment * CHUNKS_PER_SEGMENT);
+    }
+    let isReady = false;
+    const waiting = road.ready(4 * CHUNKS_PER_SEGMENT)!.then(() => isReady = true);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assertEquals([isReady, road.take(1)?.[0]], [false, 0]);
+    road.giveBack(1);
+    await waiting;
+    assertEquals(road.take(4 * CHUNKS_PER_SEGMENT)?.[0], 4);
   }));
 
 test("the next one is asked for only where more is wanted", () =>

@@ -13,7 +13,7 @@ export interface LeafRow {
 }
 
 /** So many chunks at once fill the widest registers. */
-const ROW_MAX = 16;
+export const LEAF_ROW_MAX = 16;
 
 /** A library in use is never unloaded, so it is loaded once. */
 let isLooked = false;
@@ -106,8 +106,8 @@ export function leafRow(library: IpsecMb, hash: Hash, ways: readonly WayFrom[]):
   };
   const compare = (sealed: readonly Uint8Array[], leaves: readonly Uint8Array[]): boolean[] => {
     const all: boolean[] = [];
-    for (let first = 0; first < sealed.length; first += ROW_MAX) {
-      const end = first + ROW_MAX;
+    for (let first = 0; first < sealed.length; first += LEAF_ROW_MAX) {
+      const end = first + LEAF_ROW_MAX;
       all.push(...compareRow(sealed.slice(first, end), leaves.slice(first, end)));
     }
     return all;
@@ -153,9 +153,9 @@ const JOB = {
 };
 /** The memory of a row: first blocks, the states after them and what comes out, of each chunk; then what all have in common; then jobs. */
 const HEADS = 0;
-const STATES = HEADS + ROW_MAX * BLOCK_BYTES;
-const TAGS = STATES + ROW_MAX * HASH_BYTES;
-const INITIAL = TAGS + ROW_MAX * HASH_BYTES;
+const STATES = HEADS + LEAF_ROW_MAX * BLOCK_BYTES;
+const TAGS = STATES + LEAF_ROW_MAX * HASH_BYTES;
+const INITIAL = TAGS + LEAF_ROW_MAX * HASH_BYTES;
 const EXPECTED = INITIAL + HASH_BYTES;
 const LAST = EXPECTED + HASH_BYTES;
 const JOBS = LAST + BLOCK_BYTES;
@@ -181,10 +181,10 @@ class Jobs {
   constructor(library: IpsecMb) {
     this.#library = library;
     this.#stride = jobBytes(library)!;
-    const memory = new ArrayBuffer(JOBS + ROW_MAX * this.#stride);
+    const memory = new ArrayBuffer(JOBS + LEAF_ROW_MAX * this.#stride);
     const view = this.#view = new DataView(memory);
     const rows = (first: number, bytes: number) =>
-      Array.from({ length: ROW_MAX }, (_, row) => new Uint8Array(memory, first + row * bytes, bytes));
+      Array.from({ length: LEAF_ROW_MAX }, (_, row) => new Uint8Array(memory, first + row * bytes, bytes));
     this.bytes = new Uint8Array(memory, JOBS);
     this.#heads = rows(HEADS, BLOCK_BYTES);
     this.#states = rows(STATES, HASH_BYTES);
@@ -195,7 +195,7 @@ class Jobs {
     this.#last[HASH_BYTES] = 0x80;
     view.setUint16(LAST + BLOCK_BYTES - 2, 8 * (BLOCK_BYTES + HASH_BYTES));
     const start = this.#addressOf(new Uint8Array(memory));
-    for (let index = 0; index < ROW_MAX; index++) {
+    for (let index = 0; index < LEAF_ROW_MAX; index++) {
       const job = this.#job(index);
       this.#setLong(job + JOB.tag, start + TAGS + index * HASH_BYTES);
       this.#setLong(job + JOB.tagLength, HASH_BYTES);
@@ -247,7 +247,7 @@ class Jobs {
 
 /** Rows of several lengths, as they are, and with every other chunk changed in its first block or in its last byte. */
 function isRight(row: LeafRow, hash: Hash): boolean {
-  return [3, ROW_MAX + 1].every((count) => {
+  return [3, LEAF_ROW_MAX + 1].every((count) => {
     const sealed = Array.from({ length: count }, (_, i) => new Uint8Array(64 + 4095 * i).fill(i + 1));
     const leaves = sealed.map((bytes) => leafHash(hash, bytes));
     const isSame = row.compare(sealed, leaves);

@@ -3,7 +3,7 @@ import type { Aead, AeadName, ChunkEngine } from "../../crypto/engine.ts";
 import { AEAD_TAG_BYTES } from "../../crypto/engine.ts";
 import { chunkNonce } from "../../crypto/key_schedule.ts";
 import { leafHash } from "../../crypto/merkle.ts";
-import { loadLeafRow } from "../../crypto/native/leaf_row.ts";
+import { type LeafRow, loadLeafRow } from "../../crypto/native/leaf_row.ts";
 
 /** What all chunks of one exposure are sealed with. */
 export interface ChunkKey {
@@ -15,26 +15,27 @@ export interface ChunkKey {
   readonly aad: Uint8Array;
 }
 
-/** A sealed chunk, and the leaf hash that it must have. */
-export interface SealedChunk {
+/** A chunk, sealed or as plaintext, and the leaf hash that it must have. */
+export interface ClaimedChunk {
   /** Its index. */
   readonly chunk: number;
-  /** Where it lies, and is opened. */
-  readonly sealed: Uint8Array;
+  /** Where it lies. */
+  readonly bytes: Uint8Array;
   /** 32 bytes. */
   readonly leaf: Uint8Array;
 }
 
 /** To load what hashes side by side takes as long as it spares with so many chunks. */
-const OPENED_BEFORE_ROW = 256;
+const CHUNKS_BEFORE_ROW = 256;
 
 /** Seals and opens the chunks of one exposure in the memory that they lie in. The same in each thread. */
 export class ChunkCipher {
   readonly #engine: ChunkEngine;
   readonly #aead: Aead;
   readonly #key: ChunkKey;
-  #scratch = new Uint8Array(0);
-  #opened = 0;
+  readonly #scratch: Uint8Array[] = [];
+  /** Chunks that came so far. */
+  #met = 0;
 
   constructor(engine: ChunkEngine, key: ChunkKey) {
     this.#engine = engine;
@@ -56,24 +57,25 @@ export class ChunkCipher {
   }
 
   /** Opens several, hashed side by side where that can be done; tells of each whether it was opened, one after the other. */
-  *openAll(chunks: readonly SealedChunk[]): Iterable<boolean> {
-    this.#opened += chunks.length;
-    const isMuch = chunks.length > 1 && this.#opened > OPENED_BEFORE_ROW;
-    const row = isMuch ? loadLeafRow(this.#engine.sha256) : undefined;
-    const have = row?.compare(chunks.map(({ sealed }) => sealed), chunks.map(({ leaf }) => leaf));
-    for (const [index, { chunk, sealed, leaf }] of chunks.entries()) {
-      yield have ? have[index] && this.#decrypt(chunk, sealed) : this.open(chunk, sealed, leaf);
+  *openAll(chunks: readonly ClaimedChunk[]): Iterable<boolean> {
+    const row = this.#rowFor(chunks.length);
+    const have = row?.compare(chunks.map(({ bytes }) => bytes), chunks.map(({ leaf }) => leaf));
+    for (const [index, { chunk, bytes, leaf }] of chunks.entries()) {
+      yield have ? have[index] && this.#decrypt(chunk, bytes) : this.open(chunk, bytes, leaf);
     }
   }
 
   /** Whether a plaintext, which stays as it is, has this leaf hash when it is sealed. */
   isChunk(chunk: number, plaintext: Uint8Array, leaf: Uint8Array): boolean {
-    const { key, aad } = this.#key;
-    const length = plaintext.length + AEAD_TAG_BYTES;
-    if (this.#scratch.length < length) this.#scratch = new Uint8Array(length);
-    const sealed = this.#scratch.subarray(0, length);
-    this.#aead.sealInto(key, chunkNonce(chunk), aad, plaintext, sealed);
-    return equalBytes(this.leaf(sealed), leaf);
+    return equalBytes(this.leaf(this.#sealApart(0, chunk, plaintext)), leaf);
+  }
+
+  /** The same of several, hashed side by side where that can be done. */
+  areChunks(chunks: readonly ClaimedChunk[]): boolean[] {
+    const row = this.#rowFor(chunks.length);
+    if (!row) return chunks.map(({ chunk, bytes, leaf }) => this.isChunk(chunk, bytes, leaf));
+    const sealed = chunks.map(({ chunk, bytes }, index) => this.#sealApart(index, chunk, bytes));
+    return row.compare(sealed, chunks.map(({ leaf }) => leaf));
   }
 
   /** The leaf hash of a sealed chunk. */
@@ -84,5 +86,21 @@ export class ChunkCipher {
   #decrypt(chunk: number, sealed: Uint8Array): boolean {
     const { key, aad } = this.#key;
     return this.#aead.openInto(key, chunkNonce(chunk), aad, sealed, sealed);
+  }
+
+  /** What hashes so many side by side, if that pays. */
+  #rowFor(chunks: number): LeafRow | undefined {
+    this.#met += chunks;
+    return chunks > 1 && this.#met > CHUNKS_BEFORE_ROW ? loadLeafRow(this.#engine.sha256) : undefined;
+  }
+
+  /** Seals a plaintext in memory of this, of which there is some for each index. */
+  #sealApart(index: number, chunk: number, plaintext: Uint8Array): Uint8Array {
+    const { key, aad } = this.#key;
+    const length = plaintext.length + AEAD_TAG_BYTES;
+    if ((this.#scratch[index]?.length ?? 0) < length) this.#scratch[index] = new Uint8Array(length);
+    const sealed = this.#scratch[index].subarray(0, length);
+    this.#aead.sealInto(key, chunkNonce(chunk), aad, plaintext, sealed);
+    return sealed;
   }
 }

@@ -3,8 +3,9 @@
  */
 import { chunkEngine } from "../../crypto/chunk_engine.ts";
 import type { ChunkEngine } from "../../crypto/engine.ts";
+import { LEAF_ROW_MAX } from "../../crypto/native/leaf_row.ts";
 import { ChunkCipher } from "./chunk_cipher.ts";
-import type { ChunkKey } from "./chunk_cipher.ts";
+import type { ChunkKey, ClaimedChunk } from "./chunk_cipher.ts";
 import type { Job } from "./job_ring.ts";
 import { JobKind, JobRing } from "./job_ring.ts";
 
@@ -35,6 +36,12 @@ function workOf({ words, key }: CrewTask, engine: ChunkEngine): () => void {
   const cipher = new ChunkCipher(engine, key);
   const ring = new JobRing(words);
   const bytesOf = ({ memory, at, bytes }: Job) => new Uint8Array(memories[memory], at, bytes);
+  const waiting = (kind: number): ClaimedChunk[] =>
+    ring.nextJobs(kind, LEAF_ROW_MAX).map((job) => ({
+      chunk: job.chunk,
+      bytes: bytesOf(job),
+      leaf: job.leaf,
+    }));
   let memoriesTold = 0;
   ring.handleReady();
   return () => {
@@ -42,11 +49,9 @@ function workOf({ words, key }: CrewTask, engine: ChunkEngine): () => void {
       const job = ring.nextJob();
       if (job.kind === JobKind.SEAL) ring.finish(true, cipher.seal(job.chunk, bytesOf(job)));
       else if (job.kind === JobKind.OPEN) {
-        const jobs = ring.nextJobs(JobKind.OPEN);
-        const chunks = jobs.map((each) => ({ chunk: each.chunk, sealed: bytesOf(each), leaf: each.leaf }));
-        for (const ok of cipher.openAll(chunks)) ring.finish(ok);
+        for (const ok of cipher.openAll(waiting(JobKind.OPEN))) ring.finish(ok);
       } else if (job.kind === JobKind.CHECK) {
-        ring.finish(cipher.isChunk(job.chunk, bytesOf(job), job.leaf));
+        for (const ok of cipher.areChunks(waiting(JobKind.CHECK))) ring.finish(ok);
       } else if (job.kind === JobKind.MEMORY) {
         ring.finish(true);
         // What came before the engine was there is here already.

@@ -132,21 +132,26 @@ Deno.test("nobody is hired for a few bytes", () => {
   assertEquals(hireCrew(key, limits.crewBytesMin - 1, 1), undefined);
 });
 
-Deno.test("several chunks are opened as each would be alone, and one that is changed holds up no other", () => {
+Deno.test("several chunks are opened, and compared, as each would be alone, and one that is wrong holds up no other", () => {
   const chunks = Array.from({ length: 700 }, (_, chunk) => {
-    const sealed = new Uint8Array(1000 + AEAD_TAG_BYTES).fill(chunk);
-    return { chunk, sealed, leaf: cipher.seal(chunk, sealed) };
+    const bytes = new Uint8Array(1000 + AEAD_TAG_BYTES).fill(chunk);
+    return { chunk, bytes, leaf: cipher.seal(chunk, bytes) };
   });
   const fresh = new ChunkCipher(defaultEngine(), key);
   // Enough of them for what hashes side by side, where that is there.
   for (let first = 0; first < chunks.length; first += 35) {
     const some = chunks.slice(first, first + 35);
-    some[3].sealed[first % 1016] ^= 1;
+    some[3].bytes[first % 1016] ^= 1;
     some[4].leaf = some[5].leaf;
-    const ok = [...fresh.openAll(some)];
-    assertEquals(ok, some.map((_, index) => index !== 3 && index !== 4));
-    some.forEach(({ chunk, sealed }, index) => {
-      if (ok[index]) assertEquals(sealed.subarray(0, 1000), new Uint8Array(1000).fill(chunk));
+    const isRight = some.map((_, index) => index !== 3 && index !== 4);
+    assertEquals([...fresh.openAll(some)], isRight);
+    const plain = some.map(({ chunk, leaf }) => ({ chunk, leaf, bytes: new Uint8Array(1000).fill(chunk) }));
+    some.forEach(({ bytes }, index) => {
+      if (isRight[index]) assertEquals(bytes.subarray(0, 1000), plain[index].bytes);
     });
+    plain[3].bytes[first % 1000] ^= 1;
+    const before = plain.map(({ bytes }) => bytes.slice());
+    assertEquals(fresh.areChunks(plain), isRight);
+    assertEquals(plain.map(({ bytes }) => bytes), before);
   }
 });

@@ -128,10 +128,10 @@ export class JobRing {
     return this.#jobAt(this.#taken);
   }
 
-  /** That job, if it is of this kind, and those of the same kind that follow it already. For the thread. */
-  nextJobs(kind: number): (Job & { readonly leaf: Uint8Array })[] {
+  /** That job, if it is of this kind, and those of the same kind that follow it already, `max` in all. For the thread. */
+  nextJobs(kind: number, max: number): (Job & { readonly leaf: Uint8Array })[] {
     const jobs = [];
-    for (let ahead = 0; ahead < this.waiting; ahead++) {
+    for (let ahead = 0; ahead < Math.min(max, this.waiting); ahead++) {
       const job = this.#jobAt(this.#taken + ahead);
       if (job.kind !== kind) break;
       jobs.push(job);

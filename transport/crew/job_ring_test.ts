@@ -15,15 +15,16 @@ Deno.test("a thread sees together what waits together, if it is of one kind", ()
   for (const chunk of [4, 5, 6]) give(JobKind.OPEN, chunk);
   give(JobKind.SEAL, 7);
   give(JobKind.OPEN, 8);
-  assertEquals(thread.nextJobs(JobKind.OPEN).map((job) => job.chunk), [4, 5, 6]);
-  assertEquals(thread.nextJobs(JobKind.SEAL), []);
+  assertEquals(thread.nextJobs(JobKind.OPEN, 16).map((job) => job.chunk), [4, 5, 6]);
+  assertEquals(thread.nextJobs(JobKind.SEAL, 16), []);
+  assertEquals(thread.nextJobs(JobKind.OPEN, 2).map((job) => job.chunk), [4, 5]);
   assertEquals([...thread.nextJob().leaf], [...leaf]);
   for (const ok of [true, false, true]) thread.finish(ok);
   assertEquals([1, 2, 3].map(() => giver.takeOutcome()!.ok), [true, false, true]);
   assertEquals(giver.takeOutcome(), undefined);
   assertEquals(thread.nextJob().kind, JobKind.SEAL);
   thread.finish(true);
-  assertEquals(thread.nextJobs(JobKind.OPEN).map((job) => job.chunk), [8]);
+  assertEquals(thread.nextJobs(JobKind.OPEN, 16).map((job) => job.chunk), [8]);
 });
 
 Deno.test("jobs that wait are seen around the end of the ring", () => {
@@ -32,7 +33,11 @@ Deno.test("jobs that wait are seen around the end of the ring", () => {
     give(JobKind.OPEN, chunk);
     give(JobKind.OPEN, chunk + 100);
     give(JobKind.OPEN, chunk + 200);
-    assertEquals(thread.nextJobs(JobKind.OPEN).map((job) => job.chunk), [chunk, chunk + 100, chunk + 200]);
+    assertEquals(thread.nextJobs(JobKind.OPEN, 16).map((job) => job.chunk), [
+      chunk,
+      chunk + 100,
+      chunk + 200,
+    ]);
     for (let i = 0; i < 3; i++) {
       thread.finish(true);
       assertEquals(giver.takeOutcome()?.ok, true);
@@ -45,5 +50,5 @@ Deno.test("the end comes before what waits", () => {
   give(JobKind.OPEN, 1);
   giver.end();
   assertEquals(thread.nextJob().kind, JobKind.END);
-  assertEquals(thread.nextJobs(JobKind.OPEN), []);
+  assertEquals(thread.nextJobs(JobKind.OPEN, 16), []);
 });

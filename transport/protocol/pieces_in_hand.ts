@@ -37,7 +37,7 @@ const HELP_SHARE = 0.5;
 const BYTES_IN_HAND_MAX = 32 * 1024 * 1024;
 const PIECES_MIN = 8;
 const PIECES_MAX = 512;
-const CHECKS_AT_ONCE = 4;
+const CHECKS_AT_ONCE = 32;
 
 /** The pieces between "missing" and "stored": being assembled, waiting for their leaf page, being opened, being checked on disk. */
 export class PiecesInHand {

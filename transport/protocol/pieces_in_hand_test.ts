@@ -146,14 +146,15 @@ Deno.test("pieces in hand: in bad weather each chunk is asked for with parity, a
   assertEquals(hand.complete(run.assembly), bytes);
 });
 
-Deno.test("pieces in hand: four checks at a time, and one must be settled before the next", () => {
-  const { plan, hand } = handOf(4096, 10, true, 10);
+Deno.test("pieces in hand: 32 checks at a time, and one must be settled before the next", () => {
+  const { plan, hand } = handOf(4096, 50, true, 50);
   assert(!plan.finished);
-  assertEquals(Array.from({ length: 5 }, () => hand.takeCheck()), [0, 1, 2, 3, undefined]);
-  assertEquals(hand.opening, 4);
+  const first = Array.from({ length: 33 }, () => hand.takeCheck());
+  assertEquals(first, [...Array.from({ length: 32 }, (_, chunk) => chunk), undefined]);
+  assertEquals(hand.opening, 32);
   hand.settleCheck();
   plan.settleChunk(0, true);
-  assertEquals([hand.takeCheck(), hand.takeCheck()], [4, undefined]);
+  assertEquals([hand.takeCheck(), hand.takeCheck()], [32, undefined]);
 });
 
 Deno.test("pieces in hand: buffers are used again, never two pieces in one", () => {
