@@ -128,7 +128,8 @@ class LinuxUdpLink implements Link {
   readonly #counters: Counters;
   readonly #turn: Turn;
   readonly #nap: Nap | undefined;
-  /** Whether the latest datagrams came from this machine. */
+  /** From where the latest datagrams came, and whether that is this machine. */
+  #latestPeer: Address | undefined;
   #isNearby = false;
   /** Made when something is first sent that lies apart; away while somebody waits to send more of it. */
   #split: SplitOutgoing | undefined;
@@ -327,7 +328,10 @@ class LinuxUdpLink implements Link {
       if (datagrams === undefined) this.#counters.receiveFailed("a datagram was longer than any can be");
       else {
         this.#counters.received(segmentCount(datagrams), datagrams.bytes.length);
-        this.#isNearby = isLoopback(datagrams.peer.host);
+        if (datagrams.peer !== this.#latestPeer) {
+          this.#latestPeer = datagrams.peer;
+          this.#isNearby = isLoopback(datagrams.peer.host);
+        }
         batch.push(datagrams);
       }
     }
