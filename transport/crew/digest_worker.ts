@@ -41,8 +41,9 @@ async function work(task: DigestTask): Promise<void> {
 async function digestOf({ words, path, bytes, chunkBytes }: DigestTask, sha256: Hash) {
   const lent = new LentChunks(words);
   const hasher = sha256.create();
-  const slice = new Uint8Array(Math.max(chunkBytes, SLICE_BYTES));
   const chunks = Math.ceil(bytes / chunkBytes);
+  const chunksAtOnce = Math.ceil(SLICE_BYTES / chunkBytes);
+  const slice = new Uint8Array(chunksAtOnce * chunkBytes);
   using file = Deno.openSync(path);
   for (let chunk = 0; chunk < chunks;) {
     const ready = lent.wait(chunk);
@@ -52,16 +53,13 @@ async function digestOf({ words, path, bytes, chunkBytes }: DigestTask, sha256: 
       if (place) {
         hasher.update(new Uint8Array(await memoryOf(place), place.start, chunkBytes));
         lent.giveBack(chunk++);
-        continue;
+      } else {
+        const from = chunk++;
+        while (chunk < ready && chunk - from < chunksAtOnce && !lent.isLent(chunk)) chunk++;
+        const there = slice.subarray(0, Math.min(bytes, chunk * chunkBytes) - from * chunkBytes);
+        if (!readAt(file, from * chunkBytes, there)) return undefined;
+        hasher.update(there);
       }
-      const first = chunk++;
-      while (chunk < ready && (chunk - first + 1) * chunkBytes <= slice.length && !lent.isLent(chunk)) {
-        chunk++;
-      }
-      const at = first * chunkBytes;
-      const there = slice.subarray(0, Math.min(bytes, chunk * chunkBytes) - at);
-      if (!readAt(file, at, there)) return undefined;
-      hasher.update(there);
     }
   }
   return hasher.digest();
