@@ -114,6 +114,8 @@ export class PullerShell {
   readonly #candidates = new Map<number, Uint8Array | undefined>();
   /** Those that this thread opens itself. */
   readonly #unopened: { readonly chunk: number; readonly sealed: Uint8Array }[] = [];
+  /** Memory that the crew reaches, for candidates; free. */
+  readonly #scratches: Uint8Array[] = [];
   #groupLink: Link | undefined;
   #isOver = false;
 
@@ -295,22 +297,62 @@ export class PullerShell {
   }
 
   #check(now: number, chunk: number): void {
+    const isCandidate = this.#candidates.get(Math.floor(chunk / PAGE_LEAVES))?.[chunk % PAGE_LEAVES] === 1;
+    if (isCandidate) this.#checkCandidate(now, chunk, this.#scratchFor(chunk));
+    else this.#handleNotOnDisk(now, chunk);
+  }
+
+  /** One candidate after the other, in this memory, until one is right or there is none. */
+  #checkCandidate(now: number, chunk: number, plaintext: Uint8Array): void {
     const sink = this.#sink!;
     const opener = this.#opener!;
-    const plaintext = opener.scratch(chunk);
-    const isCandidate = this.#candidates.get(Math.floor(chunk / PAGE_LEAVES))?.[chunk % PAGE_LEAVES] === 1;
-    let ok = false;
-    let kept: void | Promise<void> = undefined;
-    while (isCandidate && !ok && sink.read?.(chunk, plaintext)) {
-      ok = opener.isChunk(chunk, plaintext);
-      if (ok) kept = sink.keep?.(chunk, plaintext);
-      else if (!sink.reject?.(chunk)) break;
+    if (!sink.read?.(chunk, plaintext)) {
+      this.#giveBackScratch(plaintext);
+      return this.#handleNotOnDisk(now, chunk);
     }
-    ok ||= sink.leave?.(chunk) === true;
-    if (ok || !this.#shared) {
-      this.#shared?.giveBack(chunk);
-      this.#reportWhen(now, kept, (at) => this.machine.handleChecked(at, chunk, ok ? "on disk" : "nowhere"));
-    } else this.#takeShared(now, chunk, this.#shared);
+    const settle = (at: number, isRight: boolean): void => {
+      if (isRight) return this.#keep(at, chunk, plaintext);
+      if (sink.reject?.(chunk)) return this.#checkCandidate(at, chunk, plaintext);
+      this.#giveBackScratch(plaintext);
+      this.#handleNotOnDisk(at, chunk);
+    };
+    const isGiven = this.#crew?.check(chunk, plaintext, opener.leaf(chunk), (outcome) => {
+      const isRight = outcome?.ok ?? opener.isChunk(chunk, plaintext);
+      this.#later((later) => settle(later, isRight));
+    });
+    if (!isGiven) settle(now, opener.isChunk(chunk, plaintext));
+  }
+
+  /** A candidate was right. */
+  #keep(now: number, chunk: number, plaintext: Uint8Array): void {
+    const kept = this.#sink!.keep?.(chunk, plaintext);
+    this.#shared?.giveBack(chunk);
+    this.#reportWhen(now, kept, (at) => {
+      this.#giveBackScratch(plaintext);
+      this.machine.handleChecked(at, chunk, "on disk");
+    });
+  }
+
+  #handleNotOnDisk(now: number, chunk: number): void {
+    const isLeft = this.#sink!.leave?.(chunk) === true;
+    if (!isLeft && this.#shared) return this.#takeShared(now, chunk, this.#shared);
+    this.#shared?.giveBack(chunk);
+    this.machine.handleChecked(now, chunk, isLeft ? "on disk" : "nowhere");
+  }
+
+  /** Memory for a candidate: the crew's, if it has hands free, so that this thread can read the next one meanwhile. */
+  #scratchFor(chunk: number): Uint8Array {
+    this.#crew?.collect();
+    if (!this.#crew || this.#crew.busy >= JOBS_AHEAD) return this.#opener!.scratch(chunk);
+    const memory = this.#scratches.pop() ?? this.#crew.memory(this.#opener!.scratchBytes);
+    return memory.subarray(0, this.#opener!.scratch(chunk).length);
+  }
+
+  #giveBackScratch(plaintext: Uint8Array): void {
+    const { buffer, byteOffset } = plaintext;
+    if (buffer instanceof SharedArrayBuffer) {
+      this.#scratches.push(new Uint8Array(buffer, byteOffset, this.#opener!.scratchBytes));
+    }
   }
 
   #takeShared(now: number, chunk: number, shared: SharedBytes): void {
@@ -406,6 +448,11 @@ export class ChunkOpener {
 
   forget(page: number): void {
     this.#leaves.delete(page);
+  }
+
+  /** Bytes that the plaintext of any chunk takes at most. */
+  get scratchBytes(): number {
+    return this.#scratch.length;
   }
 
   /** A buffer of a chunk's plaintext size, the same one every time. */

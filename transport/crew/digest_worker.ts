@@ -38,24 +38,28 @@ async function work(task: DigestTask): Promise<void> {
 }
 
 /** The digest of the whole file; `undefined` when it is wanted no more, or the file is shorter than it should be. */
-async function digestOf({ words, path, bytes }: DigestTask, sha256: Hash): Promise<Uint8Array | undefined> {
+async function digestOf({ words, path, bytes, chunkBytes }: DigestTask, sha256: Hash) {
   const lent = new LentChunks(words);
   const hasher = sha256.create();
-  const slice = new Uint8Array(Math.min(bytes, SLICE_BYTES));
+  const chunks = Math.ceil(bytes / chunkBytes);
+  const chunksAtOnce = Math.ceil(SLICE_BYTES / chunkBytes);
+  const slice = new Uint8Array(chunksAtOnce * chunkBytes);
   using file = Deno.openSync(path);
-  for (let at = 0; at < bytes;) {
-    const ready = lent.wait(at);
-    if (ready < 0) return undefined;
-    const end = Math.min(bytes, ready);
-    while (at < end) {
-      const chunk = lent.take(at);
-      const next = chunk
-        ? new Uint8Array(await memoryOf(chunk), chunk.start, chunk.bytes)
-        : readAt(file, at, slice.subarray(0, lent.next(at, end) - at));
-      if (next.length === 0) return undefined;
-      hasher.update(next);
-      if (chunk) lent.giveBack(chunk);
-      at += next.length;
+  for (let chunk = 0; chunk < chunks;) {
+    const ready = lent.wait(chunk);
+    if (ready === undefined) return undefined;
+    while (chunk < ready) {
+      const place = lent.take(chunk);
+      if (place) {
+        hasher.update(new Uint8Array(await memoryOf(place), place.start, chunkBytes));
+        lent.giveBack(chunk++);
+      } else {
+        const from = chunk++;
+        while (chunk < ready && chunk - from < chunksAtOnce && !lent.isLent(chunk)) chunk++;
+        const there = slice.subarray(0, Math.min(bytes, chunk * chunkBytes) - from * chunkBytes);
+        if (!readAt(file, from * chunkBytes, there)) return undefined;
+        hasher.update(there);
+      }
     }
   }
   return hasher.digest();
@@ -67,8 +71,12 @@ async function memoryOf({ memory }: LentChunk): Promise<SharedArrayBuffer> {
   return memories[memory];
 }
 
-/** As much of `into` as could be read from a place on: nothing at the end of the file. */
-function readAt(file: Deno.FsFile, at: number, into: Uint8Array): Uint8Array {
+/** Fills `into` with what stands at a place; whether there was so much. */
+function readAt(file: Deno.FsFile, at: number, into: Uint8Array): boolean {
   file.seekSync(at, Deno.SeekMode.Start);
-  return into.subarray(0, file.readSync(into) ?? 0);
+  let count = 0;
+  for (let more = 1; more > 0 && count < into.length; count += more) {
+    more = file.readSync(into.subarray(count)) ?? 0;
+  }
+  return count === into.length;
 }

@@ -2,122 +2,98 @@
  * What the thread that hashes a file may read, in memory that it shares with the one that writes the file: how much of the file stands
  * there, and which chunks of it lie in memory still, just as they were written. No message for each. 32-bit words:
  *
- *    0  how much of the file can be read, in units of 4096 bytes; -1 when this is the end
- *    1  the places of lent chunks in the file, in those units and one more; 0: none. Whoever hashes sets it to 0
- *   33  for each place 3 words: memory, first byte, bytes
+ *    0  chunks that can be read, from the front on; -1 when this is the end
+ *    1  slots of 3 words: chunk and one more (0: none), memory, first byte. A chunk has one slot, its index modulo their number, so that
+ *       nobody searches. Whoever has hashed a chunk sets its first word to 0
  */
 import { limits } from "../../core/limits.ts";
 
-/** A chunk that is lent. */
+/** Where a chunk that is lent lies. */
 export interface LentChunk {
-  /** Where it stands in the file, in bytes. */
-  readonly at: number;
-  /** Which of the memories it lies in. */
+  /** Which of the memories. */
   readonly memory: number;
   /** Where in it. */
   readonly start: number;
-  /** How long it is. */
-  readonly bytes: number;
 }
 
 const READY = 0;
 const ENDED = -1;
-const PLACES = 1;
-const SLOTS = 32;
-const DETAILS = PLACES + SLOTS;
-const DETAIL_WORDS = 3;
-/** No chunk begins between two. */
-const UNIT_BYTES = 4096;
+const SLOTS = 1;
+const SLOT_WORDS = 3;
+const SLOTS_MAX = 32;
 
-/** A longer file has places that no word has room for: 8 TB. */
-export const HASHED_BYTES_MAX = (2 ** 31 - 2) * UNIT_BYTES;
+/** Memory for the table of a file of such chunks. */
+export function lentWords(chunkBytes: number): Int32Array<SharedArrayBuffer> {
+  const slots = Math.min(SLOTS_MAX, Math.floor(limits.lentBytesMax / chunkBytes));
+  return new Int32Array(new SharedArrayBuffer((SLOTS + slots * SLOT_WORDS) * 4));
+}
 
 /** The table, for both sides: one lends and tells, the other one hashes and gives back. */
 export class LentChunks {
-  /** The shared memory: all that the other side needs to make its own. */
-  readonly words: Int32Array<SharedArrayBuffer>;
+  /** How many can be lent at once. */
+  readonly slots: number;
+  readonly #words: Int32Array<SharedArrayBuffer>;
 
-  /** `words` is the other side's; absent: new ones. */
-  constructor(words = new Int32Array(new SharedArrayBuffer((DETAILS + SLOTS * DETAIL_WORDS) * 4))) {
-    this.words = words;
+  /** `words` is from {@linkcode lentWords}, the same for both. */
+  constructor(words: Int32Array<SharedArrayBuffer>) {
+    this.#words = words;
+    this.slots = (words.length - SLOTS) / SLOT_WORDS;
   }
 
-  /** Lends a chunk behind all that {@linkcode LentChunks.tell} told of; whether there was room. Until it is given back it must not change. */
-  lend({ at, memory, start, bytes }: LentChunk): boolean {
-    if (at % UNIT_BYTES !== 0 || bytes % UNIT_BYTES !== 0) return false;
-    const slot = this.#find(0, Math.floor(limits.lentBytesMax / bytes));
-    if (slot < 0) return false;
-    const detail = DETAILS + slot * DETAIL_WORDS;
-    this.words[detail] = memory;
-    this.words[detail + 1] = start;
-    this.words[detail + 2] = bytes;
-    Atomics.store(this.words, PLACES + slot, placeOf(at));
+  /** Lends a chunk that was not told of; whether its slot was free. Until it is given back it must not change. */
+  lend(chunk: number, { memory, start }: LentChunk): boolean {
+    const slot = this.#slot(chunk);
+    if (Atomics.load(this.#words, slot) !== 0) return false;
+    this.#words[slot + 1] = memory;
+    this.#words[slot + 2] = start;
+    Atomics.store(this.#words, slot, chunk + 1);
     return true;
   }
 
-  /** Whether the chunk at a place is lent and was not given back. */
-  isLent(at: number): boolean {
-    return this.#find(placeOf(at)) >= 0;
+  /** Whether a chunk is lent and was not given back. */
+  isLent(chunk: number): boolean {
+    return Atomics.load(this.#words, this.#slot(chunk)) === chunk + 1;
   }
 
-  /** So many bytes of the file stand there from the front on; `isAll`: that is its end. Who sleeps is told with {@linkcode LentChunks.wake}. */
-  tell(bytes: number, isAll: boolean): void {
-    Atomics.store(this.words, READY, Math[isAll ? "ceil" : "floor"](bytes / UNIT_BYTES));
+  /** So many chunks stand in the file, from the front on. A thread that sleeps is told with {@linkcode LentChunks.wake}. */
+  tell(chunks: number): void {
+    Atomics.store(this.#words, READY, chunks);
   }
 
   /** Wakes the thread, if it waits. */
   wake(): void {
-    Atomics.notify(this.words, READY);
+    Atomics.notify(this.#words, READY);
   }
 
   /** Nobody wants it hashed any more. */
   end(): void {
-    Atomics.store(this.words, READY, ENDED);
+    this.tell(ENDED);
     this.wake();
   }
 
-  /** Until there is more than `at` to read. Where that ends, perhaps behind the end of the file; -1 when it is to end. For the thread. */
-  wait(at: number): number {
+  /** Until more than `chunks` can be read: how many; `undefined` when it is to end. For the thread. */
+  wait(chunks: number): number | undefined {
     while (true) {
-      const ready = Atomics.load(this.words, READY);
-      if (ready === ENDED) return -1;
-      if (ready * UNIT_BYTES > at) return ready * UNIT_BYTES;
-      Atomics.wait(this.words, READY, ready);
+      const ready = Atomics.load(this.#words, READY);
+      if (ready === ENDED) return undefined;
+      if (ready > chunks) return ready;
+      Atomics.wait(this.#words, READY, ready);
     }
   }
 
-  /** The chunk at a place that was told of, if it is lent. For the thread. */
-  take(at: number): LentChunk | undefined {
-    const slot = at % UNIT_BYTES === 0 ? this.#find(placeOf(at)) : -1;
-    if (slot < 0) return undefined;
-    const [memory, start, bytes] = this.words.subarray(DETAILS + slot * DETAIL_WORDS);
-    return { at, memory, start, bytes };
+  /** Where a chunk that was told of lies, if it is lent. For the thread. */
+  take(chunk: number): LentChunk | undefined {
+    if (!this.isLent(chunk)) return undefined;
+    const slot = this.#slot(chunk);
+    return { memory: this.#words[slot + 1], start: this.#words[slot + 2] };
   }
 
-  /** It was hashed: its memory is the lender's again. For the thread. */
-  giveBack({ at }: LentChunk): void {
-    Atomics.store(this.words, PLACES + this.#find(placeOf(at)), 0);
+  /** A chunk that was taken is hashed: its memory is the lender's again. For the thread. */
+  giveBack(chunk: number): void {
+    Atomics.store(this.#words, this.#slot(chunk), 0);
   }
 
-  /** Where the next lent chunk stands from `at` on, or `end` if that comes before. For the thread. */
-  next(at: number, end: number): number {
-    let next = end;
-    for (let slot = 0; slot < SLOTS; slot++) {
-      const place = (Atomics.load(this.words, PLACES + slot) - 1) * UNIT_BYTES;
-      if (place >= at && place < next) next = place;
-    }
-    return next;
+  #slot(chunk: number): number {
+    return SLOTS + (chunk % this.slots) * SLOT_WORDS;
   }
-
-  /** Which of the first `slots` has this place; -1 for none. */
-  #find(place: number, slots = SLOTS): number {
-    for (let slot = 0; slot < slots && slot < SLOTS; slot++) {
-      if (Atomics.load(this.words, PLACES + slot) === place) return slot;
-    }
-    return -1;
-  }
-}
-
-function placeOf(at: number): number {
-  return at / UNIT_BYTES + 1;
 }

@@ -7,67 +7,58 @@ import { packetise } from "../exposure/packetise.ts";
 import type { Assembly } from "../protocol/assembly.ts";
 import { ChunkPlan } from "../protocol/chunk_plan.ts";
 import { PiecesInHand } from "../protocol/pieces_in_hand.ts";
-import { HASHED_BYTES_MAX, LentChunks } from "./lent_chunks.ts";
+import { LentChunks, lentWords } from "./lent_chunks.ts";
 
-const CHUNK_BYTES = 65_536;
-const chunk = (index: number, bytes = CHUNK_BYTES) => ({ at: index * bytes, memory: 3, start: 64, bytes });
+const place = { memory: 3, start: 64 };
+const pair = (chunkBytes: number) => {
+  const words = lentWords(chunkBytes);
+  return { ours: new LentChunks(words), thread: new LentChunks(words) };
+};
 
 Deno.test("a chunk is lent until it is given back, in whatever order", () => {
-  const ours = new LentChunks();
-  const thread = new LentChunks(ours.words);
-  for (const index of [4, 2, 9]) assert(ours.lend(chunk(index)));
-  assertEquals(thread.next(0, 1e9), chunk(2).at);
-  assertEquals(thread.next(chunk(3).at, 1e9), chunk(4).at);
-  assertEquals(thread.next(chunk(5).at, chunk(7).at), chunk(7).at);
-  assertEquals(thread.take(chunk(3).at), undefined);
-  assertEquals(thread.take(chunk(2).at + 1), undefined);
-  assertEquals(thread.take(chunk(2).at), chunk(2));
-  assert(ours.isLent(chunk(2).at), "it was taken, not given back");
-  thread.giveBack(chunk(2));
-  assertEquals([2, 4, 9, 3].map((index) => ours.isLent(chunk(index).at)), [false, true, true, false]);
-  assertEquals(thread.take(chunk(2).at), undefined);
+  const { ours, thread } = pair(65_536);
+  for (const chunk of [4, 2, 9]) assert(ours.lend(chunk, { memory: chunk, start: 64 * chunk }));
+  assertEquals(thread.take(3), undefined);
+  assertEquals(thread.take(2 + thread.slots), undefined);
+  assertEquals(thread.take(2), { memory: 2, start: 128 });
+  assert(ours.isLent(2), "it was taken, not given back");
+  thread.giveBack(2);
+  assertEquals([2, 4, 9, 3].map((chunk) => ours.isLent(chunk)), [false, true, true, false]);
+  assertEquals(thread.take(2), undefined);
 });
 
-Deno.test("so many bytes are lent at once and no more, and no chunk that begins or ends between two units", () => {
-  for (const bytes of [4096, 65_536, 262_144, 1_048_576]) {
-    const lent = new LentChunks();
-    const most = Math.min(32, limits.lentBytesMax / bytes);
-    for (let index = 0; index < most; index++) assert(lent.lend(chunk(index, bytes)));
-    assert(!lent.lend(chunk(most, bytes)), `${bytes}`);
-    lent.giveBack(chunk(0, bytes));
-    assert(lent.lend(chunk(most, bytes)));
-    assert(!lent.lend(chunk(most + 1, bytes)));
+Deno.test("so many bytes are lent at once and no more, and no chunk in the place of another", () => {
+  for (const chunkBytes of [4096, 65_536, 262_144, 1_048_576]) {
+    const { ours, thread } = pair(chunkBytes);
+    assertEquals(ours.slots, Math.min(32, limits.lentBytesMax / chunkBytes));
+    for (let chunk = 0; chunk < ours.slots; chunk++) assert(ours.lend(chunk, place));
+    for (let chunk = 0; chunk < 100; chunk++) assert(!ours.lend(chunk, place), `${chunk} of ${chunkBytes}`);
+    thread.giveBack(0);
+    assert(!ours.lend(1 + ours.slots, place) && ours.lend(ours.slots, place));
+    assert(!ours.isLent(0));
   }
-  const lent = new LentChunks();
-  assert(!lent.lend({ ...chunk(0), bytes: limits.lentBytesMax + 4096 }));
-  assert(!lent.lend({ ...chunk(0), bytes: 100 }));
-  assert(!lent.lend({ ...chunk(0), at: 100 }));
 });
 
 Deno.test("what was told of can be read, and the end is the end", () => {
-  const ours = new LentChunks();
-  const thread = new LentChunks(ours.words);
-  ours.tell(8192, false);
-  assertEquals([thread.wait(0), thread.wait(8191)], [8192, 8192]);
-  ours.tell(8193, true);
-  assertEquals(thread.wait(8192), 12_288);
+  const { ours, thread } = pair(65_536);
+  ours.tell(2);
+  assertEquals([thread.wait(0), thread.wait(1)], [2, 2]);
   ours.end();
-  assertEquals(thread.wait(0), -1);
+  assertEquals(thread.wait(0), undefined);
 });
 
-Deno.test("the last place of the longest file has room", () => {
-  const lent = new LentChunks();
-  const last = { ...chunk(0), at: HASHED_BYTES_MAX - CHUNK_BYTES };
-  assert(lent.lend(last));
-  assertEquals(lent.take(last.at), last);
-  lent.tell(HASHED_BYTES_MAX, true);
-  assertEquals(lent.wait(last.at), HASHED_BYTES_MAX);
+Deno.test("the last chunk of the largest exposure can be lent", () => {
+  const { ours, thread } = pair(limits.chunkBytesMax);
+  const last = limits.chunksMax - 1;
+  assert(ours.lend(last, place));
+  ours.tell(limits.chunksMax);
+  assertEquals([thread.wait(last), thread.take(last)], [limits.chunksMax, place]);
 });
 
 /** Chunks of a file, in hand and lent, and one who hashes them as slowly as it is told to. */
 class SlowDigest {
   readonly bytes = 4096;
-  readonly lent = new LentChunks();
+  readonly lent = new LentChunks(lentWords(this.bytes));
   readonly memories: Uint8Array<SharedArrayBuffer>[] = [];
   readonly written = new Set<number>();
   hashed = 0;
@@ -79,27 +70,26 @@ class SlowDigest {
       this.memories.push(new Uint8Array(new SharedArrayBuffer(bytes)));
       return this.memories.at(-1)!;
     },
-    isLent: (chunk: number) => this.lent.isLent(chunk * this.bytes),
+    isLent: (chunk: number) => this.lent.isLent(chunk),
   };
 
   /** A chunk has been put together: it is written, and lent where that can be. */
   write(index: number, { buffer, byteOffset: start }: Uint8Array): void {
     const memory = this.memories.findIndex((memory) => memory.buffer === buffer);
     this.written.add(index);
-    const { bytes } = this;
-    if (index < this.#front + 32) this.lent.lend({ at: index * bytes, memory, start, bytes });
+    if (index < this.#front + this.lent.slots) this.lent.lend(index, { memory, start });
     while (this.written.has(this.#front)) this.#front++;
-    this.lent.tell(this.#front * bytes, false);
+    this.lent.tell(this.#front);
   }
 
   /** Hashes one chunk, if there is one. */
   step(): void {
     if (this.hashed === this.#front) return;
-    const lent = this.lent.take(this.hashed * this.bytes);
+    const lent = this.lent.take(this.hashed);
     if (lent) {
-      const there = this.memories[lent.memory].subarray(lent.start, lent.start + lent.bytes);
+      const there = this.memories[lent.memory].subarray(lent.start, lent.start + this.bytes);
       assert(there.every((byte) => byte === colourOf(this.hashed)), `chunk ${this.hashed} was written over`);
-      this.lent.giveBack(lent);
+      this.lent.giveBack(this.hashed);
       this.fromMemory++;
     }
     this.hashed++;
@@ -111,7 +101,7 @@ const STRIDE = CHUNK_HEADER_BYTES + SYMBOL_SIZE;
 const colourOf = (index: number) => index % 251;
 
 /** Who hashes so many chunks for each that is written, how many are in hand at once, and the least share that lies in memory still. */
-const DIGESTS = [["very slow", 0.05, 40, 0.03], ["slow", 0.6, 40, 0.05], ["fast", 1, 4, 0.9]] as const;
+const DIGESTS = [["very slow", 0.05, 40, 0.03], ["slow", 0.6, 40, 0.03], ["fast", 1, 4, 0.9]] as const;
 
 for (const [name, speed, atOnce, share] of DIGESTS) {
   Deno.test(`whoever is ${name} to hash finds each chunk as it was lent, and holds nothing up`, () => {

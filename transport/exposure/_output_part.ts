@@ -113,12 +113,12 @@ export class OutputPart implements PartFile {
     this.#isWorthKeeping = true;
     this.#inOutOnly.delete(chunk);
     this.#held.add(chunk);
-    if (isLent) this.#growing?.lend?.(chunkOffset(this.#options.manifest, chunk), plaintext);
+    if (isLent) this.#growing?.lend?.(chunk, plaintext);
     this.#grow(chunk, plaintext);
   }
 
   reads(chunk: number): boolean {
-    return this.#growing?.reads?.(chunkOffset(this.#options.manifest, chunk)) === true;
+    return this.#growing?.reads?.(chunk) === true;
   }
 
   spareThreads(): void {
@@ -183,9 +183,9 @@ export class OutputPart implements PartFile {
   }
 
   #newDigest(): GrowingDigest | undefined {
-    const { manifest: { totalSize }, hash, isHashed } = this.#options;
+    const { manifest: { totalSize, chunkSize }, hash, isHashed } = this.#options;
     if (isHashed === false) return undefined;
-    const behind = this.#sparesThreads ? undefined : digestBehind(`${this.path}.part`, totalSize);
+    const behind = this.#sparesThreads ? undefined : digestBehind(`${this.path}.part`, totalSize, chunkSize);
     return behind ?? new DigestAlong(hash, totalSize, (at, into) => this.#readPart(at, into));
   }
 
