@@ -176,12 +176,7 @@ export class PullerShell {
         if (ready) ready.then(check, (error) => this.stop(error));
         else check();
       },
-      wanting: () => {
-        this.#sink!.wantMore!().then(
-          (runs) => this.#drive.mutate((now) => this.machine.want(now, runs)),
-          (error) => this.stop(error),
-        );
-      },
+      wanting: () => void this.#want().catch((error) => this.stop(error)),
       pageDone: ({ page }) => {
         this.#opener?.forget(page);
         this.#candidates.delete(page);
@@ -249,6 +244,11 @@ export class PullerShell {
         hasLeaves: (page) => opener.hasLeaves(page) || opener.acceptPage(page, sink.page?.(page)),
       })
     );
+  }
+
+  async #want(): Promise<void> {
+    const runs = await this.#sink!.wantMore!();
+    this.#drive.mutate((now) => this.machine.want(now, runs));
   }
 
   /** Work that the machine asked for is done when its drain has ended; a failure of it ends the pull. */
