@@ -6,14 +6,15 @@
 const functions = {
   imb_get_version: { parameters: [], result: "u32" },
   imb_get_feature_flags: { parameters: [], result: "u64" },
-  imb_get_errno: { parameters: ["pointer"], result: "i32" },
-  alloc_mb_mgr: { parameters: ["u64"], result: "pointer" },
-  init_mb_mgr_sse: { parameters: ["pointer"], result: "void" },
-  init_mb_mgr_avx2: { parameters: ["pointer"], result: "void" },
-  init_mb_mgr_avx512: { parameters: ["pointer"], result: "void" },
-  submit_hash_burst_sse_t2: { parameters: ["pointer", "buffer", "u32", "u32"], result: "u32" },
-  submit_hash_burst_avx2_t1: { parameters: ["pointer", "buffer", "u32", "u32"], result: "u32" },
-  submit_hash_burst_avx512_t1: { parameters: ["pointer", "buffer", "u32", "u32"], result: "u32" },
+  imb_get_errno: { parameters: ["buffer"], result: "i32" },
+  imb_get_mb_mgr_size: { parameters: [], result: "usize" },
+  imb_set_pointers_mb_mgr: { parameters: ["buffer", "u64", "u32"], result: "pointer" },
+  init_mb_mgr_sse: { parameters: ["buffer"], result: "void" },
+  init_mb_mgr_avx2: { parameters: ["buffer"], result: "void" },
+  init_mb_mgr_avx512: { parameters: ["buffer"], result: "void" },
+  submit_hash_burst_sse_t2: { parameters: ["buffer", "buffer", "u32", "u32"], result: "u32" },
+  submit_hash_burst_avx2_t1: { parameters: ["buffer", "buffer", "u32", "u32"], result: "u32" },
+  submit_hash_burst_avx512_t1: { parameters: ["buffer", "buffer", "u32", "u32"], result: "u32" },
   sha256_one_block_sse: { parameters: ["buffer", "buffer"], result: "void" },
   memcpy: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
 } as const;
@@ -60,5 +61,5 @@ const RELEASES = [
 /** `imb_get_feature_flags`: what a processor has. */
 export const Feature = { SHANI: 1n, AVX2: 1n << 6n, AVX512: 0xf80n } as const;
 
-/** `alloc_mb_mgr`: as if the processor had no instructions for SHA. */
+/** `imb_set_pointers_mb_mgr`: as if the processor had no instructions for SHA. */
 export const SHANI_OFF = 1n;

@@ -93,7 +93,7 @@ function waysOf(library: IpsecMb): WayFrom[] {
 export function leafRow(library: IpsecMb, hash: Hash, ways: readonly WayFrom[]): LeafRow | undefined {
   const begun = ways.flatMap(([way, from]) => {
     const manager = begin(library, way);
-    return manager === null ? [] : [{ atOnce: way.atOnce, from, manager, submit: library[way.submit] }];
+    return manager === undefined ? [] : [{ atOnce: way.atOnce, from, manager, submit: library[way.submit] }];
   });
   if (begun.length === 0) return undefined;
   const jobs = new Jobs(library);
@@ -115,11 +115,22 @@ export function leafRow(library: IpsecMb, hash: Hash, ways: readonly WayFrom[]):
   return { atOnce: begun[0].atOnce, compare };
 }
 
-/** What the library keeps for jobs of one kind; null when it cannot. */
-function begin(library: IpsecMb, { flags, init }: Way): Deno.PointerValue {
-  const manager = library.alloc_mb_mgr(flags);
-  if (manager !== null) library[init](manager);
-  return manager !== null && library.imb_get_errno(manager) === 0 ? manager : null;
+/** `imb_set_pointers_mb_mgr`: nothing has been kept there before. */
+const RESET = 1;
+/** The library's own alignment. */
+const MANAGER_ALIGNMENT = 64;
+
+/**
+ * What the library keeps for jobs of one kind, in memory of ours, which goes when this thread does; `undefined` when it cannot. The library
+ * has to be told where it lies each time, so it must not move: it is far too long for V8 to keep among its objects.
+ */
+function begin(library: IpsecMb, { flags, init }: Way): Uint8Array<ArrayBuffer> | undefined {
+  const memory = new Uint8Array(Number(library.imb_get_mb_mgr_size()) + MANAGER_ALIGNMENT);
+  const past = Number(library.memcpy(memory, memory, 0n)) % MANAGER_ALIGNMENT;
+  const manager = memory.subarray((MANAGER_ALIGNMENT - past) % MANAGER_ALIGNMENT);
+  if (library.imb_set_pointers_mb_mgr(manager, flags, RESET) === null) return undefined;
+  library[init](manager);
+  return library.imb_get_errno(manager) === 0 ? manager : undefined;
 }
 
 function compareEach(hash: Hash, sealed: readonly Uint8Array[], leaves: readonly Uint8Array[]): boolean[] {
