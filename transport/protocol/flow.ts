@@ -13,7 +13,7 @@ import type { RequestEntry } from "../../codec/pull_request.ts";
 import { limits } from "../../core/limits.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { packetMac } from "../../crypto/tokens.ts";
-import type { Assembly, Weather } from "./assembly.ts";
+import type { Assembly, SymbolRun, Weather } from "./assembly.ts";
 import { Congestion } from "./congestion.ts";
 import type { CongestionOptions } from "./congestion.ts";
 import type { DropCounter } from "./drops.ts";
@@ -21,7 +21,7 @@ import { Holdings } from "./holdings.ts";
 import type { PiecesInHand, Taker } from "./pieces_in_hand.ts";
 import { copiesOf, isLossy } from "./request_copies.ts";
 import { entriesOf, RequestsUnderWay } from "./requests_under_way.ts";
-import type { AskedRun, SentRequest } from "./requests_under_way.ts";
+import type { SentRequest } from "./requests_under_way.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /** Entries of one request, and of what it repeats: three times this fits a packet. */
@@ -193,34 +193,38 @@ export class Flow implements Taker {
     // Answers under an old token still come: they say nothing of this one.
     if (number >= this.#firstUnderGrant) {
       this.#receivedUnderToken += packet.length;
-      this.#receipt = chunkDataReceipt(packet);
+      const receipt = chunkDataReceipt(packet);
+      if (receipt !== this.#receipt) this.#receipt = receipt;
     }
     this.symbolsReceived++;
     if (packet.length === this.#hand.symbolSize + CHUNK_HEADER_BYTES) {
       this.fullSymbolsUnderGrant++;
-      this.lastFullSymbolAt = now;
+      if (now !== this.lastFullSymbolAt) this.lastFullSymbolAt = now;
     }
     const assembly = this.#hand.assembly(chunkDataPiece(packet));
     const fate = assembly?.accept(packet, this.source);
     const arrivals = this.#arrivals;
-    if (number !== arrivals.number || now !== arrivals.at) this.settleArrivals();
-    arrivals.number = number;
-    arrivals.at = now;
+    if (number !== arrivals.number || now !== arrivals.at) {
+      this.settleArrivals();
+      arrivals.number = number;
+      arrivals.at = now;
+    }
     arrivals.count++;
     if (fate === "new") return assembly!.whole ? assembly : undefined;
     drops.count(fate === undefined ? "late symbol" : fate === "malformed" ? "malformed" : "duplicate symbol");
     return undefined;
   }
 
-  /** What follows from the symbols that were taken: perhaps a round trip, and what must be lost. */
-  settleArrivals(): void {
+  /** What follows from the symbols that were taken: perhaps a round trip, and what must be lost. Whether there were any. */
+  settleArrivals(): boolean {
     const { number, count, at } = this.#arrivals;
-    if (count === 0) return;
+    if (count === 0) return false;
     this.#arrivals.count = 0;
     this.silentTimeouts = 0;
     this.#lastActivity = at;
     this.#handleAnswer(at, number, count);
     this.#handleEmpty(at);
+    return true;
   }
 
   /** The next request packet, or `undefined` while the window, the limit or the hand says no. */
@@ -368,11 +372,11 @@ export class Flow implements Taker {
     return Math.max(since + this.#congestion.timeout, this.#grace.until);
   }
 
-  #takeRuns(symbols: number, number: number): AskedRun[] {
+  #takeRuns(symbols: number, number: number): SymbolRun[] {
     const { lossRate, lossPerEvent: perEvent } = this.#congestion;
     const { margin } = this.#options.traffic;
     const weather = this.#hand.isTail ? { lossRate, margin: TAIL_MARGIN } : { lossRate, margin, perEvent };
-    const runs: AskedRun[] = [];
+    const runs: SymbolRun[] = [];
     for (let left = symbols; left > 0 && runs.length < ENTRIES_MAX;) {
       const run = this.#hand.takeRun(left, this.#ownerOf(number), weather, this);
       if (!run) break;
@@ -383,7 +387,7 @@ export class Flow implements Taker {
   }
 
   /** What it lacks, so that it knows what is wanted. */
-  #wish(symbols: number, number: number, weather: Weather): AskedRun[] {
+  #wish(symbols: number, number: number, weather: Weather): SymbolRun[] {
     if (this.#underWay > 0 || !this.holdings.takeWish()) return [];
     const run = this.#hand.takeRun(symbols, this.#ownerOf(number), weather, {
       source: this.source,

@@ -4,9 +4,8 @@ import type { BlockSymbols } from "../../codec/group.ts";
 import type { Run } from "../../codec/listing.ts";
 import { pieceBytes } from "../exposure/pieces.ts";
 import { Assembly } from "./assembly.ts";
-import type { Weather } from "./assembly.ts";
+import type { SymbolRun, Weather } from "./assembly.ts";
 import type { PiecePlan } from "./chunk_plan.ts";
-import type { AskedRun } from "./requests_under_way.ts";
 
 /** Who asks for pieces: one of the sources of a pull. */
 export interface Taker {
@@ -110,21 +109,20 @@ export class PiecesInHand {
    * chunks. Each piece has one source, so that who is faster gets more of them; only where nothing is left to begin, the others help with
    * what comes late.
    */
-  takeRun(max: number, request: number, weather: Weather, taker: Taker = ONLY_ONE): AskedRun | undefined {
+  takeRun(max: number, request: number, weather: Weather, taker: Taker = ONLY_ONE): SymbolRun | undefined {
     this.#takers.set(taker.source, taker);
     for (const assembly of this.#assemblies.values()) {
       if (!this.#isFor(assembly, taker)) continue;
       const run = assembly.take(max, request, weather);
       if (!run) continue;
       assembly.home ??= taker.source;
-      return { assembly, ...run };
+      return run;
     }
     const assembly = this.#begin(taker);
     this.#isTail = assembly === undefined && !this.full;
     if (!assembly) return this.#help(max, request, taker);
     assembly.home = taker.source;
-    const run = assembly.take(max, request, weather);
-    return run && { assembly, ...run };
+    return assembly.take(max, request, weather);
   }
 
   /** A source is asked for nothing more, or lacks a piece (`which`): others may take what it was asked for. */
@@ -222,7 +220,7 @@ export class PiecesInHand {
   }
 
   /** Of what others are asked for and bring late, the oldest. */
-  #help(max: number, request: number, taker: Taker): AskedRun | undefined {
+  #help(max: number, request: number, taker: Taker): SymbolRun | undefined {
     if (this.#takers.size < 2) return undefined;
     for (const assembly of this.#assemblies.values()) {
       const { home, helper, piece, lacking } = assembly;
@@ -234,7 +232,7 @@ export class PiecesInHand {
       const run = assembly.takeInstead(max, request);
       if (!run) continue;
       assembly.helper = taker.source;
-      return { assembly, ...run };
+      return run;
     }
     return undefined;
   }

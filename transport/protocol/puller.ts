@@ -457,26 +457,26 @@ export class PullerMachine implements Machine<PullerOutput> {
     if (this.#group.owns(packet)) return this.#handleGroupSymbol(now, packet);
     const source = this.#sources.ofSymbol(packet);
     if (!source) return this.drops.count("wrong tag");
-    if (source !== this.#arriving) this.#settleArrivals();
-    const flow = source.flow!;
-    const received = flow.symbolsReceived;
-    const assembly = flow.handleSymbol(now, packet);
-    if (flow.symbolsReceived > received) {
-      source.heardAt = now;
-      this.#progressed(now);
+    if (source !== this.#arriving) {
+      this.#settleArrivals();
+      this.#arriving = source;
     }
+    if (now !== this.#arrivedAt) this.#arrivedAt = now;
+    const assembly = source.flow!.handleSymbol(now, packet);
     if (assembly) this.#complete(assembly);
-    this.#arriving = source;
-    this.#arrivedAt = now;
   }
 
   /** Symbols of a source have come, together: what follows from them, and what to ask for next. */
   #settleArrivals(): void {
     const source = this.#arriving;
     if (!source) return;
+    const now = this.#arrivedAt;
     this.#arriving = undefined;
-    source.flow!.settleArrivals();
-    this.#request(this.#arrivedAt, source);
+    if (source.flow!.settleArrivals()) {
+      source.heardAt = now;
+      this.#progressed(now);
+    }
+    this.#request(now, source);
   }
 
   #handleGroupSymbol(now: number, packet: Uint8Array): void {

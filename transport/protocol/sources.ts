@@ -112,8 +112,7 @@ export class Sources {
   ofSymbol(packet: Uint8Array): Source | undefined {
     const latest = this.#latest;
     if (latest && !latest.isGone && chunkDataHasTag(packet, latest.flow!.tag)) return latest;
-    this.#latest = this.alive.find(({ flow }) => flow && chunkDataHasTag(packet, flow.tag));
-    return this.#latest;
+    return this.#latest = this.#findOfSymbol(packet);
   }
 
   /** Whether a grant comes from where another source is: from the same address, or the same running exposer. */
@@ -159,6 +158,11 @@ export class Sources {
     if (this.#isSpared(now, source)) return true;
     if (source.flow?.silentTimeouts === 0) return false;
     return this.alive.some((other) => other.flow?.silentTimeouts === 0 && !this.#isSpared(now, other));
+  }
+
+  /** Apart from its only caller: a function that is made in another one costs that one memory for each packet, whether it is called or not. */
+  #findOfSymbol(packet: Uint8Array): Source | undefined {
+    return this.alive.find(({ flow }) => flow && chunkDataHasTag(packet, flow.tag));
   }
 
   /** Whether edges serve in its place, or may do so in a moment. */
