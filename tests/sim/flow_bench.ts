@@ -52,11 +52,12 @@ class WatchedHand extends PiecesInHand {
   /** The luck that was allowed for, before all that is left was in hand, and then. */
   readonly margins = { before: new Set<number>(), tail: new Set<number>() };
 
-  override takeRun(max: number, request: number, weather: Weather): SymbolRun | undefined {
+  override *takeRuns(max: number, request: number, weather: Weather): Generator<SymbolRun, void, undefined> {
     this.margins[this.isTail ? "tail" : "before"].add(weather.margin);
-    const run = super.takeRun(max, request, weather);
-    if (run && !this.assemblies.has(run.assembly)) this.#watch(run.assembly);
-    return run;
+    for (const run of super.takeRuns(max, request, weather)) {
+      if (!this.assemblies.has(run.assembly)) this.#watch(run.assembly);
+      yield run;
+    }
   }
 
   /** Symbols that are asked for, over all pieces that are being assembled. */

@@ -68,6 +68,7 @@ export class Assembly {
   home: number | undefined;
   /** The source that helps the other out; absent: none. */
   helper: number | undefined;
+  readonly #words: DataView;
   readonly #blocks: readonly Block[];
   readonly #plan: BlockPlan;
   #piece: number;
@@ -77,6 +78,7 @@ export class Assembly {
   constructor(piece: number, buffer: Uint8Array, symbolSize: number) {
     this.#piece = piece;
     this.bytes = buffer;
+    this.#words = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     this.symbolSize = symbolSize;
     this.#plan = blockPlan(buffer.length, symbolSize);
     this.#blocks = Array.from(
@@ -174,7 +176,7 @@ export class Assembly {
     const size = isData ? Math.min(this.symbolSize, this.bytes.length - at) : this.symbolSize;
     if (packet.length - CHUNK_HEADER_BYTES !== size) return "malformed";
     if (!block.accept(index, sender)) return "duplicate";
-    if (isData) copySymbol(packet, this.bytes, at);
+    if (isData) copySymbol(packet, this.bytes, this.#words, at);
     else block.parity.set(index, packet.slice(CHUNK_HEADER_BYTES));
     if (block.whole) this.#unfinished--;
     return "new";
@@ -196,19 +198,19 @@ export class Assembly {
   }
 }
 
-/** What stands where a header is put for a moment. */
-const underHeader = new Uint8Array(CHUNK_HEADER_BYTES);
+/** What stands where a header is put for a moment, in words. */
+const underHeader = new Int32Array(CHUNK_HEADER_BYTES / 4);
 
 /**
  * Copies the symbol of a packet to its place. With its header, over the end of the symbol before, which is put back then: a view of the
- * symbol alone would be the largest part of the garbage of a pull.
+ * symbol alone would be the largest part of the garbage of a pull. `words` is the same memory as `to`.
  */
-function copySymbol(packet: Uint8Array, to: Uint8Array, at: number): void {
+function copySymbol(packet: Uint8Array, to: Uint8Array, words: DataView, at: number): void {
   const from = at - CHUNK_HEADER_BYTES;
   if (from < 0) return to.set(packet.subarray(CHUNK_HEADER_BYTES), at);
-  for (let i = 0; i < CHUNK_HEADER_BYTES; i++) underHeader[i] = to[from + i];
+  for (let i = 0; i < underHeader.length; i++) underHeader[i] = words.getInt32(from + 4 * i, true);
   to.set(packet, from);
-  for (let i = 0; i < CHUNK_HEADER_BYTES; i++) to[from + i] = underHeader[i];
+  for (let i = 0; i < underHeader.length; i++) words.setInt32(from + 4 * i, underHeader[i], true);
 }
 
 /** Indexes of a block that follow each other. */

@@ -179,13 +179,17 @@ export class Flow implements Taker {
     this.giveUp(now);
   }
 
+  /** Whether a CHUNK_DATA packet carries its tag. */
+  owns(packet: Uint8Array): boolean {
+    return chunkDataHasTag(packet, this.#options.tag);
+  }
+
   /**
-   * Takes a symbol; answers with its assembly when that is whole now. Symbols may be taken one after the other as they came together;
-   * before anything else {@linkcode Flow.settleArrivals} is due.
+   * Takes a symbol of a packet that it owns; answers with its assembly when that is whole now. Symbols may be taken one after the other as
+   * they came together; before anything else {@linkcode Flow.settleArrivals} is due.
    */
   handleSymbol(now: number, packet: Uint8Array): Assembly | undefined {
-    const { tag, drops } = this.#options;
-    if (!chunkDataHasTag(packet, tag)) return void drops.count("wrong tag");
+    const { drops } = this.#options;
     const number = chunkDataRequest(packet);
     // Otherwise one packet could make everything that is under way look overtaken.
     if (number >= this.#nextNumber) return void drops.count("unexpected");
@@ -377,11 +381,8 @@ export class Flow implements Taker {
     const { margin } = this.#options.traffic;
     const weather = this.#hand.isTail ? { lossRate, margin: TAIL_MARGIN } : { lossRate, margin, perEvent };
     const runs: SymbolRun[] = [];
-    for (let left = symbols; left > 0 && runs.length < ENTRIES_MAX;) {
-      const run = this.#hand.takeRun(left, this.#ownerOf(number), weather, this);
-      if (!run) break;
-      runs.push(run);
-      left -= run.count + run.parityCount;
+    for (const run of this.#hand.takeRuns(symbols, this.#ownerOf(number), weather, this)) {
+      if (runs.push(run) === ENTRIES_MAX) break;
     }
     return runs.length > 0 ? runs : this.#wish(symbols, number, weather);
   }

@@ -27,6 +27,8 @@ export interface ChunkMemory {
 
 const OWN_MEMORY: ChunkMemory = { allocate: (bytes) => new Uint8Array(bytes), isLent: () => false };
 
+const NOTHING_BEGUN: readonly Assembly[] = [];
+
 const ONLY_ONE: Taker = { source: 0, eta: () => 0 };
 
 /** Somebody else helps out when he needs less than this share of the time. */
@@ -105,24 +107,41 @@ export class PiecesInHand {
   }
 
   /**
-   * Symbols to ask a source for next, at most `max`, now owned by `request`: what was lost of its pieces first, then leaf pages, then new
-   * chunks. Each piece has one source, so that who is faster gets more of them; only where nothing is left to begin, the others help with
-   * what comes late.
+   * Symbols to ask a source for next, at most `max` in all, now owned by `request`: what was lost of its pieces first, then leaf pages, then
+   * new chunks. Each piece has one source, so that who is faster gets more of them; only where nothing is left to begin, the others help
+   * with what comes late.
    */
-  takeRun(max: number, request: number, weather: Weather, taker: Taker = ONLY_ONE): SymbolRun | undefined {
+  *takeRuns(
+    max: number,
+    request: number,
+    weather: Weather,
+    taker: Taker = ONLY_ONE,
+  ): Generator<SymbolRun, void, undefined> {
     this.#takers.set(taker.source, taker);
-    for (const assembly of this.#assemblies.values()) {
-      if (!this.#isFor(assembly, taker)) continue;
-      const run = assembly.take(max, request, weather);
-      if (!run) continue;
-      assembly.home ??= taker.source;
-      return run;
+    let left = max;
+    let pieces: Iterable<Assembly> = this.#assemblies.values();
+    do {
+      for (const assembly of pieces) {
+        if (!this.#isFor(assembly, taker)) continue;
+        for (let run; left > 0 && (run = assembly.take(left, request, weather));) {
+          assembly.home ??= taker.source;
+          left -= run.count + run.parityCount;
+          yield run;
+        }
+        if (left <= 0) return;
+      }
+      pieces = this.#begin(taker);
+      this.#isTail = pieces === NOTHING_BEGUN && !this.full;
+    } while (pieces !== NOTHING_BEGUN);
+    for (let run; left > 0 && (run = this.#help(left, request, taker));) {
+      left -= run.count + run.parityCount;
+      yield run;
     }
-    const assembly = this.#begin(taker);
-    this.#isTail = assembly === undefined && !this.full;
-    if (!assembly) return this.#help(max, request, taker);
-    assembly.home = taker.source;
-    return assembly.take(max, request, weather);
+  }
+
+  /** The first of {@linkcode PiecesInHand.takeRuns}. */
+  takeRun(max: number, request: number, weather: Weather, taker?: Taker): SymbolRun | undefined {
+    return this.takeRuns(max, request, weather, taker).next().value ?? undefined;
   }
 
   /** A source is asked for nothing more, or lacks a piece (`which`): others may take what it was asked for. */
@@ -237,21 +256,19 @@ export class PiecesInHand {
     return undefined;
   }
 
-  #begin(taker: Taker): Assembly | undefined {
-    if (this.full) return this.#beginPageOnly();
-    // Taking a chunk may look at a new page, and a page goes before its chunks.
-    const chunk = this.#plan.takeChunk(taker.has);
+  /** What comes next, all for this source: a page goes before its chunks. */
+  #begin(taker: Taker): readonly Assembly[] {
+    // Pieces that wait for their leaves may fill the hand: a page must still be pulled then, one beyond the limit.
+    if (this.pieces > this.#limit) return NOTHING_BEGUN;
+    // Taking a chunk may look at a new page.
+    const chunk = this.full ? undefined : this.#plan.takeChunk(taker.has);
     const page = this.#plan.takePage();
-    if (chunk !== undefined) this.#open(chunk).home = taker.source;
-    if (page !== undefined) return this.#open(PAGE_BIT + page);
-    return chunk === undefined ? undefined : this.#assemblies.get(chunk);
-  }
-
-  /** Pieces that wait for their leaves may fill the hand: a page must still be pulled then, one beyond the limit. */
-  #beginPageOnly(): Assembly | undefined {
-    if (this.pieces > this.#limit) return undefined;
-    const page = this.#plan.takePage();
-    return page === undefined ? undefined : this.#open(PAGE_BIT + page);
+    if (page === undefined && chunk === undefined) return NOTHING_BEGUN;
+    const begun = [];
+    if (page !== undefined) begun.push(this.#open(PAGE_BIT + page));
+    if (chunk !== undefined) begun.push(this.#open(chunk));
+    for (const assembly of begun) assembly.home = taker.source;
+    return begun;
   }
 
   #open(piece: number): Assembly {

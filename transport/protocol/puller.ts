@@ -290,7 +290,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** The shell has work of ours, or our own limit holds: silence is not the network's then. */
   get #waitsForUs(): boolean {
     return this.#phase === "granted" || this.#delivery?.isWithShell === true ||
-      this.#sources.flows.some((flow) => flow.waitsForLimit);
+      this.#sources.waitsForLimit;
   }
 
   #sendHandshakes(now: number): void {
@@ -515,7 +515,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** A source is asked for nothing more; without another one, that is the end. Without an error it is one that we know already. */
   #drop(now: number, source: Source, error: RgtpError | undefined): void {
     if (this.#ended || source.isGone) return;
-    source.isGone = true;
+    this.#sources.drop(source);
     source.flow?.giveUp(now);
     this.#delivery?.hand.forget(source.number);
     const { alive } = this.#sources;
