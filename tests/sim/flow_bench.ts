@@ -52,12 +52,11 @@ class WatchedHand extends PiecesInHand {
   /** The luck that was allowed for, before all that is left was in hand, and then. */
   readonly margins = { before: new Set<number>(), tail: new Set<number>() };
 
-  override *takeRuns(max: number, request: number, weather: Weather): Generator<SymbolRun, void, undefined> {
+  override takeRuns(max: number, runsMax: number, request: number, weather: Weather): SymbolRun[] {
     this.margins[this.isTail ? "tail" : "before"].add(weather.margin);
-    for (const run of super.takeRuns(max, request, weather)) {
-      if (!this.assemblies.has(run.assembly)) this.#watch(run.assembly);
-      yield run;
-    }
+    const runs = super.takeRuns(max, runsMax, request, weather);
+    for (const { assembly } of runs) if (!this.assemblies.has(assembly)) this.#watch(assembly);
+    return runs;
   }
 
   /** Symbols that are asked for, over all pieces that are being assembled. */

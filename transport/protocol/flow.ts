@@ -380,21 +380,17 @@ export class Flow implements Taker {
     const { lossRate, lossPerEvent: perEvent } = this.#congestion;
     const { margin } = this.#options.traffic;
     const weather = this.#hand.isTail ? { lossRate, margin: TAIL_MARGIN } : { lossRate, margin, perEvent };
-    const runs: SymbolRun[] = [];
-    for (const run of this.#hand.takeRuns(symbols, this.#ownerOf(number), weather, this)) {
-      if (runs.push(run) === ENTRIES_MAX) break;
-    }
+    const runs = this.#hand.takeRuns(symbols, ENTRIES_MAX, this.#ownerOf(number), weather, this);
     return runs.length > 0 ? runs : this.#wish(symbols, number, weather);
   }
 
   /** What it lacks, so that it knows what is wanted. */
   #wish(symbols: number, number: number, weather: Weather): SymbolRun[] {
     if (this.#underWay > 0 || !this.holdings.takeWish()) return [];
-    const run = this.#hand.takeRun(symbols, this.#ownerOf(number), weather, {
+    return this.#hand.takeRuns(symbols, 1, this.#ownerOf(number), weather, {
       source: this.source,
       eta: (more) => this.eta(more),
     });
-    return run ? [run] : [];
   }
 
   /** A request as assemblies know it: one number for each of all sources. */

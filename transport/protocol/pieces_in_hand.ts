@@ -107,41 +107,38 @@ export class PiecesInHand {
   }
 
   /**
-   * Symbols to ask a source for next, at most `max` in all, now owned by `request`: what was lost of its pieces first, then leaf pages, then
-   * new chunks. Each piece has one source, so that who is faster gets more of them; only where nothing is left to begin, the others help
-   * with what comes late.
+   * Symbols to ask a source for next, at most `max` in `runsMax` runs, now owned by `request`: what was lost of its pieces first, then leaf
+   * pages, then new chunks. Each piece has one source, so that who is faster gets more of them; only where nothing is left to begin, the
+   * others help with what comes late.
    */
-  *takeRuns(
+  takeRuns(
     max: number,
+    runsMax: number,
     request: number,
     weather: Weather,
     taker: Taker = ONLY_ONE,
-  ): Generator<SymbolRun, void, undefined> {
+  ): SymbolRun[] {
     this.#takers.set(taker.source, taker);
+    const runs: SymbolRun[] = [];
     let left = max;
+    const isEnough = (run: SymbolRun): boolean => {
+      left -= run.count + run.parityCount;
+      return runs.push(run) === runsMax || left <= 0;
+    };
     let pieces: Iterable<Assembly> = this.#assemblies.values();
     do {
       for (const assembly of pieces) {
         if (!this.#isFor(assembly, taker)) continue;
-        for (let run; left > 0 && (run = assembly.take(left, request, weather));) {
+        for (let run; (run = assembly.take(left, request, weather));) {
           assembly.home ??= taker.source;
-          left -= run.count + run.parityCount;
-          yield run;
+          if (isEnough(run)) return runs;
         }
-        if (left <= 0) return;
       }
       pieces = this.#begin(taker);
       this.#isTail = pieces === NOTHING_BEGUN && !this.full;
     } while (pieces !== NOTHING_BEGUN);
-    for (let run; left > 0 && (run = this.#help(left, request, taker));) {
-      left -= run.count + run.parityCount;
-      yield run;
-    }
-  }
-
-  /** The first of {@linkcode PiecesInHand.takeRuns}. */
-  takeRun(max: number, request: number, weather: Weather, taker?: Taker): SymbolRun | undefined {
-    return this.takeRuns(max, request, weather, taker).next().value ?? undefined;
+    for (let run; (run = this.#help(left, request, taker));) if (isEnough(run)) break;
+    return runs;
   }
 
   /** A source is asked for nothing more, or lacks a piece (`which`): others may take what it was asked for. */
@@ -264,15 +261,14 @@ export class PiecesInHand {
     const chunk = this.full ? undefined : this.#plan.takeChunk(taker.has);
     const page = this.#plan.takePage();
     if (page === undefined && chunk === undefined) return NOTHING_BEGUN;
-    const begun = [];
-    if (page !== undefined) begun.push(this.#open(PAGE_BIT + page));
-    if (chunk !== undefined) begun.push(this.#open(chunk));
-    for (const assembly of begun) assembly.home = taker.source;
-    return begun;
+    if (page === undefined) return [this.#open(chunk!, taker)];
+    const first = this.#open(PAGE_BIT + page, taker);
+    return chunk === undefined ? [first] : [first, this.#open(chunk, taker)];
   }
 
-  #open(piece: number): Assembly {
+  #open(piece: number, home?: Taker): Assembly {
     const assembly = this.#assemblyOf(piece);
+    assembly.home = home?.source;
     this.#assemblies.set(piece, assembly);
     return assembly;
   }
