@@ -62,7 +62,7 @@ export const limits = {
   /** Threads beside the main one that seal the chunks of one exposure, or open them, the jobs that each may have, how much makes them pay, and how much of a file is lent to the one that hashes it. */
   sealThreadsMax: 2,
   openThreadsMax: 1,
-  crewJobsMax: 16,
+  crewJobsMax: 64,
   crewBytesMin: 134_217_728,
   lentBytesMax: 2_097_152,
   /** Handshakes waiting for their turn, and the rate above which a first message must carry a RETRY cookie. */

@@ -387,7 +387,7 @@ export class PullerShell {
 }
 
 /** What may come in one burst, however large the receive buffer: more gains nothing, measured, and is lost when the pull is cut off. */
-const BURST_PACKETS_MAX = 1024;
+const BURST_PACKETS_MAX = 768;
 /** So many chunks wait for the crew before this thread checks one itself, as far as the crew has room for them. */
 const JOBS_AHEAD = 32;
 const ALL_OF_A_PAGE = new Uint8Array(PAGE_LEAVES).fill(1);
