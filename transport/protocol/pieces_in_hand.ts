@@ -27,8 +27,6 @@ export interface ChunkMemory {
 
 const OWN_MEMORY: ChunkMemory = { allocate: (bytes) => new Uint8Array(bytes), isLent: () => false };
 
-const NOTHING_BEGUN: readonly Assembly[] = [];
-
 const ONLY_ONE: Taker = { source: 0, eta: () => 0 };
 
 /** Somebody else helps out when he needs less than this share of the time. */
@@ -119,26 +117,21 @@ export class PiecesInHand {
     taker: Taker = ONLY_ONE,
   ): SymbolRun[] {
     this.#takers.set(taker.source, taker);
-    const runs: SymbolRun[] = [];
-    let left = max;
-    const isEnough = (run: SymbolRun): boolean => {
-      left -= run.count + run.parityCount;
-      return runs.push(run) === runsMax || left <= 0;
-    };
-    let pieces: Iterable<Assembly> = this.#assemblies.values();
-    do {
-      for (const assembly of pieces) {
-        if (!this.#isFor(assembly, taker)) continue;
-        for (let run; (run = assembly.take(left, request, weather));) {
-          assembly.home ??= taker.source;
-          if (isEnough(run)) return runs;
-        }
+    const asking = new Asking(max, runsMax, request, weather);
+    for (const assembly of this.#assemblies.values()) {
+      if (this.#isFor(assembly, taker)) asking.takeOf(assembly, taker.source);
+      if (asking.isFull) return asking.runs;
+    }
+    while (!asking.isFull) {
+      const begun = this.#begin(taker);
+      this.#isTail = begun.length === 0 && !this.full;
+      if (begun.length === 0) {
+        this.#help(asking, taker);
+        break;
       }
-      pieces = this.#begin(taker);
-      this.#isTail = pieces === NOTHING_BEGUN && !this.full;
-    } while (pieces !== NOTHING_BEGUN);
-    for (let run; (run = this.#help(left, request, taker));) if (isEnough(run)) break;
-    return runs;
+      for (const assembly of begun) asking.takeOf(assembly, taker.source);
+    }
+    return asking.runs;
   }
 
   /** A source is asked for nothing more, or lacks a piece (`which`): others may take what it was asked for. */
@@ -236,31 +229,27 @@ export class PiecesInHand {
   }
 
   /** Of what others are asked for and bring late, the oldest. */
-  #help(max: number, request: number, taker: Taker): SymbolRun | undefined {
-    if (this.#takers.size < 2) return undefined;
+  #help(asking: Asking, taker: Taker): void {
+    if (this.#takers.size < 2) return;
     for (const assembly of this.#assemblies.values()) {
       const { home, helper, piece, lacking } = assembly;
       if (this.#alone.has(piece)) continue;
       if (home === undefined || home === taker.source || (helper ?? taker.source) !== taker.source) continue;
       if (piece < PAGE_BIT && taker.has && !taker.has(piece)) continue;
       const there = this.#takers.get(home)?.eta(0) ?? Infinity;
-      if (taker.eta(lacking) > HELP_SHARE * there) continue;
-      const run = assembly.takeInstead(max, request);
-      if (!run) continue;
-      assembly.helper = taker.source;
-      return run;
+      if (taker.eta(lacking) <= HELP_SHARE * there) asking.takeInsteadOf(assembly, taker.source);
+      if (asking.isFull) return;
     }
-    return undefined;
   }
 
   /** What comes next, all for this source: a page goes before its chunks. */
   #begin(taker: Taker): readonly Assembly[] {
     // Pieces that wait for their leaves may fill the hand: a page must still be pulled then, one beyond the limit.
-    if (this.pieces > this.#limit) return NOTHING_BEGUN;
+    if (this.pieces > this.#limit) return [];
     // Taking a chunk may look at a new page.
     const chunk = this.full ? undefined : this.#plan.takeChunk(taker.has);
     const page = this.#plan.takePage();
-    if (page === undefined && chunk === undefined) return NOTHING_BEGUN;
+    if (page === undefined && chunk === undefined) return [];
     if (page === undefined) return [this.#open(chunk!, taker)];
     const first = this.#open(PAGE_BIT + page, taker);
     return chunk === undefined ? [first] : [first, this.#open(chunk, taker)];
@@ -304,5 +293,47 @@ export class PiecesInHand {
 
   #isFullChunk(piece: number, size: number): boolean {
     return piece < PAGE_BIT && size === pieceBytes(this.#manifest, 0);
+  }
+}
+
+/** What one request asks for, as it grows. */
+class Asking {
+  readonly runs: SymbolRun[] = [];
+  readonly #runsMax: number;
+  readonly #request: number;
+  readonly #weather: Weather;
+  /** Symbols that it may ask for still. */
+  #left: number;
+
+  constructor(symbolsMax: number, runsMax: number, request: number, weather: Weather) {
+    this.#left = symbolsMax;
+    this.#runsMax = runsMax;
+    this.#request = request;
+    this.#weather = weather;
+  }
+
+  get isFull(): boolean {
+    return this.#left <= 0 || this.runs.length >= this.#runsMax;
+  }
+
+  /** What a piece wants; it is this source's then. */
+  takeOf(assembly: Assembly, source: number): void {
+    for (let run; !this.isFull && (run = assembly.take(this.#left, this.#request, this.#weather));) {
+      assembly.home ??= source;
+      this.#add(run);
+    }
+  }
+
+  /** What another source brings late. */
+  takeInsteadOf(assembly: Assembly, source: number): void {
+    for (let run; !this.isFull && (run = assembly.takeInstead(this.#left, this.#request));) {
+      assembly.helper = source;
+      this.#add(run);
+    }
+  }
+
+  #add(run: SymbolRun): void {
+    this.runs.push(run);
+    this.#left -= run.count + run.parityCount;
   }
 }
