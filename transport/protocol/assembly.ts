@@ -191,7 +191,10 @@ export class Assembly {
 
   /** Makes what is missing of the data from the parity that is here. The piece is whole. */
   repair(): void {
-    for (const { number, missing, parity } of this.#blocks) {
+    for (const block of this.#blocks) {
+      // What is whole without parity has all data.
+      if (block.parity.size === 0) continue;
+      const { number, missing, parity } = block;
       if (missing.length === 0) continue;
       repair(blockData(this.bytes, this.#plan, number, this.symbolSize), missing, parity);
     }

@@ -235,33 +235,41 @@ export class Flow implements Taker {
   nextRequest(now: number): Uint8Array | undefined {
     if (this.#copies.length > 0) return this.#copies.pop();
     // While something else is waited for, the limit's end brings nothing.
-    this.#limitedUntil = Infinity;
+    if (this.#limitedUntil < Infinity) this.#limitedUntil = Infinity;
     const { window, burst } = this.#congestion;
     const room = window - this.#underWay;
     if (room < 1 || (this.#underWay > 0 && room < burst)) {
       this.#congestion.handleLimited();
       return undefined;
     }
-    this.#pacedUntil = Infinity;
+    if (this.#pacedUntil < Infinity) this.#pacedUntil = Infinity;
     if (this.#nextAt > now) {
       this.#congestion.handleLimited();
       this.#pacedUntil = this.#nextAt;
       return undefined;
     }
-    const readyAt = this.#limiters.reduce((at, limiter) => Math.max(at, limiter.readyAt(now)), now);
+    const readyAt = this.#readyAt(now);
     if (readyAt > now) {
       this.#limitedUntil = readyAt;
       return undefined;
     }
-    const number = this.#nextNumber;
-    const runs = this.#takeRuns(Math.min(room, burst, this.#symbolsPerRequest()), number);
-    if (runs.length === 0) return undefined;
-    this.#nextNumber++;
+    const symbols = Math.min(room, burst, this.#symbolsPerRequest());
+    const runs = this.#takeRuns(symbols, this.#nextNumber);
+    return runs.length > 0 ? this.#ask(now, runs) : undefined;
+  }
+
+  /** When all limits let a request go. */
+  #readyAt(now: number): number {
+    return this.#limiters.reduce((at, limiter) => Math.max(at, limiter.readyAt(now)), now);
+  }
+
+  /** The request for these symbols. */
+  #ask(now: number, runs: readonly SymbolRun[]): Uint8Array {
+    const number = this.#nextNumber++;
     const entries = entriesOf(runs);
     const symbols = runs.reduce((sum, run) => sum + run.count + run.parityCount, 0);
     if (this.#underWay === 0) this.#lastActivity = now;
     this.#underWay += symbols;
-    const underWay = this.#underWay;
     const { pace, paceSlackMs } = this.#congestion;
     this.#nextAt = Math.max(this.#nextAt, now - paceSlackMs) + symbols / pace;
     const bytes = symbols * (this.#hand.symbolSize + CHUNK_HEADER_BYTES);
@@ -273,16 +281,15 @@ export class Flow implements Taker {
       runs,
       entries,
       symbols,
-      underWay,
+      underWay: this.#underWay,
       remaining: symbols,
       firstAt: Infinity,
       lastAt: Infinity,
       overtakenAt: Infinity,
     });
     const packet = this.#encode(now, number, [entries, ...this.#repeats(now, number)]);
-    for (let copies = copiesOf(this.lossRate, this.silentTimeouts, this.#hand.isTail); copies > 1; copies--) {
-      this.#copies.push(packet);
-    }
+    const copies = copiesOf(this.lossRate, this.silentTimeouts, this.#hand.isTail);
+    for (let copy = 1; copy < copies; copy++) this.#copies.push(packet);
     return packet;
   }
 
@@ -387,10 +394,8 @@ export class Flow implements Taker {
   /** What it lacks, so that it knows what is wanted. */
   #wish(symbols: number, number: number, weather: Weather): SymbolRun[] {
     if (this.#underWay > 0 || !this.holdings.takeWish()) return [];
-    return this.#hand.takeRuns(symbols, 1, this.#ownerOf(number), weather, {
-      source: this.source,
-      eta: (more) => this.eta(more),
-    });
+    const taker = { source: this.source, eta: (more: number) => this.eta(more) };
+    return this.#hand.takeRuns(symbols, 1, this.#ownerOf(number), weather, taker);
   }
 
   /** A request as assemblies know it: one number for each of all sources. */

@@ -186,6 +186,11 @@ export class PiecesInHand {
     return assembly.bytes;
   }
 
+  /** The piece that the shell is opening. */
+  opened(piece: number): Assembly | undefined {
+    return this.#opening.get(piece);
+  }
+
   /** The shell is done with a piece. */
   settle(piece: number): void {
     const assembly = this.#opening.get(piece);

@@ -27,6 +27,7 @@ import {
 } from "../../codec/packet.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
+import { Fifo } from "../../core/fifo.ts";
 import type { Machine } from "../../core/machine.ts";
 import { exposureId, keyCheck } from "../../crypto/key_schedule.ts";
 import type { Assembly } from "./assembly.ts";
@@ -85,7 +86,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** When things happened. */
   readonly times: PullerTimes;
   readonly #options: PullerOptions;
-  readonly #outputs: PullerOutput[] = [];
+  readonly #outputs = new Fifo<PullerOutput>();
   #phase: "handshake" | "granted" | "pulling" | "done" | "failed" = "handshake";
   readonly #sources: Sources;
   #manifestBytes: Uint8Array | undefined;
@@ -499,7 +500,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   #accuse(now: number, piece: number): void {
     this.drops.count("wrong chunk");
     this.#group.handleWrong();
-    const { times, liars, isMixed } = this.#blame.accuse(piece);
+    const { times, liars, isMixed } = this.#blame.accuse(piece, this.#delivery!.hand.opened(piece));
     if (times >= WRONG_PIECES_MAX) return this.#fail(wrongPiece(wordOf(piece), this.#names, times));
     if (isMixed) this.#delivery!.hand.pullAlone(piece);
     for (const number of liars) this.#convict(now, number, wordOf(piece));
