@@ -500,7 +500,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   #accuse(now: number, piece: number): void {
     this.drops.count("wrong chunk");
     this.#group.handleWrong();
-    const { times, liars, isMixed } = this.#blame.accuse(piece, this.#delivery!.hand.opened(piece));
+    const { times, liars, isMixed } = this.#blame.accuse(piece, this.#delivery?.hand.opened(piece));
     if (times >= WRONG_PIECES_MAX) return this.#fail(wrongPiece(wordOf(piece), this.#names, times));
     if (isMixed) this.#delivery!.hand.pullAlone(piece);
     for (const number of liars) this.#convict(now, number, wordOf(piece));
