@@ -6,7 +6,8 @@ import { HandleCache } from "./_handle_cache.ts";
 import { ioError } from "./_io_errors.ts";
 import type { Standing } from "./_output_look.ts";
 import type { Placing } from "./_placing.ts";
-import type { PositionedFile } from "./_positioned_file.ts";
+import { PositionedFile } from "./_positioned_file.ts";
+import type { OpenFile } from "./_positioned_file.ts";
 import { writeSparse } from "./_sparse.ts";
 import { Turns } from "./_turns.ts";
 import type { WorkFolder } from "./_work_folder.ts";
@@ -118,7 +119,7 @@ export class GrowingFiles {
     const { work, placing, force } = this.#options;
     const name = work.partName(entry);
     const handle = work.takePart(name, entry);
-    handle.file.truncateSync(0);
+    handle.truncate(0);
     await placing.add({ entry, partPath: work.partPath(name), handle, replaces: force });
   }
 
@@ -201,7 +202,7 @@ export class GrowingFiles {
     return begun;
   }
 
-  #part(file: number): PositionedFile {
+  #part(file: number): OpenFile {
     const { work, map } = this.#options;
     const { entry } = map.files[file];
     const part = work.part(this.#name(file), entry);
@@ -212,9 +213,9 @@ export class GrowingFiles {
     return part;
   }
 
-  #resize(file: number, part: PositionedFile): void {
+  #resize(file: number, part: OpenFile): void {
     try {
-      part.file.truncateSync(this.#options.map.files[file].entry.size);
+      part.truncate(this.#options.map.files[file].entry.size);
     } catch (cause) {
       throw this.#partError(file, cause);
     }
@@ -234,9 +235,9 @@ export class GrowingFiles {
     return this.#names[file] ??= this.#options.work.partName(this.#options.map.files[file].entry);
   }
 
-  #inPlace(file: number): PositionedFile {
+  #inPlace(file: number): OpenFile {
     const path = this.#placeOf(this.#options.map.files[file].entry);
-    return this.#old.use(path, () => Deno.openSync(path));
+    return this.#old.use(path, () => new PositionedFile(Deno.openSync(path), 0));
   }
 
   #placeOf({ path }: FileEntry): string {
@@ -267,7 +268,7 @@ export class GrowingFiles {
   #digest(
     { size }: FileEntry,
     { hasher, hashed }: Begun,
-    handle: PositionedFile,
+    handle: OpenFile,
     last: Uint8Array,
   ): Uint8Array | Promise<Uint8Array> {
     const { hash } = this.#options;
@@ -277,7 +278,7 @@ export class GrowingFiles {
   }
 
   /** @throws {RgtpError} MERKLE_FAIL when it is another file than the index says */
-  #place(file: number, handle: PositionedFile, digest: Uint8Array): Promise<void> | undefined {
+  #place(file: number, handle: OpenFile, digest: Uint8Array): Promise<void> | undefined {
     const { map, work, placing, force } = this.#options;
     const { entry } = map.files[file];
     if (!equalBytes(digest, entry.sha256)) {
@@ -312,7 +313,7 @@ function sizeOf(path: string): number {
 
 /** What has come in another order is read again. */
 async function digestRest(
-  file: PositionedFile,
+  file: OpenFile,
   from: number,
   size: number,
   hasher: Hasher,

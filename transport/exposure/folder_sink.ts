@@ -10,6 +10,7 @@ import { checkLinksPermitted, makeLink } from "./_links.ts";
 import { lookAtOutput, outputFolder } from "./_output_look.ts";
 import type { Standing } from "./_output_look.ts";
 import { Placing, setTime } from "./_placing.ts";
+import type { QuickFiles } from "./_positioned_file.ts";
 import { makeFolder, WorkFolder } from "./_work_folder.ts";
 import { pathChooser } from "./collection_globs.ts";
 import { FileMap } from "./file_map.ts";
@@ -33,6 +34,8 @@ export interface FolderSinkOptions {
   readonly files?: readonly string[];
   /** Told how many bytes of files that are there already have been compared. */
   readonly onHash?: (bytes: number) => void;
+  /** A quicker way than the runtime's to work on the files of a folder; may have none. */
+  readonly quickFiles?: (folder: string) => QuickFiles | undefined;
 }
 
 /** In a work folder that holds no parts: the journal, and the index. */
@@ -63,6 +66,7 @@ export class FolderSink {
   readonly #options: FolderSinkOptions;
   readonly #intake: IndexIntake;
   readonly #savedIndex: Uint8Array | undefined;
+  readonly #quick: QuickFiles | undefined;
   /** Leaf pages that came before there was a journal. */
   readonly #pages = new Map<number, Uint8Array>();
   #work: WorkFolder | undefined;
@@ -82,8 +86,14 @@ export class FolderSink {
     outputFolder(out);
     this.#intake = new IndexIntake(manifest);
     this.wanted = [{ first: 0, end: this.#intake.endChunk }];
+    this.#quick = options.quickFiles?.(out);
     this.#goesOn = existing(workPath(out)) !== undefined;
-    if (this.#goesOn) this.#work = this.#openWork();
+    try {
+      if (this.#goesOn) this.#work = this.#openWork();
+    } catch (error) {
+      this.#quick?.close();
+      throw error;
+    }
     this.#savedIndex = this.#work?.savedIndex(manifest.indexSize);
   }
 
@@ -166,7 +176,7 @@ export class FolderSink {
     for (const [page, bytes] of this.#pages) work.journal.savePage(page, bytes);
     if (!this.#savedIndex) work.saveIndex(this.#intake.bytes);
     const map = new FileMap(index, manifest.indexSize);
-    const placing = new Placing(out);
+    const placing = new Placing(out, this.#quick);
     const ofFiles = map.files.map(({ entry }) => standing.get(entry));
     const growing = new GrowingFiles({ out, map, standing: ofFiles, work, placing, hash, force });
     this.#contents = { entries, standing, growing, placing, isMade };
@@ -225,13 +235,14 @@ export class FolderSink {
     // While the lock is held: afterwards they may be another pull's.
     if (this.#work && !this.#hasStored && this.#work.left.size <= OWN_FILES) this.#work.remove();
     this.#work?.close();
+    this.#quick?.close();
     // Only if there is nothing in it.
     if (isMade && !this.#hasStored) removeQuietly(this.#options.out);
   }
 
   #openWork(): WorkFolder {
     const { out, manifest, id, hash } = this.#options;
-    return new WorkFolder(out, manifest, id, hash);
+    return new WorkFolder(out, manifest, id, hash, this.#quick);
   }
 
   #chosen(entries: readonly CollectionEntry[]): CollectionEntry[] {
