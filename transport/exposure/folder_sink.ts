@@ -4,6 +4,7 @@ import type { Manifest } from "../../codec/manifest.ts";
 import { RgtpError } from "../../core/errors.ts";
 import type { Hash } from "../../crypto/engine.ts";
 import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
+import type { FileCrew } from "../crew/file_list.ts";
 import { checkFree, existing, removeQuietly } from "./_disk.ts";
 import { GrowingFiles } from "./_growing_files.ts";
 import { checkLinksPermitted, makeLink } from "./_links.ts";
@@ -72,6 +73,7 @@ export class FolderSink {
   #work: WorkFolder | undefined;
   /** Whether an earlier pull was cut off. */
   readonly #goesOn: boolean;
+  #crew: FileCrew | undefined;
   #contents: Contents | undefined;
   /** Chunks are stored one after another, so that few files are open at once: the last one that has to wait for something. */
   #storing: Promise<void> | undefined;
@@ -95,6 +97,11 @@ export class FolderSink {
       throw error;
     }
     this.#savedIndex = this.#work?.savedIndex(manifest.indexSize);
+  }
+
+  /** Has a crew hash small files, until the pull ends. To be called before the index is here. */
+  useCrew(crew: FileCrew): void {
+    this.#crew = crew;
   }
 
   /** See `PartFile.candidates`. */
@@ -178,7 +185,11 @@ export class FolderSink {
     const map = new FileMap(index, manifest.indexSize);
     const placing = new Placing(out, this.#quick);
     const ofFiles = map.files.map(({ entry }) => standing.get(entry));
-    const growing = new GrowingFiles({ out, map, standing: ofFiles, work, placing, hash, force });
+    const crew = this.#crew;
+    const growing = new GrowingFiles({
+      ...{ out, map, standing: ofFiles, work, placing, hash, force },
+      ...(crew && { crew }),
+    });
     this.#contents = { entries, standing, growing, placing, isMade };
     if (!work.journal.belongs) growing.distrustJournal();
     for (const entry of entries) {
@@ -198,6 +209,7 @@ export class FolderSink {
     await this.#storing;
     const { entries, standing, growing, placing } = this.#contents!;
     const { out, hash, force = false } = this.#options;
+    await growing.settle();
     await placing.flush();
     growing.close();
     let made = placing.placed;
