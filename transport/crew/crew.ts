@@ -138,6 +138,7 @@ class Hand {
   /** Where it is told of files: one list at a time. */
   #list: Uint8Array<SharedArrayBuffer> | undefined;
   #hasList = false;
+  #isWaking = false;
   #isGone = false;
 
   constructor(key: ChunkKey, file: URL) {
@@ -232,7 +233,18 @@ class Hand {
   #give(job: Job, leaf: Uint8Array | undefined, done: (outcome: Outcome) => void): void {
     this.#ring.give(job, leaf);
     this.#callbacks.push(done);
+    this.#wakeSoon();
     this.#listen();
+  }
+
+  /** What is given in one go is taken in one go: several chunks are hashed side by side, and a wake-up is dear. */
+  #wakeSoon(): void {
+    if (this.#isWaking) return;
+    this.#isWaking = true;
+    queueMicrotask(() => {
+      this.#isWaking = false;
+      this.#ring.wake();
+    });
   }
 
   #breakOff(): void {

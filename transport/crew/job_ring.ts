@@ -92,6 +92,10 @@ export class JobRing {
     this.words[slot + OUTCOME] = 0;
     if (leaf) this.#bytes.set(leaf, (slot + LEAF) * 4);
     Atomics.store(this.words, GIVEN, given + 1);
+  }
+
+  /** Wakes the thread, if it waits for the jobs that were given. */
+  wake(): void {
     Atomics.notify(this.words, GIVEN);
   }
 

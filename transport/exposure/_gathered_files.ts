@@ -24,7 +24,7 @@ export class GatheredFiles<Item> {
   readonly #free: Uint8Array<SharedArrayBuffer>[];
   #whole: Whole<Item>[] = [];
   /** What the crew has. */
-  #given: readonly Whole<Item>[] = [];
+  readonly #given = new Set<readonly Whole<Item>[]>();
 
   /** `done` is told of each file that was added, sooner or later, and not while it is added; it does not throw. */
   constructor(hash: Hash, crew: FileCrew, done: (item: Item, isRight: boolean) => void) {
@@ -51,11 +51,10 @@ export class GatheredFiles<Item> {
     const files = this.#whole;
     this.#whole = [];
     const isGiven = this.#crew.compareFiles(files, (areRight) => {
-      if (this.#given !== files) return;
-      this.#given = [];
+      if (!this.#given.delete(files)) return;
       this.#tell(files, areRight ?? compareFiles(this.#hash, files));
     });
-    if (isGiven) this.#given = files;
+    if (isGiven) this.#given.add(files);
     else this.#tell(files, compareFiles(this.#hash, files));
   }
 
@@ -67,8 +66,8 @@ export class GatheredFiles<Item> {
 
   /** Whose files are whole and were not compared yet: nobody is told of them any more. */
   close(): readonly Whole<Item>[] {
-    const files = [...this.#given, ...this.#whole];
-    this.#given = [];
+    const files = [...this.#given, this.#whole].flat();
+    this.#given.clear();
     this.#whole = [];
     return files;
   }

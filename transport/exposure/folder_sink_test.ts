@@ -9,6 +9,8 @@ import {
 } from "../../tests/_assert.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
 import { QuickFiles } from "../link/quick_files.ts";
+import { compareFiles } from "../crew/file_list.ts";
+import type { FileCrew } from "../crew/file_list.ts";
 import { chunksOf, collect, feed, hash } from "./_feed.ts";
 import type { FeedOptions, TestCollection } from "./_feed.ts";
 import { describeTree, makeTree, noise } from "./_trees.ts";
@@ -253,6 +255,65 @@ async function refusesLink(collection: TestCollection, out: string): Promise<voi
   sink.close();
   assertEquals(Deno.readLinkSync(`${out}/big`), "nowhere");
 }
+
+/** A crew without threads: sometimes it is busy, and sometimes a thread breaks off. */
+function crewOf(seed: number): FileCrew {
+  const random = seededRandom(seed);
+  return {
+    memory: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
+    compareFiles: (files, done) => {
+      if (random.chance(0.2)) return false;
+      const areRight = random.chance(0.2) ? undefined : compareFiles(hash, files);
+      setTimeout(() => done(areRight), 1);
+      return true;
+    },
+  };
+}
+
+const many: Tree = Object.fromEntries(
+  Array.from({ length: 300 }, (_, i) => [`${i % 7}/${i}`, noise((i * 7919) % 9000, i)]),
+);
+
+test("many small files, hashed by a crew, in order and in any order, also when they are cut off", () =>
+  scene(async (folder, _source, out) => {
+    makeTree(`${folder}/many`, many);
+    const collection = await collect([`${folder}/many`]);
+    for (const seed of [1, 2, 3, 4]) {
+      const { integer } = seededRandom(seed);
+      const order = (chunks: number[]) =>
+        seed === 1
+          ? chunks
+          : chunks.map((chunk) => ({ chunk, at: chunk + integer(20) })).toSorted((a, b) => a.at - b.at)
+            .map(({ chunk }) => chunk);
+      for (const stopAfter of seed % 2 ? [undefined] : [150, undefined]) {
+        const sink = open(collection, `${out}${seed}`);
+        sink.useCrew(crewOf(seed));
+        const { isWhole } = await feed(sink, collection, { order, ...(stopAfter && { stopAfter }) });
+        if (isWhole) assertEquals((await sink.finish()).files, 300);
+        sink.close();
+      }
+      const expected = describeTree(`${folder}/many`);
+      const others = describeTree(`${out}${seed}`).filter((line, i) => line !== expected[i]);
+      assertEquals(others.map((line) => line.slice(0, 40)), [], `seed ${seed}`);
+    }
+  }));
+
+test("a file that is not what the index says, hashed by a crew: MERKLE_FAIL, and it is not there", () =>
+  scene(async (folder, _source, out) => {
+    makeTree(`${folder}/many`, many);
+    const { plain, manifest, ...collection } = await collect([`${folder}/many`]);
+    const lying = plain.slice();
+    lying[plain.length - 40_000] ^= 1;
+    const sink = open({ plain: lying, manifest, ...collection }, out);
+    sink.useCrew(crewOf(9));
+    const error = await assertRejects(async () => {
+      await feed(sink, { plain: lying, manifest, ...collection });
+      await sink.finish();
+    }, RgtpError);
+    sink.close();
+    assertEquals(error.condition, "MERKLE_FAIL", error.message);
+    assertEquals(isThere(`${out}/${error.data?.path}`), false);
+  }));
 
 Deno.test({
   name: "folder sink: a link into nothing that appears meanwhile is not overwritten",
