@@ -16,7 +16,6 @@ import { ChunkCipher } from "./crew/chunk_cipher.ts";
 import type { ChunkKey } from "./crew/chunk_cipher.ts";
 import { hireCrew } from "./crew/crew.ts";
 import type { Crew } from "./crew/crew.ts";
-import type { FileCrew } from "./crew/file_list.ts";
 import { Drive, processClock } from "./drive.ts";
 import type { Link } from "./link/link.ts";
 import type { ChunkRun } from "./protocol/chunk_plan.ts";
@@ -45,8 +44,8 @@ export interface ChunkSink {
   leave?(chunk: number): boolean;
   /** Before the first chunk: it is to do without threads of its own. Absent: it has none. */
   spareThreads?(): void;
-  /** Before the first chunk: these threads may do some of its work, for as long as the pull runs. Absent: it has none. */
-  useCrew?(crew: FileCrew): void;
+  /** Before the first chunk: these threads may hash for it while the pull runs. */
+  useCrew?(crew: Crew): void;
   /** How many of the chunks whose `write` has not ended wait for chunks before them, and for nothing else. Absent: none. */
   heldBack?(): number;
   /**
@@ -231,8 +230,8 @@ export class PullerShell {
     const threads = this.#joinsGroups && grant.group ? 0 : limits.openThreadsMax;
     if (threads === 0) sink.spareThreads?.();
     const crew = this.#crew = hireCrew(opener.key, bytesWanted(sink, manifest), threads);
-    if (shared?.memory) crew?.share(shared.memory);
     if (crew) sink.useCrew?.(crew);
+    if (shared?.memory) crew?.share(shared.memory);
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
         ...(crew && {

@@ -44,6 +44,7 @@ export class Placing {
   readonly #touched = new Set<string>();
   /** Whether the last file was made to last in no time, as where there is no disk. */
   #isQuick = false;
+  #isClosed = false;
 
   constructor(out: string, quick?: QuickFiles) {
     this.#out = out;
@@ -97,8 +98,9 @@ export class Placing {
     }
   }
 
-  /** Closes what waits; it stays under its part's name. */
+  /** Closes what waits; it stays under its part's name, as does what is made to last at this moment. */
   close(): void {
+    this.#isClosed = true;
     for (const { handle } of this.#batch) handle.close();
     this.#batch = [];
   }
@@ -106,6 +108,7 @@ export class Placing {
   async #place(batch: readonly WholeFile[]): Promise<void> {
     try {
       await this.#sync(batch);
+      if (this.#isClosed) return;
       for (const file of batch) this.#rename(file);
     } finally {
       for (const { handle } of batch) handle.close();

@@ -22,7 +22,7 @@ export interface QuickFiles {
   open(path: string, mode: number): OpenFile | undefined;
   /** Gives a file another name, at which nothing stands; whether it could. */
   nameAnew(path: string, place: string): boolean;
-  /** To be called once, when all that it opened is closed. */
+  /** To be called once, when no more files are opened or named. What is open may be closed later. */
   close(): void;
 }
 

@@ -37,15 +37,13 @@ const EIO = 5;
 /** No path that the kernel takes has more bytes. */
 const PATH_BYTES = 4096;
 
-/** The files of one folder, by calls of the C library. To be closed when all that it opened is. */
+/** The files of one folder, by calls of the C library. To be closed; what it opened may be closed later. */
 export class QuickFiles {
-  readonly #library: Library;
   readonly #calls: Calls;
   readonly #path = new Uint8Array(PATH_BYTES);
   readonly #otherPath = new Uint8Array(PATH_BYTES);
 
   private constructor(library: Library) {
-    this.#library = library;
     this.#calls = new Calls(library);
   }
 
@@ -64,20 +62,20 @@ export class QuickFiles {
   open(path: string, mode: number): QuickFile | undefined {
     if (!write(path, this.#path)) return undefined;
     const flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW[Deno.build.arch];
-    const descriptor = this.#library.symbols.open(this.#path, flags, mode);
+    const descriptor = this.#calls.symbols.open(this.#path, flags, mode);
     return descriptor < 0 ? undefined : new QuickFile(this.#calls, descriptor);
   }
 
   /** Gives a file of the folder another name there, at which nothing stands. False when it could not: the runtime says why. */
   nameAnew(path: string, place: string): boolean {
     if (!write(path, this.#path) || !write(place, this.#otherPath)) return false;
-    const { renameat2 } = this.#library.symbols;
+    const { renameat2 } = this.#calls.symbols;
     return renameat2(AT_FDCWD, this.#path, AT_FDCWD, this.#otherPath, RENAME_NOREPLACE) === 0;
   }
 
-  /** Twice is an error of the caller. */
+  /** Twice is an error of the caller, as is to open or name a file afterwards. */
   close(): void {
-    this.#library.close();
+    this.#calls.release();
   }
 }
 
@@ -89,7 +87,7 @@ export class QuickFile {
 
   /** Takes over an open descriptor. */
   constructor(calls: Calls, descriptor: number) {
-    this.#calls = calls;
+    this.#calls = calls.retain();
     this.#descriptor = descriptor;
   }
 
@@ -152,6 +150,7 @@ export class QuickFile {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#calls.symbols.close(this.#descriptor);
+    this.#calls.release();
   }
 
   #check(call: string, result: number): void {
@@ -165,9 +164,22 @@ class Calls {
   readonly #errno = new Int32Array(1);
   /** Two times, each as seconds and nanoseconds. */
   readonly #times = new BigInt64Array(4);
+  readonly #library: Library;
+  #users = 1;
 
-  constructor({ symbols }: Library) {
-    this.symbols = symbols;
+  constructor(library: Library) {
+    this.#library = library;
+    this.symbols = library.symbols;
+  }
+
+  retain(): this {
+    this.#users++;
+    return this;
+  }
+
+  /** Unloads the library with the last one who uses it. */
+  release(): void {
+    if (--this.#users === 0) this.#library.close();
   }
 
   /** Why the latest call on this thread failed. */

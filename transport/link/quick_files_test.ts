@@ -90,3 +90,19 @@ Deno.test({
   permissions: { read: true, ffi: true, write: false },
   fn: () => assertEquals(QuickFiles.of("/tmp"), undefined),
 });
+
+Deno.test({
+  name: "quick files: what is open when they are closed can be used and closed later",
+  ignore,
+  fn: () =>
+    inFolder(async (folder) => {
+      const files = QuickFiles.of(folder)!;
+      const file = files.open(`${folder}/a`, 0o666)!;
+      files.close();
+      const synced = file.syncLater();
+      file.writeAt(0, Uint8Array.of(7));
+      await synced;
+      file.close();
+      assertEquals([...Deno.readFileSync(`${folder}/a`)], [7]);
+    }),
+});
