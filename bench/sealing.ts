@@ -16,7 +16,6 @@ import { chunkNonce } from "../crypto/key_schedule.ts";
 import { leafHash } from "../crypto/merkle.ts";
 import { libcryptoEngine } from "../crypto/native/libcrypto_engine.ts";
 import { nativeEngine } from "../crypto/native_engine.ts";
-import { depacketise, packetise, packetiseInto } from "../transport/exposure/packetise.ts";
 import { sealSource } from "../transport/exposure/seal.ts";
 import type { SealedExposure } from "../transport/exposure/seal.ts";
 import { openFileSource } from "../transport/exposure/source.ts";
@@ -25,7 +24,6 @@ import { fastTempDir, spread, writeRandomFile } from "./_processes.ts";
 const megabytes = Number(Deno.args[0] ?? 500);
 const rounds = Number(Deno.args[1] ?? 5);
 const CHUNK = 65_536;
-const SYMBOL = 1428;
 const THREADS_GAIN_MIN = 1.6;
 
 const engine = defaultEngine();
@@ -43,7 +41,6 @@ try {
         chunkSize: CHUNK,
         secret,
         salt,
-        symbolSize: SYMBOL,
         expectedLeaves: undefined,
         threadsMax: threads,
       };
@@ -61,7 +58,6 @@ try {
   const [key, aad] = [systemRandom(32), systemRandom(88)];
   const plain = systemRandom(CHUNK);
   const sealed = aead.seal(key, chunkNonce(0), aad, plain);
-  const packets = packetise(0, sealed, SYMBOL);
   const source = openFileSource(path);
   const chunks = Math.floor(megabytes * 1e6 / CHUNK);
   const each = (stage: (chunk: number) => void) => () => {
@@ -70,7 +66,6 @@ try {
   await report("  read alone", each((chunk) => source.read(chunk * CHUNK, plain)));
   await report("  seal alone", each((chunk) => aead.sealInto(key, chunkNonce(chunk), aad, plain, sealed)));
   await report("  hash alone", each(() => void leafHash(engine.sha256, sealed)));
-  await report("  cut alone", each((chunk) => packetiseInto(chunk, sealed, SYMBOL, packets)));
   source.close();
   const libcrypto = libcryptoEngine();
   if (libcrypto) compareEngines(libcrypto, nativeEngine);
@@ -175,13 +170,7 @@ async function prove(path: string, exposure: SealedExposure): Promise<void> {
   const bytes = await Deno.readFile(path);
   for (let chunk = 0; chunk < exposure.chunkCount; chunk++) {
     const expected = bytes.subarray(chunk * CHUNK, (chunk + 1) * CHUNK);
-    const packed = exposure.store.packets(chunk, SYMBOL)!;
-    const opened = aead.open(
-      exposure.exposureKey,
-      chunkNonce(chunk),
-      aad,
-      depacketise(packed, SYMBOL, expected.length + 16),
-    );
+    const opened = aead.open(exposure.exposureKey, chunkNonce(chunk), aad, exposure.store.piece(chunk)!);
     if (!opened || !equalBytes(opened, expected)) {
       throw new Error(`chunk ${chunk} of ${facts.totalSize} bytes does not open`);
     }

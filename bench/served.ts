@@ -82,7 +82,7 @@ function report(perGb: ReadonlyMap<string, readonly number[]>, before: Counts, a
   if (flags.json) {
     for (const [name, all] of perGb) console.log(JSON.stringify({ name, perGb: spread(all) }));
     const summary = { ratio: ratios && spread(ratios), atMost: RATIO_MAX, seals: did("seals") };
-    console.log(JSON.stringify({ ...summary, reseals: did("reseals"), packings: did("packings") }));
+    console.log(JSON.stringify({ ...summary, reseals: did("reseals") }));
     return;
   }
   console.log(`${flags.size} served ${rounds} times: CPU seconds of the server a GB, median (range)\n`);
@@ -96,8 +96,7 @@ function report(perGb: ReadonlyMap<string, readonly number[]>, before: Counts, a
   console.log(
     `\n${before.store.seals} chunks were sealed before the first pull; in the ${rounds} later ones ${
       did("seals")
-    } were sealed, ` +
-      `${did("packings")} pieces packed   0 sealed: ${verdict(isSealedOnce)}`,
+    } were sealed   0: ${verdict(isSealedOnce)}`,
   );
 }
 

@@ -101,7 +101,6 @@ export const metricTable: readonly Metric[] = [
     read: ({ store }) => ({
       sealed: store?.seals,
       resealed: store?.reseals,
-      packed: store?.packings,
       read_back: store?.spillReads,
     }),
   },

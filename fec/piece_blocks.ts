@@ -4,29 +4,25 @@ import type { DataSymbols } from "./reed_solomon.ts";
 /**
  * The data symbols of one block of a piece, where they lie.
  *
- * @param run all symbols of the piece: the piece itself, or its packets from the end of the first header on
+ * @param piece all of its bytes
  * @param plan how the piece falls into blocks: `blockPlan` of its bytes
  * @param block 0 to `plan.blocks - 1`
  * @param symbolSize bytes, as in the plan
- * @param gap bytes between two symbols: those of a header, or none
- * @throws {RangeError} when there is no such block, or `run` does not have as many symbols as the plan
+ * @throws {RangeError} when there is no such block, or `piece` does not have as many symbols as the plan
  */
 export function blockData(
-  run: Uint8Array,
+  piece: Uint8Array,
   plan: BlockPlan,
   block: number,
   symbolSize: number,
-  gap = 0,
 ): DataSymbols {
   if (!Number.isInteger(block) || block < 0 || block >= plan.blocks) {
     throw new RangeError(`no block ${block} in a piece of ${plan.blocks}`);
   }
-  const stride = symbolSize + gap;
-  if (Math.ceil((run.length + gap) / stride) !== plan.symbols) {
-    throw new RangeError(
-      `${run.length} bytes are not ${plan.symbols} symbols of ${symbolSize}, ${stride} apart`,
-    );
+  if (Math.ceil(piece.length / symbolSize) !== plan.symbols) {
+    throw new RangeError(`${piece.length} bytes are not ${plan.symbols} symbols of ${symbolSize}`);
   }
   const [first, count] = [blockStart(plan, block), blockSymbols(plan, block)];
-  return { bytes: run.subarray(first * stride, (first + count) * stride - gap), count, symbolSize, stride };
+  const bytes = piece.subarray(first * symbolSize, (first + count) * symbolSize);
+  return { bytes, count, symbolSize, stride: symbolSize };
 }

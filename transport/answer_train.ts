@@ -1,6 +1,8 @@
 import { blockOf, blockPlan, blockStart, blockSymbols } from "../codec/geometry.ts";
-import { CHUNK_HEADER_BYTES, chunkStamp, setChunkHeader } from "../codec/packet.ts";
+import type { ChunkStamp } from "../codec/packet.ts";
+import { CHUNK_HEADER_BYTES, chunkStamp, setChunkHeader, TAG_BYTES } from "../codec/packet.ts";
 import { pieceBytes } from "./exposure/pieces.ts";
+import type { PieceFacts } from "./exposure/pieces.ts";
 import type { ChunkStore } from "./exposure/store.ts";
 import { joined, joinedBytes, splitDatagramsMax } from "./link/link.ts";
 import type { Link, SplitDatagrams } from "./link/link.ts";
@@ -9,9 +11,12 @@ import type { ExposerOutput } from "./protocol/exposer_types.ts";
 /** What a machine asks for in answer to a request. */
 export type Serve = Extract<ExposerOutput, { kind: "serve" }>;
 
+/** Which symbols of which piece, cut into symbols of which size. */
+export type SymbolRun = Pick<Serve, "piece" | "symbolSize" | "first" | "count" | "parityOf">;
+
 /**
- * The answers to one request, as far as they go out at once. Packets are sent from where the store keeps them; their headers are made anew
- * in memory that a processor's cache holds, since to write into the packets would cost more than to send them.
+ * The answers to one request, as far as they go out at once. Symbols are sent from where the store keeps their piece; headers are made in
+ * memory that a processor's cache holds.
  */
 export class AnswerTrain {
   /** Datagrams in it. */
@@ -33,11 +38,15 @@ export class AnswerTrain {
 
   /** Takes an answer whose piece is at hand in the store, or is the first in this train; whether the store has it. */
   add(serve: Serve, store: ChunkStore): boolean {
-    const packets = packetsFor(store, serve);
-    if (!packets) return false;
+    const symbols = symbolsOf(store, serve);
+    if (!symbols) return false;
     this.#first ??= serve;
-    this.#runs.push(packets.subarray(CHUNK_HEADER_BYTES));
-    this.#writeHeaders(serve);
+    this.#runs.push(symbols);
+    const { puller, piece, count, request, receipt } = serve;
+    const bytes = pieceBytes(puller.exposed.manifest, piece)!;
+    const at = this.datagrams * CHUNK_HEADER_BYTES;
+    writeHeaders(this.#view, at, bytes, serve, chunkStamp(puller.tag, request, receipt));
+    this.datagrams += count;
     return true;
   }
 
@@ -52,7 +61,6 @@ export class AnswerTrain {
       headerBytes: CHUNK_HEADER_BYTES,
       runs: this.#runs.splice(0),
       bodyBytes: symbolSize,
-      bodyStride: symbolSize + CHUNK_HEADER_BYTES,
     };
     this.#first = undefined;
     this.datagrams = 0;
@@ -63,34 +71,55 @@ export class AnswerTrain {
     if (this.#memory.length < joinedBytes(split)) this.#memory = new Uint8Array(joinedBytes(split));
     for (const datagrams of joined(split, this.#memory)) await link.send(datagrams);
   }
+}
 
-  #writeHeaders({ puller, piece, first, count, symbolSize, parityOf, request, receipt }: Serve): void {
-    const plan = blockPlan(pieceBytes(puller.exposed.manifest, piece)!, symbolSize);
-    let block = parityOf ?? blockOf(plan, first);
-    let index = parityOf === undefined ? first - blockStart(plan, block) : blockSymbols(plan, block) + first;
-    const view = this.#view;
-    const stamp = chunkStamp(puller.tag, request, receipt);
-    for (let i = 0; i < count; i++, index++) {
-      if (parityOf === undefined && index === blockSymbols(plan, block)) {
-        block++;
-        index = 0;
-      }
-      setChunkHeader(view, this.datagrams++ * CHUNK_HEADER_BYTES, block, index, piece, stamp);
+/** Writes the headers of a run of symbols of a piece of so many bytes, after each other from `at` on. */
+function writeHeaders(
+  view: DataView,
+  at: number,
+  bytes: number,
+  { piece, symbolSize, first, count, parityOf }: SymbolRun,
+  stamp: ChunkStamp,
+): void {
+  const plan = blockPlan(bytes, symbolSize);
+  let block = parityOf ?? blockOf(plan, first);
+  let index = parityOf === undefined ? first - blockStart(plan, block) : blockSymbols(plan, block) + first;
+  for (let i = 0; i < count; i++, index++) {
+    if (parityOf === undefined && index === blockSymbols(plan, block)) {
+      block++;
+      index = 0;
     }
+    setChunkHeader(view, at + i * CHUNK_HEADER_BYTES, block, index, piece, stamp);
   }
 }
 
-/** The stored packets that answer a request, after each other; `undefined` when the store cannot give them. */
+/** The symbols that answer a request, after each other; `undefined` when the store cannot give them. */
+function symbolsOf(
+  store: ChunkStore,
+  { piece, symbolSize, first, count, parityOf }: SymbolRun,
+): Uint8Array | undefined {
+  if (parityOf !== undefined) return store.parity(piece, symbolSize, { block: parityOf, first, count });
+  return store.piece(piece)?.subarray(first * symbolSize, (first + count) * symbolSize);
+}
+
+const NOT_STAMPED = chunkStamp(new Uint8Array(TAG_BYTES), 0, 0);
+const NOBODY = { host: "0.0.0.0", port: 0 };
+
+/**
+ * A run of symbols as packets after each other, in memory of their own, without what `stampChunkHeader` writes; `undefined` when the store
+ * cannot give them.
+ */
 export function packetsFor(
   store: ChunkStore,
-  { piece, symbolSize, first, count, parityOf }: Pick<
-    Serve,
-    "piece" | "symbolSize" | "first" | "count" | "parityOf"
-  >,
-): Uint8Array | undefined {
-  if (parityOf !== undefined) {
-    return store.parityPackets(piece, symbolSize, { block: parityOf, first, count });
-  }
-  const stride = CHUNK_HEADER_BYTES + symbolSize;
-  return store.packets(piece, symbolSize)?.subarray(first * stride, (first + count) * stride);
+  facts: PieceFacts,
+  run: SymbolRun,
+): Uint8Array<ArrayBuffer> | undefined {
+  const symbols = symbolsOf(store, run);
+  if (!symbols) return undefined;
+  const headers = new Uint8Array(run.count * CHUNK_HEADER_BYTES);
+  writeHeaders(new DataView(headers.buffer), 0, pieceBytes(facts, run.piece)!, run, NOT_STAMPED);
+  const packets = new Uint8Array(symbols.length + headers.length);
+  const split = { peer: NOBODY, headers, headerBytes: CHUNK_HEADER_BYTES, runs: [symbols] };
+  for (const _ of joined({ ...split, bodyBytes: run.symbolSize }, packets));
+  return packets;
 }

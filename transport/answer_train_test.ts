@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "../tests/_assert.ts";
+import { dataPackets } from "../tests/sim/data_packets.ts";
 import { exposedOf, simExposure } from "../tests/sim/exposure.ts";
 import { blockPlan, blockSymbols } from "../codec/geometry.ts";
-import { CHUNK_HEADER_BYTES, stampChunkHeader } from "../codec/packet.ts";
+import { CHUNK_HEADER_BYTES, stampChunkHeader, writeChunkHeader } from "../codec/packet.ts";
 import { AnswerTrain, packetsFor } from "./answer_train.ts";
 import type { Serve } from "./answer_train.ts";
 import { pagePiece, pieceBytes } from "./exposure/pieces.ts";
@@ -39,17 +40,41 @@ const packetsOf = (rows: readonly Datagrams[]) =>
 
 /** The same, packet by packet. */
 function slowly(serve: Serve): string[] {
-  const stride = CHUNK_HEADER_BYTES + serve.symbolSize;
-  const packets = packetsFor(store, serve)!.slice();
+  const { piece, symbolSize, first, count, parityOf, request, receipt } = serve;
+  const stride = CHUNK_HEADER_BYTES + symbolSize;
+  const packets = parityOf === undefined
+    ? dataPackets(piece, store.piece(piece)!, symbolSize).subarray(first * stride, (first + count) * stride)
+    : parityPackets(serve, parityOf);
   for (let at = 0; at < packets.length; at += stride) {
-    stampChunkHeader(packets, at, puller.tag, serve.request, serve.receipt);
+    stampChunkHeader(packets, at, puller.tag, request, receipt);
   }
   return packetsOf([{ peer: facts.address, bytes: packets, segmentSize: stride }]);
+}
+
+function parityPackets({ piece, symbolSize, first, count }: Serve, block: number): Uint8Array {
+  const k = blockSymbols(blockPlan(pieceBytes(exposed.manifest, piece)!, symbolSize), block);
+  const symbols = store.parity(piece, symbolSize, { block, first, count })!;
+  const stride = CHUNK_HEADER_BYTES + symbolSize;
+  const packets = bytes(count * stride);
+  for (let i = 0; i < count; i++) {
+    writeChunkHeader(packets, block, k + first + i, piece, i * stride);
+    packets.set(symbols.subarray(i * symbolSize, (i + 1) * symbolSize), i * stride + CHUNK_HEADER_BYTES);
+  }
+  return packets;
 }
 
 function serveOf(answer: Pick<Serve, "piece" | "symbolSize" | "first" | "count" | "parityOf">): Serve {
   return { kind: "serve", puller, receipt: 0xfedc_ba98, request: 77, bytes: 0, ...answer };
 }
+
+Deno.test("packets in memory of their own are those of the code, but for their stamps", () => {
+  const run = { piece: 0, symbolSize: 1200, first: 200, count: 300 };
+  const stride = CHUNK_HEADER_BYTES + run.symbolSize;
+  const all = dataPackets(0, store.piece(0)!, run.symbolSize);
+  const expected = all.subarray(run.first * stride, (run.first + run.count) * stride);
+  assertEquals(packetsFor(store, exposed.manifest, run)!.toHex(), expected.toHex());
+  assertEquals(packetsFor(store, exposed.manifest, { ...run, piece: 2 }), undefined);
+});
 
 Deno.test("an answer has the packets that its slow twin has: all pieces, blocks and borders, data and parity", async () => {
   for (const symbolSize of [1200, 1428, 8928]) {

@@ -27,7 +27,7 @@ import type { Exposed } from "./protocol/exposed.ts";
 import type { PullerOptions } from "./protocol/puller_types.ts";
 import { factsOf, otherFacts, otherSources } from "./pull_sources.ts";
 import type { PullFrom } from "./pull_sources.ts";
-import { burstPacketsOf } from "./puller_shell.ts";
+import { packetsOver } from "./packets_over.ts";
 
 /** How an edge is made, and (`open`, `allow`, `access`) for whom. */
 export interface EdgeOptions
@@ -82,7 +82,6 @@ export interface Edge extends AsyncDisposable {
 
 const DISK_BYTES = 1024 ** 3;
 const MEMORY_BYTES = 64 * 1024 ** 2;
-const SYMBOL_SIZE = 1428;
 const TIMEOUT_MS = 30_000;
 const FIRST_CONTACT_MS = 10_000;
 const COME_BACK_MS = 2000;
@@ -265,11 +264,11 @@ class RunningEdge implements Edge {
   async #runUpstream(): Promise<void> {
     const options = await this.#machineOptions();
     if (this.#closing) return;
-    const host = bindHostFor([options.addresses, ...options.others!.map((other) => other.addresses)].flat());
+    const addresses = [options.addresses, ...options.others!.map((other) => other.addresses)].flat();
+    const host = bindHostFor(addresses);
     const link = await openLink({ host, port: 0, ...chosen(this.#options) });
-    const burstPacketsMax = burstPacketsOf(link);
     this.#pulledBefore += this.#upstream?.machine.progress.wireBytes ?? 0;
-    this.#upstream = new EdgeUpstream(link, { ...options, burstPacketsMax }, {
+    this.#upstream = new EdgeUpstream(link, { ...options, ...packetsOver(link, addresses) }, {
       granted: ({ manifest, name }, facts) => this.#hold(manifest, facts, name),
       ready: () => this.#serve(),
       stored: () => this.#shell!.noteHoldings(),
@@ -311,7 +310,6 @@ class RunningEdge implements Edge {
     this.#cache = new SealedCache({
       facts: manifest,
       hash: this.#engine.sha256,
-      symbolSize: SYMBOL_SIZE,
       diskBytesMax,
       memoryBytesMax: Math.min(MEMORY_BYTES, diskBytesMax),
       ...(folder !== undefined && { folder }),

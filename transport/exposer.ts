@@ -1,6 +1,5 @@
 import { formatAddress } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
-import { fittingSymbolSize } from "../codec/geometry.ts";
 import { utf8 } from "../core/bytes.ts";
 import { RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
@@ -253,7 +252,6 @@ class RunningExposer implements Exposer {
     return this.#state.seal(bytes, {
       aead: options.aead ?? "chacha20-poly1305",
       chunkSize,
-      ...packedAhead(this.#shell.link),
       memoryBytesMax: options.memoryBytesMax ?? MEMORY_BYTES,
       ...(options.spill !== undefined && { spillFolder: options.spill }),
       mapFile: (path, size) => MappedFile.open(path, size),
@@ -331,12 +329,6 @@ function factsOf({ id, bytes, chunks, access, sealSeconds }: Exposure): Facts {
     "rgtp.access": access,
     "rgtp.seal_seconds": sealSeconds,
   };
-}
-
-/** The size of symbols that pullers on this link will ask for, where it knows what all of them can take. */
-function packedAhead({ pathBytesMax }: Link): { symbolSize?: number } {
-  const symbolSize = pathBytesMax === undefined ? undefined : fittingSymbolSize(pathBytesMax);
-  return symbolSize === undefined ? {} : { symbolSize };
 }
 
 /** How a source is read. */

@@ -195,7 +195,7 @@ export class ExposerShell {
     for (let next = this.#departures[0]; next?.kind === "serve"; next = this.#departures[0]) {
       // What has to be made first may take the place of what is in the train.
       const store = this.#stores.get(next.puller.exposed);
-      if (!this.#train.takes(next) || !store?.isAtHand(next.piece, next.symbolSize)) break;
+      if (!this.#train.takes(next) || !store?.isAtHand(next.piece)) break;
       this.#departures.shift();
       oks.push(this.#load(next));
     }
@@ -218,8 +218,7 @@ export class ExposerShell {
   async #sendCast({ exposed, cast }: Extract<Departure, { kind: "cast" }>): Promise<boolean> {
     const { group } = exposed.cast!;
     const store = this.#stores.get(exposed);
-    // Stamped in a copy: what the store gives may be there to be read alone.
-    const bytes = store && packetsFor(store, cast)?.slice();
+    const bytes = store && packetsFor(store, exposed.manifest, cast);
     if (!bytes) return false;
     const segmentSize = CHUNK_HEADER_BYTES + cast.symbolSize;
     const train = { peer: group.address, bytes, segmentSize };

@@ -63,7 +63,7 @@ export interface Work {
 
 /** Nothing yet. */
 export const noWork = {
-  store: { seals: 0, reseals: 0, packings: 0, spillReads: 0 },
+  store: { seals: 0, reseals: 0, spillReads: 0 },
   shared: { bytesGiven: 0, bytesRead: 0, memoryBytes: 0, drops: {} },
 } as const satisfies Work;
 
@@ -75,7 +75,6 @@ export function addWork(a: Work, b: Work): Work {
     store: {
       seals: a.store.seals + b.store.seals,
       reseals: a.store.reseals + b.store.reseals,
-      packings: a.store.packings + b.store.packings,
       spillReads: a.store.spillReads + b.store.spillReads,
     },
     shared: {

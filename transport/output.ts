@@ -4,6 +4,7 @@ import { RgtpError } from "../core/errors.ts";
 import { loadEngine } from "../crypto/load_engine.ts";
 import { openPart } from "./exposure/part_file.ts";
 import { freeBytesOf } from "./link/free_space.ts";
+
 import type { PullProgress, PullResult, SaveOptions } from "./pull.ts";
 import type { ChunkSink } from "./puller_shell.ts";
 
@@ -65,7 +66,10 @@ async function folderOutput(
   options: SaveOptions,
 ): Promise<Output> {
   // Most pulls are of one file, and do without.
-  const { FolderSink } = await import("./exposure/folder_sink.ts");
+  const [{ FolderSink }, { QuickFiles }] = await Promise.all([
+    import("./exposure/folder_sink.ts"),
+    import("./link/quick_files.ts"),
+  ]);
   const { force = false, files, onHash } = options;
   const sink = new FolderSink({
     out,
@@ -73,6 +77,7 @@ async function folderOutput(
     id,
     hash: (await loadEngine()).sha256,
     force,
+    quickFiles: (folder) => QuickFiles.of(folder),
     ...(files && { files }),
     ...(onHash && { onHash }),
   });

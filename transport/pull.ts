@@ -1,4 +1,3 @@
-import { fittingSymbolSize } from "../codec/geometry.ts";
 import { formatAddress } from "../codec/address.ts";
 import type { Address } from "../codec/address.ts";
 import { parseTicket } from "../codec/ticket.ts";
@@ -24,6 +23,7 @@ import { chosen, openLink } from "./link/open_link.ts";
 import { openWindow } from "./link/sealed_memory.ts";
 import { openOutput } from "./output.ts";
 import type { Output } from "./output.ts";
+import { packetsOver } from "./packets_over.ts";
 import { joined, slices, streamOf } from "./pull_slices.ts";
 import type { PulledRange, SliceRun } from "./pull_slices.ts";
 import { factsOf, otherFacts, otherSources } from "./pull_sources.ts";
@@ -38,7 +38,7 @@ import type { SourceFacts } from "./protocol/source.ts";
 import type { PullerOptions, PullerTimes } from "./protocol/puller_types.ts";
 import { tracedPull } from "./pull_trace.ts";
 import type { PullTrace } from "./pull_trace.ts";
-import { burstPacketsOf, PullerShell } from "./puller_shell.ts";
+import { PullerShell } from "./puller_shell.ts";
 import type { ChunkSink } from "./puller_shell.ts";
 import { sharing } from "./shared_road.ts";
 import { SliceQueue } from "./slice_queue.ts";
@@ -449,7 +449,6 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
     preferLibisal();
     const { exposureId, exposureKey } = this.ticket;
     const { timeoutMs, limitRate, priority, stateDir, postQuantum } = this.#options;
-    const symbolSize = link.pathBytesMax === undefined ? undefined : fittingSymbolSize(link.pathBytesMax);
     return {
       engine,
       random: systemRandom,
@@ -458,8 +457,7 @@ export class Pull implements AsyncIterable<PulledChunk>, AsyncDisposable {
       ...(exposureKey && { exposureKey }),
       ...factsOf(engine, this.ticket, addresses),
       others,
-      ...(symbolSize !== undefined && { symbolSize }),
-      burstPacketsMax: burstPacketsOf(link),
+      ...packetsOver(link, [...addresses, ...others.flatMap((other) => other.addresses)]),
       ...(limitRate !== undefined && { limitRate }),
       ...(priority && { trafficClass: priority }),
       ...(postQuantum && { postQuantum }),

@@ -44,6 +44,8 @@ export interface ChunkSink {
   leave?(chunk: number): boolean;
   /** Before the first chunk: it is to do without threads of its own. Absent: it has none. */
   spareThreads?(): void;
+  /** Before the first chunk: these threads may hash for it while the pull runs. */
+  useCrew?(crew: Crew): void;
   /** How many of the chunks whose `write` has not ended wait for chunks before them, and for nothing else. Absent: none. */
   heldBack?(): number;
   /**
@@ -228,6 +230,7 @@ export class PullerShell {
     const threads = this.#joinsGroups && grant.group ? 0 : limits.openThreadsMax;
     if (threads === 0) sink.spareThreads?.();
     const crew = this.#crew = hireCrew(opener.key, bytesWanted(sink, manifest), threads);
+    if (crew) sink.useCrew?.(crew);
     if (shared?.memory) crew?.share(shared.memory);
     this.#drive.mutate((now) =>
       this.machine.begin(now, {
@@ -386,17 +389,10 @@ export class PullerShell {
   }
 }
 
-/** What may come in one burst, however large the receive buffer: more gains nothing, measured, and is lost when the pull is cut off. */
-const BURST_PACKETS_MAX = 768;
 /** So many chunks wait for the crew before this thread checks one itself, as far as the crew has room for them. */
 const JOBS_AHEAD = 32;
 const ALL_OF_A_PAGE = new Uint8Array(PAGE_LEAVES).fill(1);
 const NONE = new Uint8Array(0);
-
-/** Packets that a pull over this link lets come in one burst. */
-export function burstPacketsOf(link: Link): number {
-  return Math.min(link.burstPacketsMax, BURST_PACKETS_MAX);
-}
 
 /** At most: what will be wanted later is not known yet. */
 function bytesWanted({ wanted, wantMore }: ChunkSink, { totalSize, chunkSize }: Manifest): number {

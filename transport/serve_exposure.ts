@@ -197,7 +197,7 @@ function exposedOf(
     isAccessPure: policy.kind !== "callback",
     stillGood: (ticketId) => policy.stillGood(book, ticketId),
     epoch: () => epoch.now,
-    coldBytes: (piece, symbolSize) => sealed.store.coldBytes(piece, symbolSize),
+    coldBytes: (piece) => sealed.store.coldBytes(piece),
   };
 }
 

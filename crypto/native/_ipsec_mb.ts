@@ -15,6 +15,9 @@ const functions = {
   submit_hash_burst_sse_t2: { parameters: ["buffer", "buffer", "u32", "u32"], result: "u32" },
   submit_hash_burst_avx2_t1: { parameters: ["buffer", "buffer", "u32", "u32"], result: "u32" },
   submit_hash_burst_avx512_t1: { parameters: ["buffer", "buffer", "u32", "u32"], result: "u32" },
+  get_next_job_avx512_t1: { parameters: ["buffer"], result: "usize", optional: true },
+  submit_job_nocheck_avx512_t1: { parameters: ["buffer"], result: "usize", optional: true },
+  flush_job_avx512_t1: { parameters: ["buffer"], result: "usize", optional: true },
   sha256_one_block_sse: { parameters: ["buffer", "buffer"], result: "void" },
   memcpy: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
 } as const;
@@ -51,6 +54,27 @@ export function jobBytes(library: IpsecMb): number | undefined {
   return RELEASES.find(({ from, before }) => from <= version && version < before)?.jobBytes;
 }
 
+/** `imb_set_pointers_mb_mgr`: nothing has been kept there before. */
+const RESET = 1;
+/** The library's own alignment. */
+const MANAGER_ALIGNMENT = 64;
+
+/**
+ * What the library keeps for jobs of one kind, in memory of ours, which goes when this thread does; `undefined` when it cannot. The library
+ * has to be told where it lies each time, so it must not move: it is far too long for V8 to keep among its objects.
+ */
+export function beginManager(
+  library: IpsecMb,
+  { flags, init }: { flags: bigint; init: "init_mb_mgr_sse" | "init_mb_mgr_avx2" | "init_mb_mgr_avx512" },
+): Uint8Array<ArrayBuffer> | undefined {
+  const memory = new Uint8Array(Number(library.imb_get_mb_mgr_size()) + MANAGER_ALIGNMENT);
+  const past = Number(library.memcpy(memory, memory, 0n)) % MANAGER_ALIGNMENT;
+  const manager = memory.subarray((MANAGER_ALIGNMENT - past) % MANAGER_ALIGNMENT);
+  if (library.imb_set_pointers_mb_mgr(manager, flags, RESET) === null) return undefined;
+  library[init](manager);
+  return library.imb_get_errno(manager) === 0 ? manager : undefined;
+}
+
 /** Versions as the library tells them: a byte each for major, minor and patch. */
 const RELEASES = [
   { from: 0x01_03_00, before: 0x01_04_00, jobBytes: 200 },
@@ -63,3 +87,23 @@ export const Feature = { SHANI: 1n, AVX2: 1n << 6n, AVX512: 0xf80n } as const;
 
 /** `imb_set_pointers_mb_mgr`: as if the processor had no instructions for SHA. */
 export const SHANI_OFF = 1n;
+
+// intel-ipsec-mb.h: IMB_AUTH_HMAC_SHA_256, IMB_AUTH_SHA_256, IMB_CIPHER_NULL and IMB_ORDER_HASH_CIPHER.
+export const HMAC_SHA_256 = 3;
+export const SHA_256 = 15;
+export const CIPHER_NULL = 3;
+export const HASH_FIRST = 2;
+/** Fields of an `IMB_JOB`, by their first byte. Addresses and lengths have 64 bits, the rest 32. */
+export const JOB = {
+  source: 24,
+  start: 56,
+  length: 64,
+  tag: 88,
+  tagLength: 96,
+  inner: 104,
+  outer: 112,
+  status: 128,
+  cipher: 132,
+  hash: 140,
+  order: 144,
+} as const;

@@ -2,7 +2,17 @@ import { equalBytes } from "../../core/bytes.ts";
 import { HASH_BYTES } from "../engine.ts";
 import type { Hash } from "../engine.ts";
 import { leafHash } from "../merkle.ts";
-import { Feature, type IpsecMb, jobBytes, loadIpsecMb, SHANI_OFF } from "./_ipsec_mb.ts";
+import {
+  beginManager,
+  CIPHER_NULL,
+  Feature,
+  HMAC_SHA_256,
+  type IpsecMb,
+  JOB,
+  jobBytes,
+  loadIpsecMb,
+  SHANI_OFF,
+} from "./_ipsec_mb.ts";
 
 /** Leaf hashes of many chunks side by side, each in a part of the processor's wide registers. */
 export interface LeafRow {
@@ -92,7 +102,7 @@ function waysOf(library: IpsecMb): WayFrom[] {
  */
 export function leafRow(library: IpsecMb, hash: Hash, ways: readonly WayFrom[]): LeafRow | undefined {
   const begun = ways.flatMap(([way, from]) => {
-    const manager = begin(library, way);
+    const manager = beginManager(library, way);
     return manager === undefined ? [] : [{ atOnce: way.atOnce, from, manager, submit: library[way.submit] }];
   });
   if (begun.length === 0) return undefined;
@@ -115,24 +125,6 @@ export function leafRow(library: IpsecMb, hash: Hash, ways: readonly WayFrom[]):
   return { atOnce: begun[0].atOnce, compare };
 }
 
-/** `imb_set_pointers_mb_mgr`: nothing has been kept there before. */
-const RESET = 1;
-/** The library's own alignment. */
-const MANAGER_ALIGNMENT = 64;
-
-/**
- * What the library keeps for jobs of one kind, in memory of ours, which goes when this thread does; `undefined` when it cannot. The library
- * has to be told where it lies each time, so it must not move: it is far too long for V8 to keep among its objects.
- */
-function begin(library: IpsecMb, { flags, init }: Way): Uint8Array<ArrayBuffer> | undefined {
-  const memory = new Uint8Array(Number(library.imb_get_mb_mgr_size()) + MANAGER_ALIGNMENT);
-  const past = Number(library.memcpy(memory, memory, 0n)) % MANAGER_ALIGNMENT;
-  const manager = memory.subarray((MANAGER_ALIGNMENT - past) % MANAGER_ALIGNMENT);
-  if (library.imb_set_pointers_mb_mgr(manager, flags, RESET) === null) return undefined;
-  library[init](manager);
-  return library.imb_get_errno(manager) === 0 ? manager : undefined;
-}
-
 function compareEach(hash: Hash, sealed: readonly Uint8Array[], leaves: readonly Uint8Array[]): boolean[] {
   return sealed.map((bytes, index) => equalBytes(leafHash(hash, bytes), leaves[index]));
 }
@@ -147,21 +139,6 @@ function fits({ length }: Uint8Array): boolean {
   return length > HEAD_BYTES && length <= HEAD_BYTES + JOB_BYTES_MAX;
 }
 
-// intel-ipsec-mb.h: IMB_AUTH_HMAC_SHA_256 and IMB_CIPHER_NULL.
-const HMAC_SHA_256 = 3;
-const CIPHER_NULL = 3;
-/** Fields of an `IMB_JOB`, by their first byte. Addresses and lengths have 64 bits, the rest 32. */
-const JOB = {
-  source: 24,
-  length: 64,
-  tag: 88,
-  tagLength: 96,
-  inner: 104,
-  outer: 112,
-  status: 128,
-  cipher: 132,
-  hash: 140,
-};
 /** The memory of a row: first blocks, the states after them and what comes out, of each chunk; then what all have in common; then jobs. */
 const HEADS = 0;
 const STATES = HEADS + LEAF_ROW_MAX * BLOCK_BYTES;

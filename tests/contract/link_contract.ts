@@ -144,23 +144,21 @@ const contract: Record<string, Body> = {
     const shapes = [[4 * 1428], [3 * 1428 + 5], [9], [1428, 17, 2 * 1428 + 1, 5 * 1428], [60 * 1428 + 3], [
       1,
     ]];
-    for (const bodyStride of [1428, 1452]) {
-      for (const lengths of shapes) {
-        const runs = lengths.map((length, i) => bodies(length, 1428, bodyStride, i));
-        const count = lengths.reduce((sum, length) => sum + Math.ceil(length / 1428), 0);
-        const headers = pattern(count * 24, 7);
-        const split = { peer: b.address, headers, headerBytes: 24, runs, bodyBytes: 1428, bodyStride };
-        const rows = joined(split, new Uint8Array(joinedBytes(split)));
-        const expected = Array.from(rows, (row) => [...segments({ ...row, bytes: row.bytes.slice() })])
-          .flat();
-        assertEquals(expected.length, count);
-        if (a.link.sendSplit) await a.link.sendSplit(split);
-        else for (const row of joined(split, new Uint8Array(joinedBytes(split)))) await a.link.send(row);
-        // What was sent may be used again.
-        for (const run of runs) run.fill(0);
-        headers.fill(0);
-        assertEquals(hexes(payloads(await collect(b.link, count))), hexes(expected));
-      }
+    for (const lengths of shapes) {
+      const runs = lengths.map((length, i) => pattern(length, i));
+      const count = lengths.reduce((sum, length) => sum + Math.ceil(length / 1428), 0);
+      const headers = pattern(count * 24, 7);
+      const split = { peer: b.address, headers, headerBytes: 24, runs, bodyBytes: 1428 };
+      const rows = joined(split, new Uint8Array(joinedBytes(split)));
+      const expected = Array.from(rows, (row) => [...segments({ ...row, bytes: row.bytes.slice() })])
+        .flat();
+      assertEquals(expected.length, count);
+      if (a.link.sendSplit) await a.link.sendSplit(split);
+      else for (const row of joined(split, new Uint8Array(joinedBytes(split)))) await a.link.send(row);
+      // What was sent may be used again.
+      for (const run of runs) run.fill(0);
+      headers.fill(0);
+      assertEquals(hexes(payloads(await collect(b.link, count))), hexes(expected));
     }
   },
 
@@ -169,7 +167,7 @@ const contract: Record<string, Body> = {
     const { sendSplit } = a.link;
     if (!sendSplit) return;
     const many = (count: number, peer = b.address) => ({
-      ...{ peer, headers: new Uint8Array(count), headerBytes: 1, bodyBytes: 2, bodyStride: 2 },
+      ...{ peer, headers: new Uint8Array(count), headerBytes: 1, bodyBytes: 2 },
       runs: [new Uint8Array(2 * count)],
     });
     await a.link.sendSplit!(many(splitDatagramsMax));
@@ -381,12 +379,6 @@ async function collect(link: Link, count: number): Promise<Datagrams[]> {
 
 function payloads(all: readonly Datagrams[]): Uint8Array[] {
   return all.map(({ bytes }) => bytes);
-}
-
-/** Bodies of `bodyBytes` and a last one, `length` bytes in all, from one to the next `bodyStride`. */
-function bodies(length: number, bodyBytes: number, bodyStride: number, salt: number): Uint8Array {
-  const last = Math.ceil(length / bodyBytes) - 1;
-  return pattern(last * bodyStride + length - last * bodyBytes, salt);
 }
 
 function hexes(all: readonly Uint8Array[]): string[] {

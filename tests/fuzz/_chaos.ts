@@ -199,7 +199,7 @@ class Chaos {
       if (output.kind === "send") this.#send("puller", output.bytes);
       if (output.kind !== "serve") return;
       const { symbolSize, puller, request, receipt } = output;
-      const packets = packetsFor(this.#exposure.sealed.store, output);
+      const packets = packetsFor(this.#exposure.sealed.store, puller.exposed.manifest, output);
       assert(packets, "the exposer serves what is not there");
       assertEquals(packets.length, output.bytes);
       if (output.parityOf !== undefined) this.parityServed += output.count;

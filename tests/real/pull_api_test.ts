@@ -203,7 +203,8 @@ Deno.test("readable: when one chunk never comes, what was before it is given, an
     for await (const slice of held.readable) got += slice.length;
   }, RgtpError);
   assertEquals([error.condition, got], ["TIMEOUT", 3 * CHUNK]);
-  assertLess(held.stats().wireBytes, 20 * MIB);
+  // What waits for it is bounded: 32 MiB, and what was on its way.
+  assertLess(held.stats().wireBytes, 35 * MIB);
   assertEquals(events.at(-1), { kind: "failed", error });
 });
 

@@ -5,12 +5,12 @@ import { seededRandom } from "./random.ts";
 import type { SeededRandom } from "./random.ts";
 import type { Grant } from "../../codec/grant.ts";
 import { blockOf, blockPlan } from "../../codec/geometry.ts";
-import { CHUNK_HEADER_BYTES, chunkDataRequest, PAGE_BIT, stampChunkHeader } from "../../codec/packet.ts";
+import { chunkDataRequest, PAGE_BIT, stampChunkHeader } from "../../codec/packet.ts";
 import { decodePullRequest } from "../../codec/pull_request.ts";
 import type { PullRequest, RequestEntry } from "../../codec/pull_request.ts";
 import { nativeEngine as engine } from "../../crypto/native_engine.ts";
 import { packetMacIsRight } from "../../crypto/tokens.ts";
-import { depacketise } from "../../transport/exposure/packetise.ts";
+import { packetsFor } from "../../transport/answer_train.ts";
 import { pieceBytes } from "../../transport/exposure/pieces.ts";
 import { answersOf } from "../../transport/protocol/answers.ts";
 import type { Assembly } from "../../transport/protocol/assembly.ts";
@@ -168,11 +168,10 @@ export class FlowBench {
   }
 
   answer(number: number, piece: number, symbol: number, block?: number, receipt = 77): Uint8Array {
-    const { store } = this.exposure.sealed;
-    const stride = CHUNK_HEADER_BYTES + this.symbolSize;
-    const packet = block === undefined
-      ? store.packets(piece, this.symbolSize)!.slice(symbol * stride, (symbol + 1) * stride)
-      : store.parityPackets(piece, this.symbolSize, { block, first: symbol, count: 1 })!.slice();
+    const { manifest, sealed: { store } } = this.exposure;
+    const parityOf = block === undefined ? {} : { parityOf: block };
+    const run = { piece, symbolSize: this.symbolSize, first: symbol, count: 1, ...parityOf };
+    const packet = packetsFor(store, manifest, run)!;
     stampChunkHeader(packet, 0, tag, number, receipt);
     return packet;
   }
@@ -186,9 +185,7 @@ export class FlowBench {
     this.flow.settleArrivals();
     if (!whole) return;
     const { piece } = whole;
-    const { manifest, sealed } = this.exposure;
-    const bytes = pieceBytes(manifest, piece)!;
-    assertEquals(this.hand.complete(whole), depacketise(sealed.store.packets(piece, 1428)!, 1428, bytes));
+    assertEquals(this.hand.complete(whole), this.exposure.sealed.store.piece(piece)!.slice());
     this.hand.settle(piece);
     assert(!this.settled.has(piece), `piece ${piece} was whole twice`);
     this.settled.add(piece);

@@ -131,7 +131,7 @@ export class SimPeer {
     if (output.kind === "send") this.#world.send(from, output.to, output.bytes);
     if (output.kind !== "serve") return;
     const { puller, symbolSize, request, receipt } = output;
-    const packets = packetsFor(this.#exposure.sealed.store, output)!;
+    const packets = packetsFor(this.#exposure.sealed.store, puller.exposed.manifest, output)!;
     const stride = CHUNK_HEADER_BYTES + symbolSize;
     for (let at = 0; at < packets.length; at += stride) {
       const packet = packets.subarray(at, at + stride);

@@ -133,10 +133,9 @@ export class SimExposer implements SimHost {
     if (output.kind === "send") return this.#send(output.to, output.bytes);
     if (output.kind !== "serve") return void this.events.push(output);
     const { puller, symbolSize, request, receipt } = output;
-    const packets = packetsFor(this.#exposure.sealed.store, output);
+    const packets = packetsFor(this.#exposure.sealed.store, puller.exposed.manifest, output);
     const stride = CHUNK_HEADER_BYTES + symbolSize;
     for (let at = 0; packets && at < packets.length; at += stride) {
-      // Stamped where it lies, as the shell does it: the world copies what it is given.
       const packet = packets.subarray(at, at + stride);
       stampChunkHeader(packet, 0, puller.tag, request, receipt);
       this.#send(puller.address, packet);

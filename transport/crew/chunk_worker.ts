@@ -6,6 +6,7 @@ import type { ChunkEngine } from "../../crypto/engine.ts";
 import { LEAF_ROW_MAX } from "../../crypto/native/leaf_row.ts";
 import { ChunkCipher } from "./chunk_cipher.ts";
 import type { ChunkKey, ClaimedChunk } from "./chunk_cipher.ts";
+import { compareFiles, FileList } from "./file_list.ts";
 import type { Job } from "./job_ring.ts";
 import { JobKind, JobRing } from "./job_ring.ts";
 
@@ -42,6 +43,10 @@ function workOf({ words, key }: CrewTask, engine: ChunkEngine): () => void {
       bytes: bytesOf(job),
       leaf: job.leaf,
     }));
+  const compareList = (job: Job) => {
+    const list = new FileList(bytesOf(job));
+    list.tell(compareFiles(engine.sha256, list.read(job.chunk, memories)));
+  };
   let memoriesTold = 0;
   ring.handleReady();
   return () => {
@@ -52,6 +57,9 @@ function workOf({ words, key }: CrewTask, engine: ChunkEngine): () => void {
         for (const ok of cipher.openAll(waiting(JobKind.OPEN))) ring.finish(ok);
       } else if (job.kind === JobKind.CHECK) {
         for (const ok of cipher.areChunks(waiting(JobKind.CHECK))) ring.finish(ok);
+      } else if (job.kind === JobKind.FILES) {
+        compareList(job);
+        ring.finish(true);
       } else if (job.kind === JobKind.MEMORY) {
         ring.finish(true);
         // What came before the engine was there is here already.

@@ -9,6 +9,8 @@ import { HASH_BYTES } from "../../crypto/engine.ts";
 import { threadsFor } from "./_threads.ts";
 import type { ChunkKey } from "./chunk_cipher.ts";
 import type { CrewTask } from "./chunk_worker.ts";
+import { FILE_LIST_BYTES, FILE_LIST_MAX, FileList } from "./file_list.ts";
+import type { WholeBytes } from "./file_list.ts";
 import { JobKind, JobRing, ringWords } from "./job_ring.ts";
 import type { Job } from "./job_ring.ts";
 
@@ -76,6 +78,15 @@ export class Crew {
     return leaf.length === HASH_BYTES && this.#give(JobKind.CHECK, chunk, plaintext, leaf, done);
   }
 
+  /**
+   * Compares whole files, 32 at most, with their hashes, if a thread is free and reaches them; whether that is so. `done` is called later with
+   * what came of each (`undefined`: its thread broke off). Until then the bytes are the thread's.
+   */
+  compareFiles(files: readonly WholeBytes[], done: (areRight: boolean[] | undefined) => void): boolean {
+    if (files.length > FILE_LIST_MAX) return false;
+    return this.#hands.some((hand) => hand.compareFiles(files, () => this.memory(FILE_LIST_BYTES), done));
+  }
+
   /** Jobs that are under way. */
   get busy(): number {
     return this.#hands.reduce((sum, hand) => sum + hand.busy, 0);
@@ -124,6 +135,10 @@ class Hand {
   /** In the order of the jobs. */
   readonly #callbacks: ((outcome: Outcome) => void)[] = [];
   #waiting: Promise<void> | undefined;
+  /** Where it is told of files: one list at a time. */
+  #list: Uint8Array<SharedArrayBuffer> | undefined;
+  #hasList = false;
+  #isWaking = false;
   #isGone = false;
 
   constructor(key: ChunkKey, file: URL) {
@@ -166,6 +181,26 @@ class Hand {
     this.#give({ kind, memory, at: bytes.byteOffset, bytes: bytes.length, chunk }, leaf, done);
   }
 
+  /** Whether it will. */
+  compareFiles(
+    files: readonly WholeBytes[],
+    allocate: () => Uint8Array<SharedArrayBuffer>,
+    done: (areRight: boolean[] | undefined) => void,
+  ): boolean {
+    if (this.#hasList) return false;
+    const bytes = this.#list ??= allocate();
+    const reached = this.reaches(bytes) && files.every((one) => this.reaches(one.bytes));
+    if (!reached || !this.isFree) return false;
+    const list = new FileList(bytes);
+    list.write(files, (buffer) => this.#memories.get(buffer)!);
+    this.#hasList = true;
+    this.give(JobKind.FILES, files.length, bytes, undefined, (outcome) => {
+      this.#hasList = false;
+      done(outcome && list.outcomes(files.length));
+    });
+    return true;
+  }
+
   collect(): void {
     for (let next = this.#ring.takeOutcome(); next && !this.#isGone; next = this.#ring.takeOutcome()) {
       this.#callbacks.shift()!(next);
@@ -198,7 +233,18 @@ class Hand {
   #give(job: Job, leaf: Uint8Array | undefined, done: (outcome: Outcome) => void): void {
     this.#ring.give(job, leaf);
     this.#callbacks.push(done);
+    this.#wakeSoon();
     this.#listen();
+  }
+
+  /** What is given in one go is taken in one go: several chunks are hashed side by side, and a wake-up is dear. */
+  #wakeSoon(): void {
+    if (this.#isWaking) return;
+    this.#isWaking = true;
+    queueMicrotask(() => {
+      this.#isWaking = false;
+      this.#ring.wake();
+    });
   }
 
   #breakOff(): void {

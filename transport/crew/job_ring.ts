@@ -20,6 +20,8 @@ export const JobKind = {
   END: 4,
   /** Compare: whether what lies there has the leaf hash when it is sealed. */
   CHECK: 5,
+  /** Compare as many whole files as the job's number of the chunk says with their hashes: what lies there is a list of them. */
+  FILES: 6,
 } as const;
 
 /** Where a chunk lies, and what is to be done with it. */
@@ -90,6 +92,10 @@ export class JobRing {
     this.words[slot + OUTCOME] = 0;
     if (leaf) this.#bytes.set(leaf, (slot + LEAF) * 4);
     Atomics.store(this.words, GIVEN, given + 1);
+  }
+
+  /** Wakes the thread, if it waits for the jobs that were given. */
+  wake(): void {
     Atomics.notify(this.words, GIVEN);
   }
 

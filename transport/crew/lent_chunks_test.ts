@@ -3,7 +3,7 @@ import { ManifestAead, ManifestHash, ManifestKind } from "../../codec/manifest.t
 import { CHUNK_HEADER_BYTES } from "../../codec/packet.ts";
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "../../tests/_assert.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
-import { packetise } from "../exposure/packetise.ts";
+import { dataPackets } from "../../tests/sim/data_packets.ts";
 import type { Assembly } from "../protocol/assembly.ts";
 import { ChunkPlan } from "../protocol/chunk_plan.ts";
 import { PiecesInHand } from "../protocol/pieces_in_hand.ts";
@@ -136,7 +136,7 @@ for (const [name, speed, atOnce, share] of DIGESTS) {
       // They are whole in any order.
       const [assembly] = inHand.splice(random.integer(inHand.length), 1);
       const { piece, bytes } = assembly;
-      const packets = packetise(piece, new Uint8Array(bytes.length).fill(colourOf(piece)), SYMBOL_SIZE);
+      const packets = dataPackets(piece, new Uint8Array(bytes.length).fill(colourOf(piece)), SYMBOL_SIZE);
       for (let at = 0; at < packets.length; at += STRIDE) assembly.accept(packets.subarray(at, at + STRIDE));
       hand.complete(assembly);
       digest.write(piece, bytes.subarray(0, digest.bytes));

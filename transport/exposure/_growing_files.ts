@@ -2,11 +2,14 @@ import type { FileEntry } from "../../codec/collection_index.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
 import type { Hash, Hasher } from "../../crypto/engine.ts";
+import type { FileCrew } from "../crew/file_list.ts";
+import { GatheredFiles } from "./_gathered_files.ts";
 import { HandleCache } from "./_handle_cache.ts";
 import { ioError } from "./_io_errors.ts";
 import type { Standing } from "./_output_look.ts";
 import type { Placing } from "./_placing.ts";
-import type { PositionedFile } from "./_positioned_file.ts";
+import { PositionedFile } from "./_positioned_file.ts";
+import type { OpenFile } from "./_positioned_file.ts";
 import { writeSparse } from "./_sparse.ts";
 import { Turns } from "./_turns.ts";
 import type { WorkFolder } from "./_work_folder.ts";
@@ -28,6 +31,8 @@ export interface GrowingOptions {
   readonly hash: Hash;
   /** Whether what holds something else may be replaced. */
   readonly force: boolean;
+  /** Who may hash small files. Absent: this thread alone. */
+  readonly crew?: FileCrew;
 }
 
 const READ_HANDLES_MAX = 16;
@@ -42,6 +47,12 @@ export class GrowingFiles {
   /** Files of which something has come, and not all. */
   readonly #begun = new Map<number, Begun>();
   readonly #old = new HandleCache(READ_HANDLES_MAX);
+  /** Small files that a crew hashes. */
+  readonly #gathered: GatheredFiles<Hashed> | undefined;
+  /** What went wrong while nobody asked. */
+  #failure: RgtpError | undefined;
+  /** What is to be waited for before more is written. */
+  #behind: Promise<void> | undefined;
   /** One file at a time is read for its hash. */
   readonly #slice = new Uint8Array(HASH_SLICE_BYTES);
 
@@ -53,6 +64,8 @@ export class GrowingFiles {
       const { first, end } = map.chunksOf(file);
       return end - first;
     });
+    const { hash, crew } = options;
+    this.#gathered = crew && new GatheredFiles(hash, crew, (file, isRight) => this.#settle(file, isRight));
   }
 
   /** The chunks that these files are made of, ascending and disjoint. */
@@ -109,8 +122,16 @@ export class GrowingFiles {
    * @throws {RgtpError} also later
    */
   write(chunk: number, bytes: Uint8Array, isCandidate: boolean): Promise<void> | undefined {
+    if (this.#failure) throw this.#failure;
     const slices = this.#options.map.slices(chunk);
     return this.#writeSlices(chunk, slices, 0, bytes, isCandidate);
+  }
+
+  /** All chunks were written: what was not hashed yet is. @throws {RgtpError} MERKLE_FAIL, and what {@linkcode Placing.flush} throws */
+  async settle(): Promise<void> {
+    this.#gathered?.flush();
+    if (this.#failure) throw this.#failure;
+    await this.#takeBehind();
   }
 
   /** Makes an empty file. */
@@ -118,13 +139,14 @@ export class GrowingFiles {
     const { work, placing, force } = this.#options;
     const name = work.partName(entry);
     const handle = work.takePart(name, entry);
-    handle.file.truncateSync(0);
+    handle.truncate(0);
     await placing.add({ entry, partPath: work.partPath(name), handle, replaces: force });
   }
 
   /** Lets go of what it reads. */
   close(): void {
     this.#old.close();
+    for (const { item } of this.#gathered?.close() ?? []) item.handle.close();
     // A hasher ends with its digest.
     for (const { hasher } of this.#begun.values()) hasher?.digest();
     this.#begun.clear();
@@ -184,12 +206,17 @@ export class GrowingFiles {
     }
   }
 
-  /** What has come in order is hashed as it comes: to read it again would take longer. */
+  /** What is not gathered is hashed as it comes, as far as it comes in order: to read it again would take longer. */
   #hash(file: number, at: number, bytes: Uint8Array): void {
-    // All of it at once needs no hasher.
-    if (bytes.length === this.#options.map.files[file].entry.size) return;
+    const { size } = this.#options.map.files[file].entry;
     const begun = this.#begin(file);
-    if (at !== begun.hashed) return;
+    if (!begun.isHashing) {
+      begun.isHashing = true;
+      begun.memory = this.#gathered?.memory(size);
+    }
+    if (begun.memory) return begun.memory.set(bytes, at);
+    // All of it at once needs no hasher.
+    if (bytes.length === size || at !== begun.hashed) return;
     begun.hasher ??= this.#options.hash.create();
     begun.hasher.update(bytes);
     begun.hashed += bytes.length;
@@ -197,11 +224,16 @@ export class GrowingFiles {
 
   #begin(file: number): Begun {
     let begun = this.#begun.get(file);
-    if (!begun) this.#begun.set(file, begun = { hasher: undefined, hashed: 0, end: 0 });
+    if (!begun) {
+      this.#begun.set(
+        file,
+        begun = { isHashing: false, memory: undefined, hasher: undefined, hashed: 0, end: 0 },
+      );
+    }
     return begun;
   }
 
-  #part(file: number): PositionedFile {
+  #part(file: number): OpenFile {
     const { work, map } = this.#options;
     const { entry } = map.files[file];
     const part = work.part(this.#name(file), entry);
@@ -212,9 +244,9 @@ export class GrowingFiles {
     return part;
   }
 
-  #resize(file: number, part: PositionedFile): void {
+  #resize(file: number, part: OpenFile): void {
     try {
-      part.file.truncateSync(this.#options.map.files[file].entry.size);
+      part.truncate(this.#options.map.files[file].entry.size);
     } catch (cause) {
       throw this.#partError(file, cause);
     }
@@ -234,9 +266,9 @@ export class GrowingFiles {
     return this.#names[file] ??= this.#options.work.partName(this.#options.map.files[file].entry);
   }
 
-  #inPlace(file: number): PositionedFile {
+  #inPlace(file: number): OpenFile {
     const path = this.#placeOf(this.#options.map.files[file].entry);
-    return this.#old.use(path, () => Deno.openSync(path));
+    return this.#old.use(path, () => new PositionedFile(Deno.openSync(path), 0));
   }
 
   #placeOf({ path }: FileEntry): string {
@@ -252,9 +284,13 @@ export class GrowingFiles {
     try {
       // Zeros at its end were left out.
       if (!this.#isLeft(file) && begun.end < entry.size) this.#resize(file, handle);
+      if (begun.memory) {
+        this.#gathered!.add({ file, handle }, begun.memory, entry.sha256);
+        return this.#takeBehind();
+      }
       const digest = this.#digest(entry, begun, handle, last);
-      if (!(digest instanceof Promise)) return this.#place(file, handle, digest);
-      return digest.then((later) => this.#place(file, handle, later), (cause) => {
+      if (!(digest instanceof Promise)) return this.#place(file, handle, equalBytes(digest, entry.sha256));
+      return digest.then((later) => this.#place(file, handle, equalBytes(later, entry.sha256)), (cause) => {
         handle.close();
         throw this.#partError(file, cause);
       });
@@ -267,7 +303,7 @@ export class GrowingFiles {
   #digest(
     { size }: FileEntry,
     { hasher, hashed }: Begun,
-    handle: PositionedFile,
+    handle: OpenFile,
     last: Uint8Array,
   ): Uint8Array | Promise<Uint8Array> {
     const { hash } = this.#options;
@@ -276,11 +312,26 @@ export class GrowingFiles {
     return digestRest(handle, hashed, size, hasher ?? hash.create(), this.#slice);
   }
 
+  /** A file that was gathered is hashed. */
+  #settle({ file, handle }: Hashed, isRight: boolean): void {
+    try {
+      this.#behind = this.#place(file, handle, isRight) ?? this.#behind;
+    } catch (error) {
+      this.#failure ??= error as RgtpError;
+    }
+  }
+
+  #takeBehind(): Promise<void> | undefined {
+    const behind = this.#behind;
+    this.#behind = undefined;
+    return behind;
+  }
+
   /** @throws {RgtpError} MERKLE_FAIL when it is another file than the index says */
-  #place(file: number, handle: PositionedFile, digest: Uint8Array): Promise<void> | undefined {
+  #place(file: number, handle: OpenFile, isRight: boolean): Promise<void> | undefined {
     const { map, work, placing, force } = this.#options;
     const { entry } = map.files[file];
-    if (!equalBytes(digest, entry.sha256)) {
+    if (!isRight) {
       handle.close();
       throw lying(entry);
     }
@@ -288,8 +339,18 @@ export class GrowingFiles {
   }
 }
 
+/** A file that is whole, and is hashed elsewhere. */
+interface Hashed {
+  readonly file: number;
+  readonly handle: OpenFile;
+}
+
 /** A file of which something has come. */
 interface Begun {
+  /** Whether it is known how it is hashed. */
+  isHashing: boolean;
+  /** Where it is gathered, if it is. */
+  memory: Uint8Array<SharedArrayBuffer> | undefined;
   /** Of what has come in order, from the front on; and how much that is. */
   hasher: Hasher | undefined;
   hashed: number;
@@ -312,7 +373,7 @@ function sizeOf(path: string): number {
 
 /** What has come in another order is read again. */
 async function digestRest(
-  file: PositionedFile,
+  file: OpenFile,
   from: number,
   size: number,
   hasher: Hasher,

@@ -4,7 +4,7 @@ import { parentPath } from "../../codec/collection_path.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { removeQuietly, syncFolder } from "./_disk.ts";
 import { ioError } from "./_io_errors.ts";
-import type { PositionedFile } from "./_positioned_file.ts";
+import type { OpenFile, QuickFiles } from "./_positioned_file.ts";
 import { makeFolder } from "./_work_folder.ts";
 
 /** A file that is whole and right, still under its part's name. */
@@ -14,7 +14,7 @@ export interface WholeFile {
   /** Where it is. */
   readonly partPath: string;
   /** Open; closed when it is in its place. */
-  readonly handle: PositionedFile;
+  readonly handle: OpenFile;
   /** Whether something may be replaced. */
   readonly replaces: boolean;
 }
@@ -34,6 +34,7 @@ export class Placing {
   /** Files in their places. */
   placed = 0;
   readonly #out: string;
+  readonly #quick: QuickFiles | undefined;
   #batch: WholeFile[] = [];
   #batchBytes = 0;
   #under: Promise<void> = Promise.resolve();
@@ -43,9 +44,11 @@ export class Placing {
   readonly #touched = new Set<string>();
   /** Whether the last file was made to last in no time, as where there is no disk. */
   #isQuick = false;
+  #isClosed = false;
 
-  constructor(out: string) {
+  constructor(out: string, quick?: QuickFiles) {
     this.#out = out;
+    this.#quick = quick;
   }
 
   /** Takes a file; what it returns is to be waited for before more files come. */
@@ -95,8 +98,9 @@ export class Placing {
     }
   }
 
-  /** Closes what waits; it stays under its part's name. */
+  /** Closes what waits; it stays under its part's name, as does what is made to last at this moment. */
   close(): void {
+    this.#isClosed = true;
     for (const { handle } of this.#batch) handle.close();
     this.#batch = [];
   }
@@ -104,6 +108,7 @@ export class Placing {
   async #place(batch: readonly WholeFile[]): Promise<void> {
     try {
       await this.#sync(batch);
+      if (this.#isClosed) return;
       for (const file of batch) this.#rename(file);
     } finally {
       for (const { handle } of batch) handle.close();
@@ -130,14 +135,18 @@ export class Placing {
     const place = `${this.#out}/${path}`;
     this.makeFolder(parentPath(path));
     try {
-      setTime(mtimeMs, (time) => handle.file.utimeSync(time, time));
+      setTime(mtimeMs, (time) => handle.setTime(time));
       handle.close();
-      if (replaces || !nameAnew(partPath, place)) Deno.renameSync(partPath, place);
+      if (replaces || !this.#nameAnew(partPath, place)) Deno.renameSync(partPath, place);
     } catch (cause) {
       throw ioError(cause, "make", place, "write");
     }
     this.#touched.add(parentPath(path));
     this.placed++;
+  }
+
+  #nameAnew(path: string, place: string): boolean {
+    return this.#quick?.nameAnew(path, place) || nameAnew(path, place);
   }
 }
 
@@ -182,7 +191,7 @@ export function inTheWay(place: string, more = 0): RgtpError {
 
 function syncAtOnce({ handle, partPath }: WholeFile): void {
   try {
-    handle.file.syncDataSync();
+    handle.sync();
   } catch (cause) {
     throw ioError(cause, "write", partPath, "write");
   }
@@ -190,7 +199,7 @@ function syncAtOnce({ handle, partPath }: WholeFile): void {
 
 async function sync({ handle, partPath }: WholeFile): Promise<void> {
   try {
-    await handle.file.syncData();
+    await handle.syncLater();
   } catch (cause) {
     throw ioError(cause, "write", partPath, "write");
   }

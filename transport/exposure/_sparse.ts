@@ -1,4 +1,4 @@
-import type { PositionedFile } from "./_positioned_file.ts";
+import type { OpenFile } from "./_positioned_file.ts";
 
 const BLOCK_BYTES = 4096;
 
@@ -6,7 +6,7 @@ const BLOCK_BYTES = 4096;
  * Writes at a place of a file that holds zeros there, or ends before: blocks of zeros are left out, and become holes where the file system
  * has such. Answers with where in the file the last byte ends that was written, 0 if none was.
  */
-export function writeSparse(file: PositionedFile, at: number, bytes: Uint8Array): number {
+export function writeSparse(file: OpenFile, at: number, bytes: Uint8Array): number {
   let end = 0;
   let from = 0;
   for (let block = 0; block < bytes.length;) {

@@ -51,7 +51,7 @@ Deno.test("HandleCache: keeps those open that were used last, opens others again
     const use = (name: string) =>
       cache.use(name, () => {
         opened.push(name);
-        return openNew(`${root}/${name}`);
+        return new PositionedFile(openNew(`${root}/${name}`), 0);
       });
     for (const name of ["a", "b", "a", "c", "a", "b"]) use(name).writeAt(0, Uint8Array.of(1));
     assertEquals(opened, ["a", "b", "c", "b"]);

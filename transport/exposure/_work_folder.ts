@@ -6,7 +6,8 @@ import type { Hash } from "../../crypto/engine.ts";
 import { lockJournal, removeQuietly } from "./_disk.ts";
 import { HandleCache } from "./_handle_cache.ts";
 import { ioError } from "./_io_errors.ts";
-import type { PositionedFile } from "./_positioned_file.ts";
+import { PositionedFile } from "./_positioned_file.ts";
+import type { OpenFile, QuickFiles } from "./_positioned_file.ts";
 import { Journal } from "./journal.ts";
 import type { PieceFacts } from "./pieces.ts";
 import { workPath } from "./work_path.ts";
@@ -32,14 +33,16 @@ export class WorkFolder {
   readonly hasParts: boolean;
   readonly #path: string;
   readonly #hash: Hash;
+  readonly #quick: QuickFiles | undefined;
   readonly #lock: Deno.FsFile;
   readonly #handles = new HandleCache(HANDLES_MAX);
   #isClosed = false;
 
   /** Makes it in the folder `out` if need be, and locks it. @throws {RgtpError} BUSY, NO_SPACE, IO */
-  constructor(out: string, facts: PieceFacts, id: Uint8Array, hash: Hash) {
+  constructor(out: string, facts: PieceFacts, id: Uint8Array, hash: Hash, quick?: QuickFiles) {
     this.#path = workPath(out);
     this.#hash = hash;
+    this.#quick = quick;
     makeFolder(this.#path);
     this.#lock = lockJournal(this.#journalPath, out);
     try {
@@ -98,16 +101,14 @@ export class WorkFolder {
   }
 
   /** The part of a file, open: made with its mode, less the umask, if it is not there. @throws {RgtpError} IO, NO_SPACE */
-  part(name: string, { mode }: FileEntry): PositionedFile {
+  part(name: string, { mode }: FileEntry): OpenFile {
     const path = this.partPath(name);
     try {
       return this.#handles.use(name, () => {
-        if (!this.left.has(name)) {
-          // One that this pull has made and closed since is opened again.
-          const bits = mode === FileMode.EXECUTABLE ? 0o777 : 0o666;
-          return Deno.openSync(path, { read: true, write: true, create: true, mode: bits });
+        if (!this.left.has(name)) return this.#make(path, mode === FileMode.EXECUTABLE ? 0o777 : 0o666);
+        if (Deno.lstatSync(path).isFile) {
+          return new PositionedFile(Deno.openSync(path, { read: true, write: true }), 0);
         }
-        if (Deno.lstatSync(path).isFile) return Deno.openSync(path, { read: true, write: true });
         throw new RgtpError("IO", `'${path}' is a link or no file; remove it`, { data: { path } });
       });
     } catch (cause) {
@@ -116,7 +117,7 @@ export class WorkFolder {
   }
 
   /** The part of a file leaves: its handle, to be closed by the caller. */
-  takePart(name: string, entry: FileEntry): PositionedFile {
+  takePart(name: string, entry: FileEntry): OpenFile {
     this.part(name, entry);
     return this.#handles.take(name)!;
   }
@@ -138,6 +139,12 @@ export class WorkFolder {
     this.#handles.close();
     this.journal.flush();
     this.#lock.close();
+  }
+
+  /** One that this pull has made and closed since is opened again. */
+  #make(path: string, mode: number): OpenFile {
+    return this.#quick?.open(path, mode) ??
+      new PositionedFile(Deno.openSync(path, { read: true, write: true, create: true, mode }), 0);
   }
 
   get #journalPath(): string {

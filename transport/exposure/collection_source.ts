@@ -13,6 +13,7 @@ import { limits } from "../../core/limits.ts";
 import type { Hash, Hasher } from "../../crypto/engine.ts";
 import { FileMap } from "./file_map.ts";
 import { HandleCache } from "./_handle_cache.ts";
+import { PositionedFile } from "./_positioned_file.ts";
 import { ioError } from "./_io_errors.ts";
 import { checkCollectionNames } from "./collection_names.ts";
 import { walkCollection } from "./collection_walk.ts";
@@ -176,7 +177,10 @@ class CollectionSource implements ByteSource {
     const { diskPath } = walked;
     let count: number;
     try {
-      count = this.#handles.use(diskPath, () => openUnchanged(walked)).readAt(at, into);
+      count = this.#handles.use(diskPath, () => new PositionedFile(openUnchanged(walked), 0)).readAt(
+        at,
+        into,
+      );
     } catch (cause) {
       throw ioError(cause, "read", diskPath, "read");
     }

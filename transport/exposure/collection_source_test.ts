@@ -115,7 +115,7 @@ Deno.test("collection source: it is sealed in one pass, as a collection, and aga
     const index = decodeCollectionIndex(readAll(source).subarray(0, manifest.indexSize));
     assertEquals(collectionMismatch(index, manifest), undefined);
     assertEquals((await seal(sealed.leaves))?.id, sealed.id);
-    assert(sealed.store.packets(0, 1428) && sealed.store.packets(sealed.chunkCount - 1, 1428));
+    assert(sealed.store.piece(0) && sealed.store.piece(sealed.chunkCount - 1));
   }));
 
 Deno.test("collection source: several paths, each under its own name; one file alone among them too", () =>

@@ -4,12 +4,14 @@ import type { Manifest } from "../../codec/manifest.ts";
 import { RgtpError } from "../../core/errors.ts";
 import type { Hash } from "../../crypto/engine.ts";
 import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
+import type { FileCrew } from "../crew/file_list.ts";
 import { checkFree, existing, removeQuietly } from "./_disk.ts";
 import { GrowingFiles } from "./_growing_files.ts";
 import { checkLinksPermitted, makeLink } from "./_links.ts";
 import { lookAtOutput, outputFolder } from "./_output_look.ts";
 import type { Standing } from "./_output_look.ts";
 import { Placing, setTime } from "./_placing.ts";
+import type { QuickFiles } from "./_positioned_file.ts";
 import { makeFolder, WorkFolder } from "./_work_folder.ts";
 import { pathChooser } from "./collection_globs.ts";
 import { FileMap } from "./file_map.ts";
@@ -33,6 +35,8 @@ export interface FolderSinkOptions {
   readonly files?: readonly string[];
   /** Told how many bytes of files that are there already have been compared. */
   readonly onHash?: (bytes: number) => void;
+  /** A quicker way than the runtime's to work on the files of a folder; may have none. */
+  readonly quickFiles?: (folder: string) => QuickFiles | undefined;
 }
 
 /** In a work folder that holds no parts: the journal, and the index. */
@@ -63,11 +67,13 @@ export class FolderSink {
   readonly #options: FolderSinkOptions;
   readonly #intake: IndexIntake;
   readonly #savedIndex: Uint8Array | undefined;
+  readonly #quick: QuickFiles | undefined;
   /** Leaf pages that came before there was a journal. */
   readonly #pages = new Map<number, Uint8Array>();
   #work: WorkFolder | undefined;
   /** Whether an earlier pull was cut off. */
   readonly #goesOn: boolean;
+  #crew: FileCrew | undefined;
   #contents: Contents | undefined;
   /** Chunks are stored one after another, so that few files are open at once: the last one that has to wait for something. */
   #storing: Promise<void> | undefined;
@@ -82,9 +88,20 @@ export class FolderSink {
     outputFolder(out);
     this.#intake = new IndexIntake(manifest);
     this.wanted = [{ first: 0, end: this.#intake.endChunk }];
+    this.#quick = options.quickFiles?.(out);
     this.#goesOn = existing(workPath(out)) !== undefined;
-    if (this.#goesOn) this.#work = this.#openWork();
+    try {
+      if (this.#goesOn) this.#work = this.#openWork();
+    } catch (error) {
+      this.#quick?.close();
+      throw error;
+    }
     this.#savedIndex = this.#work?.savedIndex(manifest.indexSize);
+  }
+
+  /** Has a crew hash small files, until the pull ends. To be called before the index is here. */
+  useCrew(crew: FileCrew): void {
+    this.#crew = crew;
   }
 
   /** See `PartFile.candidates`. */
@@ -166,9 +183,13 @@ export class FolderSink {
     for (const [page, bytes] of this.#pages) work.journal.savePage(page, bytes);
     if (!this.#savedIndex) work.saveIndex(this.#intake.bytes);
     const map = new FileMap(index, manifest.indexSize);
-    const placing = new Placing(out);
+    const placing = new Placing(out, this.#quick);
     const ofFiles = map.files.map(({ entry }) => standing.get(entry));
-    const growing = new GrowingFiles({ out, map, standing: ofFiles, work, placing, hash, force });
+    const crew = this.#crew;
+    const growing = new GrowingFiles({
+      ...{ out, map, standing: ofFiles, work, placing, hash, force },
+      ...(crew && { crew }),
+    });
     this.#contents = { entries, standing, growing, placing, isMade };
     if (!work.journal.belongs) growing.distrustJournal();
     for (const entry of entries) {
@@ -188,6 +209,7 @@ export class FolderSink {
     await this.#storing;
     const { entries, standing, growing, placing } = this.#contents!;
     const { out, hash, force = false } = this.#options;
+    await growing.settle();
     await placing.flush();
     growing.close();
     let made = placing.placed;
@@ -225,13 +247,14 @@ export class FolderSink {
     // While the lock is held: afterwards they may be another pull's.
     if (this.#work && !this.#hasStored && this.#work.left.size <= OWN_FILES) this.#work.remove();
     this.#work?.close();
+    this.#quick?.close();
     // Only if there is nothing in it.
     if (isMade && !this.#hasStored) removeQuietly(this.#options.out);
   }
 
   #openWork(): WorkFolder {
     const { out, manifest, id, hash } = this.#options;
-    return new WorkFolder(out, manifest, id, hash);
+    return new WorkFolder(out, manifest, id, hash, this.#quick);
   }
 
   #chosen(entries: readonly CollectionEntry[]): CollectionEntry[] {

@@ -8,6 +8,9 @@ import {
   assertThrows,
 } from "../../tests/_assert.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
+import { QuickFiles } from "../link/quick_files.ts";
+import { compareFiles } from "../crew/file_list.ts";
+import type { FileCrew } from "../crew/file_list.ts";
 import { chunksOf, collect, feed, hash } from "./_feed.ts";
 import type { FeedOptions, TestCollection } from "./_feed.ts";
 import { describeTree, makeTree, noise } from "./_trees.ts";
@@ -31,6 +34,22 @@ const tree: Tree = {
 const files = 7;
 const links = isUnix ? 3 : 0;
 
+/** By the runtime's calls, and by the C library's where there are such. */
+const ways: [name: string, quickFiles: FolderSinkOptions["quickFiles"]][] = [
+  ["folder sink: ", undefined],
+  ["folder sink, by the C library: ", (folder) => QuickFiles.of(folder)],
+];
+let quickFiles: FolderSinkOptions["quickFiles"];
+
+function test(name: string, check: () => Promise<void>): void {
+  for (const [prefix, way] of ways) {
+    Deno.test(prefix + name, async () => {
+      quickFiles = way;
+      await check().finally(() => quickFiles = undefined);
+    });
+  }
+}
+
 async function scene(check: (folder: string, source: string, out: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "rgtp-sink-" });
   try {
@@ -44,7 +63,7 @@ async function scene(check: (folder: string, source: string, out: string) => Pro
 type More = Partial<Pick<FolderSinkOptions, "force" | "files">> & FeedOptions;
 
 function open({ manifest, id }: TestCollection, out: string, more: More = {}): FolderSink {
-  return new FolderSink({ out, manifest, id, hash, ...more });
+  return new FolderSink({ out, manifest, id, hash, ...(quickFiles && { quickFiles }), ...more });
 }
 
 /** A pull from beginning to end, or until it is cut off. */
@@ -77,7 +96,7 @@ const isThere = (path: string) => {
   }
 };
 
-Deno.test("folder sink: a whole tree comes out the same, in order and in any order, and nothing else is left", () =>
+test("a whole tree comes out the same, in order and in any order, and nothing else is left", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);
     const { result, given } = await pull(collection, out);
@@ -93,7 +112,7 @@ Deno.test("folder sink: a whole tree comes out the same, in order and in any ord
     }
   }));
 
-Deno.test("folder sink: what is there already is left as it is, and only the index moves", () =>
+test("what is there already is left as it is, and only the index moves", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);
     await pull(collection, out);
@@ -109,7 +128,7 @@ Deno.test("folder sink: what is there already is left as it is, and only the ind
     assertEquals(Deno.readFileSync(`${out}/a/b/c/deep`), tree["a/b/c/deep"]);
   }));
 
-Deno.test("folder sink: one file of it moves its chunks and the index; a pattern for nothing moves only the index", () =>
+test("one file of it moves its chunks and the index; a pattern for nothing moves only the index", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);
     const { given, result } = await pull(collection, out, { files: ["a/b/**"] });
@@ -121,7 +140,7 @@ Deno.test("folder sink: one file of it moves its chunks and the index; a pattern
     assertEquals(isThere(`${out}2`), false);
   }));
 
-Deno.test("folder sink: cut off after any number of chunks, it goes on with what is missing", () =>
+test("cut off after any number of chunks, it goes on with what is missing", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);
     const chunks = chunksOf(collection);
@@ -135,7 +154,7 @@ Deno.test("folder sink: cut off after any number of chunks, it goes on with what
     }
   }));
 
-Deno.test("folder sink: cut off again and again, in any order", () =>
+test("cut off again and again, in any order", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);
     const { integer } = seededRandom(5);
@@ -153,7 +172,7 @@ Deno.test("folder sink: cut off again and again, in any order", () =>
     assertLessOrEqual(given, 2 * chunksOf(collection));
   }));
 
-Deno.test("folder sink: a part without a journal, or of another exposure, is tried; a damaged one is pulled again", () =>
+test("a part without a journal, or of another exposure, is tried; a damaged one is pulled again", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);
     const chunks = chunksOf(collection);
@@ -179,7 +198,7 @@ Deno.test("folder sink: a part without a journal, or of another exposure, is tri
     assertEquals(describeTree(out), describeTree(source));
   }));
 
-Deno.test("folder sink: files that hold something else are not touched, and nothing is made; --force replaces them", () =>
+test("files that hold something else are not touched, and nothing is made; --force replaces them", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);
     makeTree(out, { big: noise(1000, 9), "z/last": noise(10, 9), own: "mine" });
@@ -195,7 +214,7 @@ Deno.test("folder sink: files that hold something else are not touched, and noth
     assertEquals(Deno.readTextFileSync(`${out}/own`), "mine");
   }));
 
-Deno.test("folder sink: of an older version only the chunks that differ move", () =>
+test("of an older version only the chunks that differ move", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);
     await pull(collection, out);
@@ -209,7 +228,7 @@ Deno.test("folder sink: of an older version only the chunks that differ move", (
     assertEquals(Deno.readFileSync(`${out}/big`), tree["big"]);
   }));
 
-Deno.test("folder sink: a file that appears meanwhile is not overwritten", () =>
+test("a file that appears meanwhile is not overwritten", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);
     const sink = open(collection, out);
@@ -236,6 +255,65 @@ async function refusesLink(collection: TestCollection, out: string): Promise<voi
   sink.close();
   assertEquals(Deno.readLinkSync(`${out}/big`), "nowhere");
 }
+
+/** A crew without threads: sometimes it is busy, and sometimes a thread breaks off. */
+function crewOf(seed: number): FileCrew {
+  const random = seededRandom(seed);
+  return {
+    memory: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
+    compareFiles: (files, done) => {
+      if (random.chance(0.2)) return false;
+      const areRight = random.chance(0.2) ? undefined : compareFiles(hash, files);
+      setTimeout(() => done(areRight), 1);
+      return true;
+    },
+  };
+}
+
+const many: Tree = Object.fromEntries(
+  Array.from({ length: 300 }, (_, i) => [`${i % 7}/${i}`, noise((i * 7919) % 9000, i)]),
+);
+
+test("many small files, hashed by a crew, in order and in any order, also when they are cut off", () =>
+  scene(async (folder, _source, out) => {
+    makeTree(`${folder}/many`, many);
+    const collection = await collect([`${folder}/many`]);
+    for (const seed of [1, 2, 3, 4]) {
+      const { integer } = seededRandom(seed);
+      const order = (chunks: number[]) =>
+        seed === 1
+          ? chunks
+          : chunks.map((chunk) => ({ chunk, at: chunk + integer(20) })).toSorted((a, b) => a.at - b.at)
+            .map(({ chunk }) => chunk);
+      for (const stopAfter of seed % 2 ? [undefined] : [150, undefined]) {
+        const sink = open(collection, `${out}${seed}`);
+        sink.useCrew(crewOf(seed));
+        const { isWhole } = await feed(sink, collection, { order, ...(stopAfter && { stopAfter }) });
+        if (isWhole) assertEquals((await sink.finish()).files, 300);
+        sink.close();
+      }
+      const expected = describeTree(`${folder}/many`);
+      const others = describeTree(`${out}${seed}`).filter((line, i) => line !== expected[i]);
+      assertEquals(others.map((line) => line.slice(0, 40)), [], `seed ${seed}`);
+    }
+  }));
+
+test("a file that is not what the index says, hashed by a crew: MERKLE_FAIL, and it is not there", () =>
+  scene(async (folder, _source, out) => {
+    makeTree(`${folder}/many`, many);
+    const { plain, manifest, ...collection } = await collect([`${folder}/many`]);
+    const lying = plain.slice();
+    lying[plain.length - 40_000] ^= 1;
+    const sink = open({ plain: lying, manifest, ...collection }, out);
+    sink.useCrew(crewOf(9));
+    const error = await assertRejects(async () => {
+      await feed(sink, { plain: lying, manifest, ...collection });
+      await sink.finish();
+    }, RgtpError);
+    sink.close();
+    assertEquals(error.condition, "MERKLE_FAIL", error.message);
+    assertEquals(isThere(`${out}/${error.data?.path}`), false);
+  }));
 
 Deno.test({
   name: "folder sink: a link into nothing that appears meanwhile is not overwritten",
@@ -268,7 +346,7 @@ Deno.test({
     }),
 });
 
-Deno.test("folder sink: two pulls into one folder: the second says so", () =>
+test("two pulls into one folder: the second says so", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);
     const sink = open(collection, out);
@@ -279,7 +357,7 @@ Deno.test("folder sink: two pulls into one folder: the second says so", () =>
     await pull(collection, out);
   }));
 
-Deno.test("folder sink: a file that appears in place of the folder, while the index comes: EXISTS", () =>
+test("a file that appears in place of the folder, while the index comes: EXISTS", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);
     const sink = open(collection, out);
@@ -289,7 +367,7 @@ Deno.test("folder sink: a file that appears in place of the folder, while the in
     assertEquals(Deno.readTextFileSync(out), "mine");
   }));
 
-Deno.test("folder sink: a file in place of the folder, and a file or link in place of one of its folders: EXISTS", () =>
+test("a file in place of the folder, and a file or link in place of one of its folders: EXISTS", () =>
   scene(async (folder, source, out) => {
     const collection = await collect([source]);
     Deno.writeTextFileSync(out, "a file");
@@ -344,7 +422,7 @@ Deno.test({
     }),
 });
 
-Deno.test("folder sink: what was opened for nothing is taken away again", () =>
+test("what was opened for nothing is taken away again", () =>
   scene(async (_folder, source, out) => {
     const collection = await collect([source]);
     const sink = open(collection, out);

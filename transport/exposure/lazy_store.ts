@@ -1,4 +1,3 @@
-import { symbolSizes } from "../../codec/geometry.ts";
 import { chunkBytes, chunkCount } from "../../codec/manifest.ts";
 import type { Manifest } from "../../codec/manifest.ts";
 import { equalBytes } from "../../core/bytes.ts";
@@ -9,15 +8,14 @@ import type { LeafPager } from "../../crypto/leaf_pages.ts";
 import { leafPager } from "../../crypto/leaf_pages.ts";
 import { allocate } from "./_allocate.ts";
 import type { ChunkSealer } from "./_chunk_sealer.ts";
-import { ParityPackets } from "./_parity_packets.ts";
-import type { ParityRun } from "./_parity_packets.ts";
-import { packetsKey, RecentPackets } from "./_recent_packets.ts";
+import { ParitySymbols } from "./_parity_symbols.ts";
+import type { ParityRun } from "./_parity_symbols.ts";
+import { RecentBytes } from "./_recent_bytes.ts";
 import { SlotCache } from "./_slot_cache.ts";
-import { packetise, packetisedBytes, packetiseInto } from "./packetise.ts";
-import { isPagePiece, pageOfPiece, pieceBytes, sealedChunkBytes } from "./pieces.ts";
+import { isPagePiece, pieceBytes, sealedChunkBytes } from "./pieces.ts";
 import type { ByteSource } from "./source.ts";
 import type { SpillFile } from "./spill_file.ts";
-import { checkSymbolSize } from "./store.ts";
+import { pageFrom } from "./store.ts";
 import type { ChunkStore, StoreCounters, StoreFiller } from "./store.ts";
 
 /** How a {@linkcode lazyStore} is made. */
@@ -26,9 +24,7 @@ export interface LazyStoreOptions {
   readonly facts: Manifest;
   /** The hash of its tree. */
   readonly hash: Hash;
-  /** The symbol size that chunks are packed for ahead: one of `symbolSizes`. */
-  readonly symbolSize: number;
-  /** What it may hold of packets, in bytes; at least four chunks and a leaf page are held all the same. */
+  /** What it may hold, in bytes; at least four chunks and a leaf page are held all the same. */
   readonly memoryBytesMax: number;
   /** Seals a chunk again. */
   readonly sealer: ChunkSealer;
@@ -51,38 +47,31 @@ const PARITY_SHARE = 1 / 16;
 /**
  * A store that holds as much as it may, and seals the rest again when it is asked for. What was sealed again is sent only if it is what
  * the exposure's leaves say; if it is not, the source has changed, and from then on nothing of this exposure is sent.
- *
- * @throws {RangeError} when the symbol size is none that a request may name
  */
 export function lazyStore(options: LazyStoreOptions): StoreFiller {
-  checkSymbolSize(options.symbolSize);
   return new LazyFiller(options);
 }
 
 class LazyFiller implements StoreFiller {
   readonly #options: LazyStoreOptions;
-  readonly #cached: CachedPackets;
-  #scratch: Uint8Array | undefined;
-  #next = 0;
+  readonly #cached: CachedChunks;
+  #sealed = 0;
 
   constructor(options: LazyStoreOptions) {
     this.#options = options;
-    this.#cached = new CachedPackets(options);
+    this.#cached = new CachedChunks(options);
   }
 
   put(sealed: Uint8Array, chunk: number): void {
-    const { symbolSize, spill } = this.#options;
-    this.#next++;
-    const memory = this.#cached.hasRoom ? this.#cached.admit(chunk, symbolSize) : this.#scratchFor(chunk);
-    if (!memory) return;
-    packetiseInto(chunk, sealed, symbolSize, memory);
-    spill?.write(chunk, memory);
+    this.#sealed++;
+    if (this.#cached.hasRoom) this.#cached.admit(chunk).set(sealed);
+    this.#options.spill?.write(chunk, sealed);
   }
 
   finish(leaves: Uint8Array): { store: ChunkStore; root: Uint8Array } {
     const pager = leafPager(this.#options.hash, leaves);
     return {
-      store: new LazyStore(this.#options, this.#cached, leaves, pager, this.#next),
+      store: new LazyStore(this.#options, this.#cached, leaves, pager, this.#sealed),
       root: pager.root,
     };
   }
@@ -91,29 +80,21 @@ class LazyFiller implements StoreFiller {
     this.#cached.drop();
     this.#options.spill?.close();
   }
-
-  /** What does not fit the memory goes through one buffer into the file, if there is one. */
-  #scratchFor(chunk: number): Uint8Array | undefined {
-    const { facts, symbolSize, spill } = this.#options;
-    if (!spill) return undefined;
-    this.#scratch ??= new Uint8Array(packetisedBytes(sealedChunkBytes(facts, 0), symbolSize));
-    return this.#scratch.subarray(0, packetisedBytes(sealedChunkBytes(facts, chunk), symbolSize));
-  }
 }
 
 class LazyStore implements ChunkStore {
   readonly #options: LazyStoreOptions;
-  readonly #cached: CachedPackets;
+  readonly #cached: CachedChunks;
   readonly #leaves: Uint8Array;
   readonly #pager: LeafPager;
-  readonly #pages: RecentPackets;
-  readonly #parity: ParityPackets;
+  readonly #pages: RecentBytes;
+  readonly #parity: ParitySymbols;
   #counters: StoreCounters;
   #state: "open" | "changed" | "closed" = "open";
 
   constructor(
     options: LazyStoreOptions,
-    cached: CachedPackets,
+    cached: CachedChunks,
     leaves: Uint8Array,
     pager: LeafPager,
     sealed: number,
@@ -122,56 +103,49 @@ class LazyStore implements ChunkStore {
     this.#cached = cached;
     this.#leaves = leaves;
     this.#pager = pager;
-    this.#pages = new RecentPackets(options.memoryBytesMax * PAGES_SHARE);
-    this.#parity = new ParityPackets(options.memoryBytesMax * PARITY_SHARE);
-    this.#counters = { seals: sealed, reseals: 0, packings: sealed, spillReads: 0 };
+    this.#pages = new RecentBytes(options.memoryBytesMax * PAGES_SHARE);
+    this.#parity = new ParitySymbols(options.memoryBytesMax * PARITY_SHARE);
+    this.#counters = { seals: sealed, reseals: 0, spillReads: 0 };
   }
 
-  packets(piece: number, symbolSize: number): Uint8Array | undefined {
-    const bytes = pieceBytes(this.#options.facts, piece);
-    if (bytes === undefined || this.#state !== "open" || !symbolSizes.includes(symbolSize)) return undefined;
-    if (isPagePiece(piece)) return this.#page(piece, symbolSize);
-    const held = this.#cached.use(piece, symbolSize) ?? this.#seen(piece, symbolSize);
-    return held ?? this.#load(piece, symbolSize);
+  piece(piece: number): Uint8Array | undefined {
+    if (this.#state !== "open" || pieceBytes(this.#options.facts, piece) === undefined) return undefined;
+    if (isPagePiece(piece)) return pageFrom(this.#pages, this.#pager, piece);
+    return this.#cached.use(piece) ?? this.#seen(piece) ?? this.#load(piece);
   }
 
   /** Where the spill file is mapped: as it lies there, which takes none of the memory. */
-  #seen(chunk: number, symbolSize: number): Uint8Array | undefined {
+  #seen(chunk: number): Uint8Array | undefined {
     const { facts, spill } = this.#options;
-    if (!spill || symbolSize !== this.#options.symbolSize) return undefined;
-    const seen = spill.view(chunk, packetisedBytes(sealedChunkBytes(facts, chunk), symbolSize));
+    const seen = spill?.view(chunk, sealedChunkBytes(facts, chunk));
     if (seen) this.#count({ spillReads: 1 });
     return seen;
   }
 
   /** Gets what is not held into the memory. */
-  #load(piece: number, symbolSize: number): Uint8Array | undefined {
-    const memory = this.#cached.admit(piece, symbolSize);
-    if (this.#fill(piece, symbolSize, memory)) return memory;
-    this.#cached.forget(piece, symbolSize);
+  #load(chunk: number): Uint8Array | undefined {
+    const memory = this.#cached.admit(chunk);
+    if (this.#fill(chunk, memory)) return memory;
+    this.#cached.forget(chunk);
     return undefined;
   }
 
-  parityPackets(piece: number, symbolSize: number, run: ParityRun): Uint8Array | undefined {
+  parity(piece: number, symbolSize: number, run: ParityRun): Uint8Array | undefined {
     const bytes = pieceBytes(this.#options.facts, piece);
-    if (bytes === undefined || this.#state !== "open" || !symbolSizes.includes(symbolSize)) return undefined;
+    if (bytes === undefined || this.#state !== "open") return undefined;
     // Never from what is mapped: a disk that fails ends who looks there, but not who has it sent or read.
-    const data = () =>
-      isPagePiece(piece)
-        ? this.packets(piece, symbolSize)
-        : this.#cached.use(piece, symbolSize) ?? this.#load(piece, symbolSize);
-    return this.#parity.packets(piece, bytes, symbolSize, run, data);
+    const data = () => isPagePiece(piece) ? this.piece(piece) : this.#cached.use(piece) ?? this.#load(piece);
+    return this.#parity.symbols(piece, bytes, symbolSize, run, data);
   }
 
-  isAtHand(piece: number, symbolSize: number): boolean {
-    if (isPagePiece(piece) || this.#cached.has(piece, symbolSize)) return true;
-    return symbolSize === this.#options.symbolSize && this.#options.spill?.view(piece, 1) !== undefined;
+  isAtHand(piece: number): boolean {
+    return isPagePiece(piece) || this.#cached.has(piece) || this.#options.spill?.view(piece, 1) !== undefined;
   }
 
-  coldBytes(piece: number, symbolSize: number): number {
+  coldBytes(piece: number): number {
     const { facts, spill } = this.#options;
     const isThere = isPagePiece(piece) || this.#state !== "open" || pieceBytes(facts, piece) === undefined ||
-      this.#cached.has(piece, symbolSize) || (symbolSize === this.#options.symbolSize && spill?.has(piece));
+      this.#cached.has(piece) || spill?.has(piece);
     return isThere ? 0 : chunkBytes(facts, piece);
   }
 
@@ -197,17 +171,16 @@ class LazyStore implements ChunkStore {
     this.#options.spill?.close();
   }
 
-  /** Puts the packets of a chunk into `memory`; whether it could. */
-  #fill(chunk: number, symbolSize: number, memory: Uint8Array): boolean {
-    const spill = symbolSize === this.#options.symbolSize ? this.#options.spill : undefined;
+  /** Puts a sealed chunk into `memory`; whether it could. */
+  #fill(chunk: number, memory: Uint8Array): boolean {
+    const { spill } = this.#options;
     if (spill?.read(chunk, memory)) {
       this.#count({ spillReads: 1 });
       return true;
     }
     const sealed = this.#sealAgain(chunk);
     if (!sealed) return false;
-    packetiseInto(chunk, sealed, symbolSize, memory);
-    this.#count({ packings: 1 });
+    memory.set(sealed);
     spill?.write(chunk, memory);
     return true;
   }
@@ -236,29 +209,18 @@ class LazyStore implements ChunkStore {
     this.#options.onLost?.(reason);
   }
 
-  #page(piece: number, symbolSize: number): Uint8Array {
-    const key = packetsKey(pageOfPiece(piece), symbolSize);
-    const recent = this.#pages.get(key);
-    if (recent) return recent;
-    const packets = packetise(piece, this.#pager.page(pageOfPiece(piece)), symbolSize);
-    this.#count({ packings: 1 });
-    this.#pages.add(key, packets);
-    return packets;
-  }
-
   #count(more: Partial<StoreCounters>): void {
-    const { seals, reseals, packings, spillReads } = this.#counters;
+    const { seals, reseals, spillReads } = this.#counters;
     this.#counters = {
       seals: seals + (more.seals ?? 0),
       reseals: reseals + (more.reseals ?? 0),
-      packings: packings + (more.packings ?? 0),
       spillReads: spillReads + (more.spillReads ?? 0),
     };
   }
 }
 
-/** Slots of one size for the packets of chunks; any symbol size fits. */
-class CachedPackets {
+/** Slots for sealed chunks. */
+class CachedChunks {
   readonly #facts: Manifest;
   readonly #slots: SlotCache;
   readonly #slotBytes: number;
@@ -267,10 +229,7 @@ class CachedPackets {
 
   constructor({ facts, memoryBytesMax }: LazyStoreOptions) {
     this.#facts = facts;
-    // The smallest symbols need the most headers.
-    this.#slotBytes = chunkCount(facts) === 0
-      ? 1
-      : packetisedBytes(sealedChunkBytes(facts, 0), Math.min(...symbolSizes));
+    this.#slotBytes = chunkCount(facts) === 0 ? 1 : sealedChunkBytes(facts, 0);
     const fit = Math.floor(memoryBytesMax * CHUNKS_SHARE / this.#slotBytes);
     this.#slots = new SlotCache(Math.max(SLOTS_MIN, fit));
     this.#slotsEach = Math.max(1, Math.floor(SLAB_BYTES / this.#slotBytes));
@@ -284,28 +243,28 @@ class CachedPackets {
     return this.#slots.hasRoom;
   }
 
-  has(chunk: number, symbolSize: number): boolean {
-    return this.#slots.has(packetsKey(chunk, symbolSize));
+  has(chunk: number): boolean {
+    return this.#slots.has(chunk);
   }
 
-  use(chunk: number, symbolSize: number): Uint8Array | undefined {
-    const slot = this.#slots.use(packetsKey(chunk, symbolSize));
-    return slot === undefined ? undefined : this.#memory(slot, chunk, symbolSize);
+  use(chunk: number): Uint8Array | undefined {
+    const slot = this.#slots.use(chunk);
+    return slot === undefined ? undefined : this.#memory(slot, chunk);
   }
 
-  admit(chunk: number, symbolSize: number): Uint8Array {
-    return this.#memory(this.#slots.admit(packetsKey(chunk, symbolSize)), chunk, symbolSize);
+  admit(chunk: number): Uint8Array {
+    return this.#memory(this.#slots.admit(chunk), chunk);
   }
 
-  forget(chunk: number, symbolSize: number): void {
-    this.#slots.forget(packetsKey(chunk, symbolSize));
+  forget(chunk: number): void {
+    this.#slots.forget(chunk);
   }
 
   drop(): void {
     this.#slabs = [];
   }
 
-  #memory(slot: number, chunk: number, symbolSize: number): Uint8Array {
+  #memory(slot: number, chunk: number): Uint8Array {
     const slab = Math.floor(slot / this.#slotsEach);
     // Slots are taken one after the other, so a new one lies in the last slab or right behind it.
     if (slab === this.#slabs.length) {
@@ -313,8 +272,7 @@ class CachedPackets {
       this.#slabs.push(allocate(slots * this.#slotBytes));
     }
     const at = (slot % this.#slotsEach) * this.#slotBytes;
-    const bytes = packetisedBytes(sealedChunkBytes(this.#facts, chunk), symbolSize);
-    return this.#slabs[slab].subarray(at, at + bytes);
+    return this.#slabs[slab].subarray(at, at + sealedChunkBytes(this.#facts, chunk));
   }
 }
 

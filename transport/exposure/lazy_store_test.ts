@@ -1,11 +1,8 @@
-import { symbolSizes } from "../../codec/geometry.ts";
 import { decodeManifest } from "../../codec/manifest.ts";
-import { stampChunkHeader } from "../../codec/packet.ts";
 import { RgtpError } from "../../core/errors.ts";
 import { nativeEngine } from "../../crypto/native_engine.ts";
-import { assert, assertEquals, assertLess, assertLessOrEqual, assertRejects } from "../../tests/_assert.ts";
+import { assert, assertEquals, assertLess, assertLessOrEqual } from "../../tests/_assert.ts";
 import { MappedFile } from "../link/mapped_file.ts";
-import { PACKET_STRIDE, packetisedBytes } from "./packetise.ts";
 import { pagePiece, sealedChunkBytes } from "./pieces.ts";
 import { reopenSealed, sealSource } from "./seal.ts";
 import type { SealOptions } from "./seal.ts";
@@ -23,7 +20,7 @@ const options = {
   chunkSize: CHUNK,
 } satisfies SealOptions;
 /** Room for ten chunks, and leaf pages. */
-const memoryBytesMax = Math.ceil((10 * packetisedBytes(CHUNK + 16, 1200)) / (14 / 16));
+const memoryBytesMax = Math.ceil((10 * (CHUNK + 16)) / (14 / 16));
 
 function sample(): Uint8Array<ArrayBuffer> {
   return new Uint8Array((CHUNKS - 1) * CHUNK + 77).map((_, i) => (i * 31 + (i >> 8) * 7) & 255);
@@ -35,45 +32,36 @@ async function lazy(source: ByteSource, more: Partial<SealOptions> = {}) {
   return sealed;
 }
 
-/** The packets of a piece as they go out. What a request writes into them is whatever was there before: memory is used again. */
-function stamped(store: ChunkStore, piece: number, symbolSize: number): string | undefined {
-  const packets = store.packets(piece, symbolSize)?.slice();
-  for (let at = 0; packets && at < packets.length; at += PACKET_STRIDE(symbolSize)) {
-    stampChunkHeader(packets, at, new Uint8Array(8), 1, 2);
-  }
-  return packets?.toHex();
+function hexOf(store: ChunkStore, piece: number): string | undefined {
+  return store.piece(piece)?.toHex();
 }
 
-Deno.test("a lazy store serves the same packets as one that holds everything, in any order and symbol size", async () => {
+Deno.test("a lazy store serves the same pieces as one that holds everything, in any order", async () => {
   const whole = await sealSource(bytesSource(sample()), options);
   const part = await lazy(bytesSource(sample()));
   assertEquals([part.id, part.leaves], [whole.id, whole.leaves]);
-  for (const symbolSize of symbolSizes) {
-    for (let i = 0; i < 3 * CHUNKS; i++) {
-      const chunk = (i * 17) % CHUNKS;
-      assertEquals(stamped(part.store, chunk, symbolSize), stamped(whole.store, chunk, symbolSize));
-    }
-    const page = pagePiece(0);
-    assertEquals(stamped(part.store, page, symbolSize), stamped(whole.store, page, symbolSize));
-    assertLessOrEqual(part.store.memoryBytes, memoryBytesMax);
+  for (let i = 0; i < 3 * CHUNKS; i++) {
+    const chunk = (i * 17) % CHUNKS;
+    assertEquals(hexOf(part.store, chunk), hexOf(whole.store, chunk));
   }
+  assertEquals(hexOf(part.store, pagePiece(0)), hexOf(whole.store, pagePiece(0)));
+  assertLessOrEqual(part.store.memoryBytes, memoryBytesMax);
   for (const piece of [CHUNKS, -1, 0.5, NaN, pagePiece(1)]) {
-    assertEquals(part.store.packets(piece, 1428), undefined);
-    assertEquals(part.store.coldBytes(piece, 1428), 0);
+    assertEquals(part.store.piece(piece), undefined);
+    assertEquals(part.store.coldBytes(piece), 0);
   }
-  assertEquals(part.store.packets(0, 1400), undefined);
 });
 
 Deno.test("what fits is held from the sealing on; each chunk that does not costs one sealing, and says so before", async () => {
   const { store } = await lazy(bytesSource(sample()));
-  assertEquals(store.counters, { seals: CHUNKS, reseals: 0, packings: CHUNKS, spillReads: 0 });
-  for (let chunk = 0; chunk < 10; chunk++) assertEquals(store.coldBytes(chunk, 1428), 0);
+  assertEquals(store.counters, { seals: CHUNKS, reseals: 0, spillReads: 0 });
+  for (let chunk = 0; chunk < 10; chunk++) assertEquals(store.coldBytes(chunk), 0);
   for (const chunk of [10, CHUNKS - 1]) {
-    assertEquals(store.coldBytes(chunk, 1428), chunk === 10 ? CHUNK : 77);
-    for (let again = 0; again < 3; again++) store.packets(chunk, 1428);
-    assertEquals(store.coldBytes(chunk, 1428), 0);
+    assertEquals(store.coldBytes(chunk), chunk === 10 ? CHUNK : 77);
+    for (let again = 0; again < 3; again++) store.piece(chunk);
+    assertEquals(store.coldBytes(chunk), 0);
   }
-  assertEquals(store.coldBytes(pagePiece(0), 1428), 0);
+  assertEquals(store.coldBytes(pagePiece(0)), 0);
   assertEquals(store.counters.reseals, 2);
   assertEquals(store.counters.seals, CHUNKS + 2);
 });
@@ -81,12 +69,12 @@ Deno.test("what fits is held from the sealing on; each chunk that does not costs
 Deno.test("ten scans at different places seal each chunk about once each; those that go together share", async () => {
   const { store } = await lazy(bytesSource(sample()));
   for (let step = 0; step < CHUNKS; step++) {
-    for (let puller = 0; puller < 5; puller++) store.packets((step + puller * 10) % CHUNKS, 1428);
+    for (let puller = 0; puller < 5; puller++) store.piece((step + puller * 10) % CHUNKS);
   }
   assertLessOrEqual(store.counters.reseals, 5 * CHUNKS);
   const before = store.counters.reseals;
   for (let step = 0; step < CHUNKS; step++) {
-    for (let puller = 0; puller < 5; puller++) store.packets(Math.max(0, step - puller), 1428);
+    for (let puller = 0; puller < 5; puller++) store.piece(Math.max(0, step - puller));
   }
   assertLess(store.counters.reseals - before, 1.3 * CHUNKS);
 });
@@ -122,11 +110,11 @@ function poke(path: string, offset: number): void {
 Deno.test("a byte that was changed: never sent, and from then on nothing is", () =>
   overFile(({ path, losses, sealed: { store } }) => {
     poke(path, 30 * CHUNK + 9);
-    assert(store.packets(29, 1428), "what is as it was goes out");
-    assertEquals(store.packets(30, 1428), undefined);
+    assert(store.piece(29), "what is as it was goes out");
+    assertEquals(store.piece(30), undefined);
     assertEquals(losses.map(({ condition }) => condition), ["SOURCE_CHANGED"]);
     assert(losses[0].message.includes(path) && losses[0].message.includes("expose it again"));
-    for (const piece of [0, 29, 30, pagePiece(0)]) assertEquals(store.packets(piece, 1428), undefined);
+    for (const piece of [0, 29, 30, pagePiece(0)]) assertEquals(store.piece(piece), undefined);
     assertEquals(losses.length, 1, "said once");
     assertEquals(store.memoryBytes, 0);
   }));
@@ -134,8 +122,8 @@ Deno.test("a byte that was changed: never sent, and from then on nothing is", ()
 Deno.test("a file that was cut short: SOURCE_CHANGED", () =>
   overFile(({ path, losses, sealed: { store } }) => {
     Deno.truncateSync(path, 20 * CHUNK);
-    assert(store.packets(19, 1428));
-    assertEquals(store.packets(20, 1428), undefined);
+    assert(store.piece(19));
+    assertEquals(store.piece(20), undefined);
     assertEquals(losses.map(({ condition }) => condition), ["SOURCE_CHANGED"]);
   }));
 
@@ -144,7 +132,7 @@ Deno.test("a file that another one took the place of goes on as it was; so does 
     Deno.utimeSync(path, 1, 1);
     Deno.writeFileSync(`${path}.new`, new Uint8Array(sample().length));
     Deno.renameSync(`${path}.new`, path);
-    for (let chunk = 0; chunk < CHUNKS; chunk++) assert(store.packets(chunk, 1428));
+    for (let chunk = 0; chunk < CHUNKS; chunk++) assert(store.piece(chunk));
     assertEquals(losses, []);
   }));
 
@@ -161,10 +149,10 @@ Deno.test("a disk that fails is told each time, and is not a change", async () =
   };
   const { store } = await lazy(source, { onLost: (reason) => losses.push(reason) });
   fails = true;
-  assertEquals([store.packets(40, 1428), store.packets(40, 1428)], [undefined, undefined]);
+  assertEquals([store.piece(40), store.piece(40)], [undefined, undefined]);
   assertEquals(losses.map(({ condition }) => condition), ["IO", "IO"]);
   fails = false;
-  assert(store.packets(40, 1428));
+  assert(store.piece(40));
 });
 
 Deno.test("with a spill file everything is sealed once, and the source is not needed any more", async () => {
@@ -180,21 +168,20 @@ async function spilled(mapFile?: MapFile): Promise<void> {
   const bytes = sample();
   const { store } = await lazy(bytesSource(bytes), { spillFolder: folder, ...(mapFile && { mapFile }) });
   bytes.fill(0);
-  assert(!mapFile || store.isAtHand(CHUNKS - 1, 1428), "what is mapped moves nothing");
+  assert(!mapFile || store.isAtHand(CHUNKS - 1), "what is mapped moves nothing");
   const run = { block: 0, first: 0, count: 2 };
   for (let round = 0; round < 2; round++) {
     for (let chunk = 0; chunk < CHUNKS; chunk++) {
-      assertEquals(store.coldBytes(chunk, 1428), 0);
-      assertEquals(stamped(store, chunk, 1428), stamped(whole.store, chunk, 1428));
+      assertEquals(store.coldBytes(chunk), 0);
+      assertEquals(hexOf(store, chunk), hexOf(whole.store, chunk));
       assertEquals(
-        store.parityPackets(chunk, 1428, run)?.slice(),
-        whole.store.parityPackets(chunk, 1428, run)?.slice(),
+        store.parity(chunk, 1428, run)?.slice(),
+        whole.store.parity(chunk, 1428, run)?.slice(),
       );
     }
   }
   assertEquals(store.counters.reseals, 0);
   assert(store.counters.spillReads >= CHUNKS);
-  assertEquals(store.packets(40, 1200), undefined, "another symbol size needs the source");
   store.close();
   assertEquals([...Deno.readDirSync(folder)], []);
   await Deno.remove(folder);
@@ -209,10 +196,10 @@ Deno.test("reopened from a row: nothing is read, all is as it was; another row, 
   const cold = reopenSealed(source, { ...options, memoryBytesMax, ...row });
   assert(cold);
   assertEquals([cold.id, cold.manifest, reads], [id, manifest, 0]);
-  assertEquals(cold.store.counters, { seals: 0, reseals: 0, packings: 0, spillReads: 0 });
+  assertEquals(cold.store.counters, { seals: 0, reseals: 0, spillReads: 0 });
   const whole = await sealSource(bytesSource(sample()), options);
   for (let chunk = 0; chunk < CHUNKS; chunk++) {
-    assertEquals(stamped(cold.store, chunk, 1428), stamped(whole.store, chunk, 1428));
+    assertEquals(hexOf(cold.store, chunk), hexOf(whole.store, chunk));
   }
   assertEquals(reads, CHUNKS);
   const wrong: Partial<SealOptions & typeof row>[] = [
@@ -230,8 +217,6 @@ Deno.test("reopened from a row: nothing is read, all is as it was; another row, 
 
 Deno.test("a bound below four chunks holds four", async () => {
   const { store, manifest } = await lazy(bytesSource(sample()), { memoryBytesMax: 1 });
-  for (let chunk = 0; chunk < CHUNKS; chunk++) assert(store.packets(chunk, 1428));
-  const each = packetisedBytes(sealedChunkBytes(decodeManifest(manifest), 0), 1200);
-  assertEquals(store.memoryBytes, 4 * each);
-  await assertRejects(() => lazy(bytesSource(sample()), { symbolSize: 1400 }), RangeError);
+  for (let chunk = 0; chunk < CHUNKS; chunk++) assert(store.piece(chunk));
+  assertEquals(store.memoryBytes, 4 * sealedChunkBytes(decodeManifest(manifest), 0));
 });

@@ -15,16 +15,12 @@ import type { SealPlan } from "./_chunk_sealer.ts";
 import { Sealing } from "./_sealing.ts";
 import { Turns } from "./_turns.ts";
 import { lazyStore } from "./lazy_store.ts";
-import { packetisedBytes } from "./packetise.ts";
 import { chunkOffset, sealedChunkBytes } from "./pieces.ts";
 import type { ByteSource } from "./source.ts";
 import type { ChunkStore, StoreFiller } from "./store.ts";
 import { makeSpillFile } from "./spill_file.ts";
 import type { MapFile } from "./spill_file.ts";
 import { memoryStore, memoryStoreBytes } from "./store.ts";
-
-/** The symbol size that chunks are packed for ahead when nothing is said: a packet then fills an Ethernet frame. */
-export const DEFAULT_SYMBOL_SIZE = 1428;
 
 const DEFAULT_AEAD: AeadName = "chacha20-poly1305";
 
@@ -40,8 +36,6 @@ export interface SealOptions {
   readonly secret: Uint8Array;
   /** 32 random bytes, which may seal one content only. Kept in the catalog they give the same exposure again. */
   readonly salt: Uint8Array;
-  /** One of `symbolSizes`; 1428 by default. */
-  readonly symbolSize?: number;
   /** The leaf hashes that this salt gave before (a catalog row). */
   readonly expectedLeaves?: Uint8Array;
   /** Of a collection, the index that was sealed with them. */
@@ -168,8 +162,7 @@ function indexIsRight(
 }
 
 function fitsMemory(options: SealOptions, { facts }: SealPlan): boolean {
-  const { symbolSize = DEFAULT_SYMBOL_SIZE, memoryBytesMax = Infinity } = options;
-  return memoryStoreBytes(facts, symbolSize) <= memoryBytesMax;
+  return memoryStoreBytes(facts) <= (options.memoryBytesMax ?? Infinity);
 }
 
 function fillerOf(
@@ -178,15 +171,13 @@ function fillerOf(
   plan: SealPlan,
   sealer: ChunkSealer,
 ): StoreFiller {
-  const { engine, symbolSize = DEFAULT_SYMBOL_SIZE, memoryBytesMax = Infinity, spillFolder, onLost } =
-    options;
+  const { engine, memoryBytesMax = Infinity, spillFolder, onLost } = options;
   const { facts } = plan;
-  const common = { facts, hash: engine.sha256, symbolSize };
+  const common = { facts, hash: engine.sha256 };
   if (fitsMemory(options, plan)) return memoryStore(common);
-  const chunkPackets = packetisedBytes(sealedChunkBytes(facts, 0), symbolSize);
   const spill = spillFolder === undefined
     ? undefined
-    : makeSpillFile(spillFolder, chunkCount(facts), chunkPackets, options.mapFile);
+    : makeSpillFile(spillFolder, chunkCount(facts), sealedChunkBytes(facts, 0), options.mapFile);
   return lazyStore({
     ...common,
     memoryBytesMax,

@@ -7,7 +7,6 @@ import { leafHash, merkleRoot } from "../../crypto/merkle.ts";
 import { nativeEngine } from "../../crypto/native_engine.ts";
 import { portableEngine } from "../../crypto/portable_engine.ts";
 import { assert, assertEquals, assertNotEquals, assertRejects } from "../../tests/_assert.ts";
-import { depacketise } from "./packetise.ts";
 import { exposurePages, pagePiece, pieceBytes } from "./pieces.ts";
 import { profiles } from "./profiles.ts";
 import type { SealedExposure, SealOptions } from "./seal.ts";
@@ -26,14 +25,17 @@ function sample(length: number, seed = 0): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** What a puller makes of an exposure that was granted to it, from packets alone. */
-function pull(engine: Engine, sealed: SealedExposure, symbolSize: number, aead: AeadName): Uint8Array {
+/** What a puller makes of an exposure that was granted to it, from its pieces alone. */
+function pull(engine: Engine, sealed: SealedExposure, aead: AeadName): Uint8Array {
   const { store, exposureKey } = sealed;
   const manifest = decodeManifest(sealed.manifest);
   assertEquals(sealed.id, exposureId(engine, sealed.manifest));
   assertEquals(manifest.keyCheck, keyCheck(engine, exposureKey));
-  const piece = (number: number) =>
-    depacketise(store.packets(number, symbolSize)!, symbolSize, pieceBytes(manifest, number)!);
+  const piece = (number: number) => {
+    const bytes = store.piece(number)!;
+    assertEquals(bytes.length, pieceBytes(manifest, number));
+    return bytes;
+  };
   const pages = Array.from({ length: exposurePages(manifest) }, (_, page) => {
     const leaves = verifyLeafPage(
       engine.sha256,
@@ -60,8 +62,8 @@ function pull(engine: Engine, sealed: SealedExposure, symbolSize: number, aead: 
     assert(plaintext, `chunk ${chunk} opens`);
     out.set(plaintext, chunk * manifest.chunkSize);
   }
-  assertEquals(store.packets(sealed.chunkCount, symbolSize), undefined);
-  assertEquals(store.packets(pagePiece(pages.length), symbolSize), undefined);
+  assertEquals(store.piece(sealed.chunkCount), undefined);
+  assertEquals(store.piece(pagePiece(pages.length)), undefined);
   return out;
 }
 
@@ -72,7 +74,7 @@ async function refusal(promise: Promise<unknown>, condition: string): Promise<Rg
 }
 
 for (const [name, chunkSize] of Object.entries(profiles)) {
-  Deno.test(`every size of file comes out of its packets: profile ${name}`, async () => {
+  Deno.test(`every size of file comes out of its pieces: profile ${name}`, async () => {
     const folder = await Deno.makeTempDir();
     for (const size of [0, 1, chunkSize - 1, chunkSize, chunkSize + 1, 3 * chunkSize + 5]) {
       const bytes = sample(size);
@@ -83,9 +85,7 @@ for (const [name, chunkSize] of Object.entries(profiles)) {
       assertEquals(sealed.chunkCount, Math.ceil(size / chunkSize));
       assertEquals(sealed.leaves.length, sealed.chunkCount * 32);
       assertEquals(decodeManifest(sealed.manifest).root, merkleRoot(engine.sha256, sealed.leaves));
-      for (const symbolSize of [1428, 1200, 8928]) {
-        assert(pull(engine, sealed, symbolSize, "chacha20-poly1305").toHex() === bytes.toHex(), `${size}`);
-      }
+      assert(pull(engine, sealed, "chacha20-poly1305").toHex() === bytes.toHex(), `${size}`);
       sealed.store.close();
     }
     await Deno.remove(folder, { recursive: true });
@@ -100,7 +100,7 @@ for (const engine of [nativeEngine, portableEngine]) {
       assertEquals(decodeManifest(sealed.manifest).aead === ManifestAead.AES_256_GCM, aead === "aes-256-gcm");
       // Opened by the other engine: both mean the same bytes.
       const other = engine === nativeEngine ? portableEngine : nativeEngine;
-      assertEquals(pull(other, sealed, 1428, aead), bytes);
+      assertEquals(pull(other, sealed, aead), bytes);
     });
   }
 }
@@ -109,14 +109,14 @@ Deno.test("more than one page of leaves", async () => {
   const bytes = sample(2050 * 4096 + 77);
   const sealed = await sealSource(bytesSource(bytes), options);
   assertEquals(exposurePages(decodeManifest(sealed.manifest)), 3);
-  assert(pull(engine, sealed, 1428, "chacha20-poly1305").toHex() === bytes.toHex());
+  assert(pull(engine, sealed, "chacha20-poly1305").toHex() === bytes.toHex());
 });
 
 Deno.test("zero bytes have no chunks, and the root of the empty string", async () => {
   const sealed = await sealSource(bytesSource(new Uint8Array(0)), options);
   assertEquals(sealed.chunkCount, 0);
   assertEquals(decodeManifest(sealed.manifest).root, engine.sha256.digest());
-  assertEquals(sealed.store.packets(0, 1428), undefined);
+  assertEquals(sealed.store.piece(0), undefined);
   assertEquals(sealed.store.memoryBytes, 0);
 });
 
@@ -226,7 +226,6 @@ Deno.test("options out of range are the caller's mistake", async () => {
     { salt: new Uint8Array(33) },
     { chunkSize: 5000 },
     { chunkSize: 2048 },
-    { symbolSize: 1400 },
   ];
   for (const change of wrong) {
     await assertRejects(() => sealSource(bytesSource(sample(10)), { ...options, ...change }), RangeError);

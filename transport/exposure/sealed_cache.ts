@@ -1,5 +1,4 @@
 import { chunkCount } from "../../codec/manifest.ts";
-import { symbolSizes } from "../../codec/geometry.ts";
 import type { Run } from "../../codec/listing.ts";
 import type { Hash } from "../../crypto/engine.ts";
 import { HASH_BYTES } from "../../crypto/engine.ts";
@@ -8,13 +7,13 @@ import type { LeafPager } from "../../crypto/leaf_pages.ts";
 import { ioError } from "./_io_errors.ts";
 import { makeNamelessFile } from "./_nameless_file.ts";
 import type { NamelessFile } from "./_nameless_file.ts";
-import { ParityPackets } from "./_parity_packets.ts";
-import type { ParityRun } from "./_parity_packets.ts";
-import { packetsKey, RecentPackets } from "./_recent_packets.ts";
+import { ParitySymbols } from "./_parity_symbols.ts";
+import type { ParityRun } from "./_parity_symbols.ts";
+import { RecentBytes } from "./_recent_bytes.ts";
 import { SlotCache } from "./_slot_cache.ts";
-import { depacketise, packetise, packetisedBytes } from "./packetise.ts";
-import { isPagePiece, pageOfPiece, pieceBytes, sealedChunkBytes } from "./pieces.ts";
+import { isPagePiece, pieceBytes, sealedChunkBytes } from "./pieces.ts";
 import type { PieceFacts } from "./pieces.ts";
+import { pageFrom } from "./store.ts";
 import type { ChunkStore, StoreCounters } from "./store.ts";
 
 /** How a {@linkcode SealedCache} is made. */
@@ -23,8 +22,6 @@ export interface SealedCacheOptions {
   readonly facts: PieceFacts;
   /** The hash of its tree. */
   readonly hash: Hash;
-  /** The symbol size that chunks are kept for. */
-  readonly symbolSize: number;
   /** A folder for the file; absent: the system's for temporary files. */
   readonly folder?: string;
   /** Bytes of disk that it may have. */
@@ -39,7 +36,7 @@ const NONE: readonly Run[] = [];
 
 /**
  * Sealed chunks of an exposure, of which this process may hold no key, as many as fit a file that nobody else sees; those used longest ago
- * go first. It keeps packets as the exposer cut them, and gives them out again as they are. Leaf pages are all here.
+ * go first. Leaf pages are all here.
  */
 export class SealedCache implements ChunkStore {
   /** Another number after each change of what is here. */
@@ -52,10 +49,9 @@ export class SealedCache implements ChunkStore {
   readonly #file: NamelessFile;
   readonly #leaves: Uint8Array;
   #pager: LeafPager | undefined;
-  readonly #recent: RecentPackets;
-  readonly #parity = new ParityPackets();
+  readonly #recent: RecentBytes;
+  readonly #parity = new ParitySymbols();
   #runs: { version: number; runs: readonly Run[] } = { version: -1, runs: NONE };
-  #packings = 0;
   #spillReads = 0;
   #isClosed = false;
 
@@ -68,13 +64,11 @@ export class SealedCache implements ChunkStore {
     this.#options = options;
     this.#want = want;
     this.#chunks = chunkCount(options.facts);
-    this.#slotBytes = this.#chunks === 0
-      ? 1
-      : packetisedBytes(sealedChunkBytes(options.facts, 0), options.symbolSize);
+    this.#slotBytes = this.#chunks === 0 ? 1 : sealedChunkBytes(options.facts, 0);
     const fit = Math.floor(options.diskBytesMax / this.#slotBytes);
     this.#slots = new SlotCache(Math.max(SLOTS_MIN, Math.min(fit, this.#chunks)));
     this.#leaves = new Uint8Array(this.#chunks * HASH_BYTES);
-    this.#recent = new RecentPackets(options.memoryBytesMax);
+    this.#recent = new RecentBytes(options.memoryBytesMax);
     this.#file = makeNamelessFile("spill", options.folder);
   }
 
@@ -101,17 +95,15 @@ export class SealedCache implements ChunkStore {
   /** Takes a verified chunk; one that was used long ago may have to go. @throws {RgtpError} IO, NO_SPACE */
   put(chunk: number, sealed: Uint8Array): void {
     if (this.#isClosed || this.#slots.has(chunk)) return;
-    const { symbolSize } = this.#options;
-    const packets = packetise(chunk, sealed, symbolSize);
-    this.#packings++;
     const slot = this.#slots.admit(chunk);
     try {
-      this.#file.file.writeAt(slot * this.#slotBytes, packets);
+      this.#file.file.writeAt(slot * this.#slotBytes, sealed);
     } catch (cause) {
       this.#slots.forget(chunk);
       throw ioError(cause, "keep sealed chunks in", this.#file.path, "write");
     }
-    this.#recent.replace(packetsKey(chunk, symbolSize), packets);
+    // What is given belongs to who gave it.
+    this.#recent.replace(chunk, sealed.slice());
     this.version++;
   }
 
@@ -141,23 +133,25 @@ export class SealedCache implements ChunkStore {
     return longest;
   }
 
-  packets(piece: number, symbolSize: number): Uint8Array | undefined {
-    const bytes = pieceBytes(this.#options.facts, piece);
-    if (bytes === undefined || this.#isClosed || !symbolSizes.includes(symbolSize)) return undefined;
-    if (!this.has(piece)) return undefined;
-    if (!isPagePiece(piece)) this.#slots.use(piece);
-    const key = packetsKey(piece, symbolSize);
-    const recent = this.#recent.get(key);
-    if (recent) return recent;
-    const packets = this.#make(piece, bytes, symbolSize);
-    if (packets) this.#recent.add(key, packets);
-    return packets;
-  }
-
-  parityPackets(piece: number, symbolSize: number, run: ParityRun): Uint8Array | undefined {
+  piece(piece: number): Uint8Array | undefined {
     const bytes = pieceBytes(this.#options.facts, piece);
     if (bytes === undefined || this.#isClosed || !this.has(piece)) return undefined;
-    return this.#parity.packets(piece, bytes, symbolSize, run, () => this.packets(piece, symbolSize));
+    if (isPagePiece(piece)) {
+      this.#pager ??= leafPager(this.#options.hash, this.#leaves);
+      return pageFrom(this.#recent, this.#pager, piece);
+    }
+    this.#slots.use(piece);
+    const recent = this.#recent.get(piece);
+    if (recent) return recent;
+    const kept = this.#read(piece, bytes);
+    if (kept) this.#recent.add(piece, kept);
+    return kept;
+  }
+
+  parity(piece: number, symbolSize: number, run: ParityRun): Uint8Array | undefined {
+    const bytes = pieceBytes(this.#options.facts, piece);
+    if (bytes === undefined || this.#isClosed || !this.has(piece)) return undefined;
+    return this.#parity.symbols(piece, bytes, symbolSize, run, () => this.piece(piece));
   }
 
   isAtHand(): boolean {
@@ -173,7 +167,7 @@ export class SealedCache implements ChunkStore {
   }
 
   get counters(): StoreCounters {
-    return { seals: 0, reseals: 0, packings: this.#packings, spillReads: this.#spillReads };
+    return { seals: 0, reseals: 0, spillReads: this.#spillReads };
   }
 
   get memoryBytes(): number {
@@ -187,22 +181,12 @@ export class SealedCache implements ChunkStore {
     this.#file.close();
   }
 
-  #make(piece: number, bytes: number, symbolSize: number): Uint8Array | undefined {
-    if (isPagePiece(piece)) {
-      this.#pager ??= leafPager(this.#options.hash, this.#leaves);
-      return packetise(piece, this.#pager.page(pageOfPiece(piece)), symbolSize);
-    }
-    const kept = this.#read(piece, bytes);
-    if (!kept || symbolSize === this.#options.symbolSize) return kept;
-    return packetise(piece, depacketise(kept, this.#options.symbolSize, bytes), symbolSize);
-  }
-
   #read(chunk: number, bytes: number): Uint8Array | undefined {
-    const packets = new Uint8Array(packetisedBytes(bytes, this.#options.symbolSize));
+    const sealed = new Uint8Array(bytes);
     const slot = this.#slots.use(chunk)!;
     try {
       this.#spillReads++;
-      if (this.#file.file.readAt(slot * this.#slotBytes, packets) === packets.length) return packets;
+      if (this.#file.file.readAt(slot * this.#slotBytes, sealed) === bytes) return sealed;
     } catch {
       // As if it had never been here: it is pulled again.
     }

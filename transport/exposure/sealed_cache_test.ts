@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "../../tests/_assert.ts";
 import { nativeEngine } from "../../crypto/native_engine.ts";
-import { packetise } from "./packetise.ts";
 import { SealedCache } from "./sealed_cache.ts";
 
 const CHUNK = 4096;
@@ -8,22 +7,18 @@ const facts = { chunkSize: CHUNK, totalSize: 40 * CHUNK };
 const sealed = (chunk: number) => new Uint8Array(CHUNK + 16).fill(chunk + 1);
 
 function cacheOf(diskBytesMax: number, asked: number[] = []): SealedCache {
-  const options = { facts, hash: nativeEngine.sha256, symbolSize: 1428, diskBytesMax, memoryBytesMax: 1 };
+  const options = { facts, hash: nativeEngine.sha256, diskBytesMax, memoryBytesMax: 1 };
   return new SealedCache(options, (chunk) => asked.push(chunk));
 }
 
-Deno.test("sealed cache: gives out packets as they were cut, of any symbol size, from its file", () => {
+Deno.test("sealed cache: gives out chunks as they were put, from its file", () => {
   const cache = cacheOf(1e9);
   for (let chunk = 0; chunk < 40; chunk++) cache.put(chunk, sealed(chunk));
-  for (const symbolSize of [1428, 1200]) {
-    for (const chunk of [0, 17, 39]) {
-      assertEquals(cache.packets(chunk, symbolSize), packetise(chunk, sealed(chunk), symbolSize));
-    }
-  }
+  for (const chunk of [0, 17, 39]) assertEquals(cache.piece(chunk), sealed(chunk));
   assert(cache.counters.spillReads > 0, "only one piece fits its memory");
-  assertEquals([cache.packets(40, 1428), cache.packets(0, 1300)], [undefined, undefined]);
+  assertEquals(cache.piece(40), undefined);
   cache.close();
-  assertEquals(cache.packets(0, 1428), undefined);
+  assertEquals(cache.piece(0), undefined);
 });
 
 Deno.test("sealed cache: its bound holds, what goes is said to be gone, and the runs are what is here", () => {
@@ -39,11 +34,11 @@ Deno.test("sealed cache: its bound holds, what goes is said to be gone, and the 
     Array.from({ length: count }, (_, i) => first + i)
   );
   assertEquals(listed, here);
-  assertEquals(cache.packets(0, 1428), undefined);
+  assertEquals(cache.piece(0), undefined);
   cache.want(0);
   assertEquals(asked, [0]);
   cache.put(0, sealed(0));
-  assertEquals(cache.packets(0, 1428), packetise(0, sealed(0), 1428));
+  assertEquals(cache.piece(0), sealed(0));
   assertEquals(cache.runs(1).length, 1);
   cache.close();
 });

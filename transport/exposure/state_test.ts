@@ -66,7 +66,7 @@ Deno.test("a large file that is at rest is exposed again without being read, and
     const file = new OldFile();
     const again = await open().seal(file, options);
     assertEquals([again.id, again.manifest, file.reads], [first.id, first.manifest, 0]);
-    assertEquals(again.store.packets(9, 1428)?.length, first.store.packets(9, 1428)?.length);
+    assertEquals(again.store.piece(9)?.length, first.store.piece(9)?.length);
     assertEquals(file.reads, 1);
     // One that fits the memory is held there from the beginning: what becomes of its file is all one then.
     const whole = await open().seal(file, { ...options, memoryBytesMax: 10 ** 9 });
@@ -100,12 +100,12 @@ Deno.test("content that changed behind its time stamps: found out when it is sen
     const losses: RgtpError[] = [];
     const again = await open().seal(file, { ...options, onLost: (reason) => losses.push(reason) });
     assertEquals([again.id, file.reads], [first.id, 0]);
-    assert(again.store.packets(9, 1428));
-    assertEquals(again.store.packets(10, 1428), undefined);
+    assert(again.store.piece(9));
+    assertEquals(again.store.piece(10), undefined);
     assertEquals(losses.map(({ condition }) => condition), ["SOURCE_CHANGED"]);
     const next = await open().seal(file, options);
     assertNotEquals(next.id, first.id);
-    assert(next.store.packets(10, 1428));
+    assert(next.store.piece(10));
   }));
 
 Deno.test("rekey makes a new exposure, whose predecessor's tickets end; reproducible has a row of its own", () =>
@@ -163,10 +163,10 @@ Deno.test("a large folder that is at rest is exposed again without a file of it 
       const again = await open().seal(source, options);
       assertEquals([again.id, again.manifest], [first.id, first.manifest]);
       assertEquals(again.store.counters.seals, 0);
-      assert(again.store.packets(0, 1428), "the index is at hand");
+      assert(again.store.piece(0), "the index is at hand");
       await Deno.rename(`${root}-away`, `${root}/a`);
       for (let chunk = 0; chunk < again.chunkCount; chunk++) {
-        assertEquals(again.store.packets(chunk, 1428), first.store.packets(chunk, 1428), `chunk ${chunk}`);
+        assertEquals(again.store.piece(chunk), first.store.piece(chunk), `chunk ${chunk}`);
       }
       again.store.close();
       first.store.close();
@@ -184,7 +184,7 @@ Deno.test("a folder whose file changed behind its times just after it was sealed
       // The same size and time; ctime, in whole seconds, is the same or nearly so.
       const again = await open().seal(await folderOf(root), options);
       assertNotEquals(again.id, first.id);
-      assert(again.store.packets(again.chunkCount - 1, 1428));
+      assert(again.store.piece(again.chunkCount - 1));
       again.store.close();
     })
   ));
@@ -199,17 +199,17 @@ Deno.test("a folder that changed behind its times after it was at rest: found ou
       const again = await open().seal(source, { ...options, onLost: (reason) => losses.push(reason) });
       assertEquals(again.id, first.id);
       // "a/one" begins behind the index, which is one chunk.
-      assert(again.store.packets(1, 1428));
+      assert(again.store.piece(1));
       // Written through the handle that is open, so that nothing of its state is looked at again.
       using file = await Deno.open(`${root}/a/one`, { write: true });
       await file.seek(30 * 4096, Deno.SeekMode.Start);
       await file.write(new Uint8Array(4096));
-      assertEquals(again.store.packets(31, 1428), undefined);
+      assertEquals(again.store.piece(31), undefined);
       assertEquals(losses.map(({ condition }) => condition), ["SOURCE_CHANGED"]);
-      assertEquals(again.store.packets(1, 1428), undefined, "nothing of it is sent from then on");
+      assertEquals(again.store.piece(1), undefined, "nothing of it is sent from then on");
       const next = await open().seal(await folderOf(root), options);
       assertNotEquals(next.id, first.id);
-      assert(next.store.packets(31, 1428));
+      assert(next.store.piece(31));
       for (const { store } of [again, next]) store.close();
     })
   ));

@@ -15,6 +15,9 @@ const errors = {
   EINVAL: [22, "invalid argument"],
   ENFILE: [23, "too many open files on this machine"],
   EMFILE: [24, "too many open files"],
+  EFBIG: [27, "the file is too large"],
+  ENOSPC: [28, "no space left"],
+  EROFS: [30, "the file system is read-only"],
   ENOTSOCK: [88, "the descriptor is no socket"],
   EMSGSIZE: [90, "message too long"],
   ENOPROTOOPT: [92, "no such option"],
@@ -26,6 +29,7 @@ const errors = {
   ENOBUFS: [105, "no buffer space"],
   ECONNREFUSED: [111, "connection refused"],
   EHOSTUNREACH: [113, "no route to host"],
+  EDQUOT: [122, "the disk quota is used up"],
 } as const;
 
 /** The name of an error that is told apart here. */

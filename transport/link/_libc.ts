@@ -58,17 +58,8 @@ export class Libc {
 
   /** Loads it, if this is a Linux whose structures are known here and Deno's permission is there already: it is never asked for. */
   static load(): Libc | undefined {
-    // There is no Deno under Node. All that Deno runs on has 64 bits, the low bytes first.
-    if (!("Deno" in globalThis) || Deno.build.os !== "linux") return undefined;
-    for (const path of places(Deno.build.arch)) {
-      if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") continue;
-      try {
-        return new Libc(Deno.dlopen(path, functions));
-      } catch {
-        // Not there, or another library of that name: the next.
-      }
-    }
-    return undefined;
+    const library = loadLibc(functions);
+    return library && new Libc(library);
   }
 
   /** Why the latest call on this thread failed. */
@@ -86,6 +77,23 @@ export class Libc {
   close(): void {
     this.#library.close();
   }
+}
+
+/** Loads functions of the C library where {@linkcode Libc.load} does. The same call gives several of it. */
+export function loadLibc<Functions extends Deno.ForeignLibraryInterface>(
+  functions: Functions,
+): Deno.DynamicLibrary<Functions> | undefined {
+  // There is no Deno under Node. All that Deno runs on has 64 bits, the low bytes first.
+  if (!("Deno" in globalThis) || Deno.build.os !== "linux") return undefined;
+  for (const path of places(Deno.build.arch)) {
+    if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") continue;
+    try {
+      return Deno.dlopen(path, functions);
+    } catch {
+      // Not there, or another library of that name: the next.
+    }
+  }
+  return undefined;
 }
 
 /**

@@ -56,7 +56,7 @@ export class SplitOutgoing {
 
   /** Lays out a row for a peer, with at most `perMessage` datagrams in a message. @throws {RangeError} when they are too many */
   lay(split: SplitDatagrams, sockaddr: Uint8Array, perMessage: number): void {
-    const { peer: { port }, headers, headerBytes, runs, bodyBytes, bodyStride } = split;
+    const { peer: { port }, headers, headerBytes, runs, bodyBytes } = split;
     this.#name.set(sockaddr);
     this.#name[2] = port >> 8;
     this.#name[3] = port;
@@ -81,7 +81,7 @@ export class SplitOutgoing {
     let number = 0;
     for (const run of runs) {
       const address = this.#addressOf(run);
-      for (let from = 0; from < run.length; from += bodyStride, number++) {
+      for (let from = 0; from < run.length; from += bodyBytes, number++) {
         if (run.length - from < bodyBytes) continue;
         while (at === end) close();
         rows.setBuffer(2 * at, headersAddress + number * headerBytes, headerBytes);
@@ -105,7 +105,7 @@ export class SplitOutgoing {
     let count = 0;
     for (const run of split.runs) {
       count += bodyCount(run, split);
-      const last = (bodyCount(run, split) - 1) * split.bodyStride;
+      const last = (bodyCount(run, split) - 1) * split.bodyBytes;
       const bytes = run.length - last;
       if (bytes >= split.bodyBytes) continue;
       this.#shorts.push({ address: this.#addressOf(run) + last, bytes, number: count - 1 });

@@ -40,12 +40,10 @@ export interface SplitDatagrams {
   readonly headers: Uint8Array;
   /** Bytes of a header. */
   readonly headerBytes: number;
-  /** What follows the headers, in runs: in each the bodies after each other, from one to the next `bodyStride` bytes. None is empty. */
+  /** What follows the headers, in runs: in each the bodies after each other. None is empty. */
   readonly runs: readonly Uint8Array[];
   /** Bytes of each body, but perhaps the last of a run. */
   readonly bodyBytes: number;
-  /** At least `bodyBytes`. */
-  readonly bodyStride: number;
 }
 
 /** Datagrams that may be sent at once in this form. */
@@ -197,17 +195,17 @@ export function* segments(datagrams: Datagrams): Generator<Uint8Array, void, und
 }
 
 /** Bodies in a run of {@linkcode SplitDatagrams}. */
-export function bodyCount(run: Uint8Array, { bodyStride }: Pick<SplitDatagrams, "bodyStride">): number {
-  return Math.ceil(run.length / bodyStride);
+export function bodyCount(run: Uint8Array, { bodyBytes }: Pick<SplitDatagrams, "bodyBytes">): number {
+  return Math.ceil(run.length / bodyBytes);
 }
 
 /** The same datagrams put together, a row for each run, one row after the other in the front of `memory`. */
 export function* joined(split: SplitDatagrams, memory: Uint8Array): Generator<Datagrams, void, undefined> {
-  const { peer, headers, headerBytes, runs, bodyBytes, bodyStride } = split;
+  const { peer, headers, headerBytes, runs, bodyBytes } = split;
   let header = 0;
   for (const run of runs) {
     let end = 0;
-    for (let at = 0; at < run.length; at += bodyStride, header += headerBytes) {
+    for (let at = 0; at < run.length; at += bodyBytes, header += headerBytes) {
       const body = run.subarray(at, at + bodyBytes);
       memory.set(headers.subarray(header, header + headerBytes), end);
       memory.set(body, end + headerBytes);

@@ -61,7 +61,7 @@ test("a socket sends it from where it lies", async (path, file) => {
   using to = await openLinuxUdp({ host: "127.0.0.1", port: 0 });
   const runs = [mapped.view(0, bodyBytes * count)!];
   const headers = new Uint8Array(count * 24);
-  await from.sendSplit!({ peer: to.local, headers, headerBytes: 24, runs, bodyBytes, bodyStride: bodyBytes });
+  await from.sendSplit!({ peer: to.local, headers, headerBytes: 24, runs, bodyBytes });
   const [{ bytes }] = await to.receive();
   assertEquals(new TextDecoder().decode(bytes.subarray(24, 30)), "xxxxxx");
   mapped.close();

@@ -106,9 +106,9 @@ export function coldPieces(
 ): { pieces: Set<number>; bytes: number } {
   const pieces = new Set<number>();
   let bytes = 0;
-  for (const { piece, symbolSize } of answers) {
+  for (const { piece } of answers) {
     if (pieces.has(piece) || paid.has(piece)) continue;
-    const cost = exposed.coldBytes?.(piece, symbolSize) ?? 0;
+    const cost = exposed.coldBytes?.(piece) ?? 0;
     if (cost > 0) pieces.add(piece);
     bytes += cost;
   }

@@ -12,7 +12,6 @@ import {
 import type { RequestEntry } from "../../codec/pull_request.ts";
 import { BLOCK_INDEXES, blockData, makeParity } from "../../fec/mod.ts";
 import { packetsFor } from "../answer_train.ts";
-import { depacketise } from "../exposure/packetise.ts";
 import { pieceBytes } from "../exposure/pieces.ts";
 import { answersOf, bitmapEntries, symbolsBytes } from "./answers.ts";
 import type { Answer } from "./live_token.ts";
@@ -30,7 +29,7 @@ function entry(piece: number, first: number, count: number, parityFirst = 0, par
 function packetsOf(answers: readonly Answer[], symbolSize: number): Uint8Array[] {
   const stride = CHUNK_HEADER_BYTES + symbolSize;
   return answers.flatMap((answer) => {
-    const packets = packetsFor(store, answer)!;
+    const packets = packetsFor(store, manifest, answer)!;
     assertEquals(packets.length, answer.bytes, "what is charged is what goes out");
     return Array.from(
       { length: Math.ceil(packets.length / stride) },
@@ -44,7 +43,7 @@ Deno.test("answers: the symbols that were asked for, data and parity, byte by by
   for (const symbolSize of symbolSizes) {
     for (const piece of pieces) {
       const bytes = pieceBytes(manifest, piece)!;
-      const whole = depacketise(store.packets(piece, 1428)!, 1428, bytes);
+      const whole = store.piece(piece)!;
       const plan = blockPlan(bytes, symbolSize);
       for (let block = 0; block < plan.blocks; block++) {
         const [start, k] = [blockStart(plan, block), blockSymbols(plan, block)];
@@ -180,7 +179,8 @@ Deno.test("answers: a bitmap names whole chunks, and no parity", () => {
   ]]);
   for (const { piece, count } of entries) {
     const bytes = pieceBytes(manifest, piece)!;
-    assertEquals(symbolsBytes(bytes, 1428, 0, count), store.packets(piece, 1428)!.length);
+    const packets = packetsFor(store, manifest, { piece, symbolSize: 1428, first: 0, count })!;
+    assertEquals(symbolsBytes(bytes, 1428, 0, count), packets.length);
   }
   assertEquals(bitmapEntries(manifest, { base: 0, bits: Uint8Array.of(0b1000) }, 1428), undefined);
 });

@@ -3,7 +3,7 @@ import { seededRandom } from "../../tests/sim/random.ts";
 import { blockPlan, blockStart, blockSymbols } from "../../codec/geometry.ts";
 import { CHUNK_HEADER_BYTES, writeChunkHeader } from "../../codec/packet.ts";
 import { BLOCK_INDEXES, blockData, makeParity } from "../../fec/mod.ts";
-import { packetise } from "../exposure/packetise.ts";
+import { dataPackets } from "../../tests/sim/data_packets.ts";
 import { Assembly } from "./assembly.ts";
 import type { SymbolRun, Weather } from "./assembly.ts";
 
@@ -15,7 +15,7 @@ const CALM: Weather = { lossRate: 0, margin: 0.5 };
 /** All packets of a piece, by block and by index in it: its data, then `parity` symbols, or as many as there are. */
 function blocksOf(piece: Uint8Array, symbolSize: number, parity = BLOCK_INDEXES): Uint8Array[][] {
   const plan = blockPlan(piece.length, symbolSize);
-  const data = packetise(PIECE, piece, symbolSize);
+  const data = dataPackets(PIECE, piece, symbolSize);
   const stride = CHUNK_HEADER_BYTES + symbolSize;
   return Array.from({ length: plan.blocks }, (_, block) => {
     const [first, k] = [blockStart(plan, block), blockSymbols(plan, block)];

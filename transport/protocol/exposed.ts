@@ -40,7 +40,7 @@ export interface Exposed {
   /** The multicast group that carries it too. */
   readonly cast?: ExposedCast;
   /** What must be read and sealed before a piece can be sent, in bytes of plaintext; 0 when it is at hand. Absent: always 0. */
-  coldBytes?(piece: number, symbolSize: number): number;
+  coldBytes?(piece: number): number;
   /** What of it is here; absent: all. */
   readonly holdings?: ExposedHoldings;
 }

@@ -5,7 +5,7 @@ import type { Manifest } from "../../codec/manifest.ts";
 import { blockPlan } from "../../codec/geometry.ts";
 import { CHUNK_HEADER_BYTES, PAGE_BIT, writeChunkHeader } from "../../codec/packet.ts";
 import { PAGE_LEAVES } from "../../crypto/leaf_pages.ts";
-import { packetise } from "../exposure/packetise.ts";
+import { dataPackets } from "../../tests/sim/data_packets.ts";
 import { pieceBytes } from "../exposure/pieces.ts";
 import { blockData, makeParity } from "../../fec/mod.ts";
 import { ChunkPlan } from "./chunk_plan.ts";
@@ -54,7 +54,7 @@ function takeAll(hand: PiecesInHand, request = 1): Set<number> {
 
 /** All symbols of a piece arrive. */
 function fill(manifest: Manifest, hand: PiecesInHand, piece: number): void {
-  const packets = packetise(piece, new Uint8Array(pieceBytes(manifest, piece)!), hand.symbolSize);
+  const packets = dataPackets(piece, new Uint8Array(pieceBytes(manifest, piece)!), hand.symbolSize);
   const stride = CHUNK_HEADER_BYTES + hand.symbolSize;
   const assembly = hand.assembly(piece)!;
   for (let at = 0; at < packets.length; at += stride) assembly.accept(packets.subarray(at, at + stride));
@@ -142,7 +142,7 @@ Deno.test("pieces in hand: in bad weather each chunk is asked for with parity, a
   const parity = new Uint8Array(stride);
   writeChunkHeader(parity, 0, k, 0);
   makeParity(blockData(bytes, plan, 0, hand.symbolSize), k, [parity.subarray(CHUNK_HEADER_BYTES)]);
-  const packets = packetise(0, bytes, hand.symbolSize);
+  const packets = dataPackets(0, bytes, hand.symbolSize);
   for (let i = 1; i < k; i++) run.assembly.accept(packets.subarray(i * stride, (i + 1) * stride));
   assert(!run.assembly.whole);
   run.assembly.accept(parity);

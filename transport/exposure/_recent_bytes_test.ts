@@ -1,12 +1,11 @@
 import { assertEquals, assertLessOrEqual, assertStrictEquals } from "../../tests/_assert.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
-import { symbolSizes } from "../../codec/geometry.ts";
-import { packetsKey, RecentPackets } from "./_recent_packets.ts";
+import { RecentBytes } from "./_recent_bytes.ts";
 
-Deno.test("recent packets: against a model, over random uses: bounded, the latest used are there, the count of bytes is right", () => {
+Deno.test("recent bytes: against a model, over random uses: bounded, the latest used are there, the count of bytes is right", () => {
   for (let seed = 1; seed <= 100; seed++) {
     const { integer, chance } = seededRandom(seed);
-    const recent = new RecentPackets(1000);
+    const recent = new RecentBytes(1000);
     /** Used longest ago first. */
     let model: { key: number; packets: Uint8Array }[] = [];
     for (let step = 0; step < 500; step++) {
@@ -38,19 +37,12 @@ function bytesOf(model: readonly { packets: Uint8Array }[]): number {
   return model.reduce((sum, { packets }) => sum + packets.length, 0);
 }
 
-Deno.test("recent packets: what takes the place of something frees it first, and nothing else for it", () => {
-  const recent = new RecentPackets(1000);
+Deno.test("recent bytes: what takes the place of something frees it first, and nothing else for it", () => {
+  const recent = new RecentBytes(1000);
   recent.add(1, new Uint8Array(300));
   recent.add(2, new Uint8Array(300));
   recent.replace(1, new Uint8Array(700));
   assertEquals([recent.bytes, recent.has(1), recent.has(2)], [1000, true, true]);
   recent.replace(2, new Uint8Array(2000));
   assertEquals([recent.bytes, recent.has(1), recent.has(2)], [2000, false, true], "always one of them");
-});
-
-Deno.test("recent packets: keys of pieces and symbol sizes are all different, up to the last leaf page", () => {
-  const pieces = [0, 1, 2 ** 31 - 2, 2 ** 31, 2 ** 32 - 1];
-  const keys = pieces.flatMap((piece) => symbolSizes.map((size) => packetsKey(piece, size)));
-  assertEquals(new Set(keys).size, keys.length);
-  for (const key of keys) assertEquals(Number.isSafeInteger(key * 16 + 15), true);
 });

@@ -1,5 +1,5 @@
-/** Packets made on demand, under a bound of bytes but always one of them; those used longest ago go first. */
-export class RecentPackets {
+/** What was made on demand, under a bound of bytes but always one piece of it; what was used longest ago goes first. */
+export class RecentBytes {
   /** Bytes that it holds. */
   bytes = 0;
   readonly #bytesMax: number;
@@ -11,13 +11,13 @@ export class RecentPackets {
 
   /** What was added under a key, used now. */
   get(key: number): Uint8Array | undefined {
-    const packets = this.#entries.get(key);
-    if (packets) {
+    const bytes = this.#entries.get(key);
+    if (bytes) {
       // A Map keeps the order of insertion.
       this.#entries.delete(key);
-      this.#entries.set(key, packets);
+      this.#entries.set(key, bytes);
     }
-    return packets;
+    return bytes;
   }
 
   /** Whether there is something under a key; no use of it. */
@@ -25,22 +25,22 @@ export class RecentPackets {
     return this.#entries.has(key);
   }
 
-  /** Keeps packets under a key, in place of what may be there. */
-  replace(key: number, packets: Uint8Array): void {
+  /** Keeps bytes under a key, in place of what may be there. */
+  replace(key: number, bytes: Uint8Array): void {
     const before = this.#entries.get(key);
     if (before && this.#entries.delete(key)) this.bytes -= before.length;
-    this.add(key, packets);
+    this.add(key, bytes);
   }
 
-  /** Keeps packets under a key that is not there. */
-  add(key: number, packets: Uint8Array): void {
+  /** Keeps bytes under a key that is not there. */
+  add(key: number, bytes: Uint8Array): void {
     for (const [oldest, old] of this.#entries) {
-      if (this.bytes + packets.length <= this.#bytesMax) break;
+      if (this.bytes + bytes.length <= this.#bytesMax) break;
       this.#entries.delete(oldest);
       this.bytes -= old.length;
     }
-    this.#entries.set(key, packets);
-    this.bytes += packets.length;
+    this.#entries.set(key, bytes);
+    this.bytes += bytes.length;
   }
 
   /** Gives all of it up. */
@@ -48,9 +48,4 @@ export class RecentPackets {
     this.#entries.clear();
     this.bytes = 0;
   }
-}
-
-/** One number for a piece cut into symbols of one size. Symbol sizes stay below 2^14. */
-export function packetsKey(piece: number, symbolSize: number): number {
-  return piece * 16_384 + symbolSize;
 }

@@ -4,7 +4,6 @@
  */
 import { blockPlan, blockStart, blockSymbols, symbolSizes } from "../../codec/geometry.ts";
 import { decodeManifest } from "../../codec/manifest.ts";
-import { CHUNK_HEADER_BYTES, stampChunkHeader, writeChunkHeader } from "../../codec/packet.ts";
 import { nativeEngine } from "../../crypto/native_engine.ts";
 import { BLOCK_INDEXES, blockData, makeParity, repair } from "../../fec/mod.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
@@ -16,8 +15,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../../tests/_assert.ts";
-import { ParityPackets } from "./_parity_packets.ts";
-import { depacketise, PACKET_STRIDE, packetise } from "./packetise.ts";
+import { ParitySymbols } from "./_parity_symbols.ts";
 import { pagePiece, pieceBytes } from "./pieces.ts";
 import { sealSource } from "./seal.ts";
 import type { SealedExposure, SealOptions } from "./seal.ts";
@@ -54,41 +52,25 @@ const makers: Readonly<Record<string, () => Promise<Made>>> = {
 const whole = await sealSource(bytesSource(content), options);
 const manifest = decodeManifest(whole.manifest);
 
-/** What a run of parity must look like when it goes out, made in another way. */
+/** What a run of parity must be, made in another way. */
 function expected(piece: number, symbolSize: number, { block, first, count }: ParityRun): Uint8Array {
-  const bytes = pieceBytes(manifest, piece)!;
-  const sealed = depacketise(whole.store.packets(piece, 1428)!, 1428, bytes);
-  const plan = blockPlan(bytes, symbolSize);
-  const k = blockSymbols(plan, block);
-  const stride = PACKET_STRIDE(symbolSize);
-  const out = new Uint8Array(count * stride);
-  const symbols = Array.from({ length: count }, (_, i) => {
-    const packet = out.subarray(i * stride, (i + 1) * stride);
-    writeChunkHeader(packet, block, k + first + i, piece);
-    return packet.subarray(CHUNK_HEADER_BYTES);
-  });
-  makeParity(blockData(sealed, plan, block, symbolSize), k + first, symbols);
-  return stamped(out, symbolSize)!;
-}
-
-/** As it goes out: what was stamped into it before is written over. */
-function stamped(packets: Uint8Array | undefined, symbolSize: number): Uint8Array | undefined {
-  const copy = packets?.slice();
-  for (let at = 0; copy && at < copy.length; at += PACKET_STRIDE(symbolSize)) {
-    stampChunkHeader(copy, at, new Uint8Array(8).fill(3), 1, 2);
-  }
-  return copy;
+  const sealed = whole.store.piece(piece)!;
+  const plan = blockPlan(sealed.length, symbolSize);
+  const out = new Uint8Array(count * symbolSize);
+  const symbols = Array.from(
+    { length: count },
+    (_, i) => out.subarray(i * symbolSize, (i + 1) * symbolSize),
+  );
+  makeParity(blockData(sealed, plan, block, symbolSize), blockSymbols(plan, block) + first, symbols);
+  return out;
 }
 
 function assertRun(store: ChunkStore, piece: number, symbolSize: number, run: ParityRun): void {
-  const packets = store.parityPackets(piece, symbolSize, run);
-  assertEquals(stamped(packets, symbolSize)!.toHex(), expected(piece, symbolSize, run).toHex());
-  // An exposer stamps where it lies; that must spoil nothing.
-  stampChunkHeader(packets!, 0, new Uint8Array(8).fill(250), 2 ** 32 - 1, 2 ** 32 - 1);
+  assertEquals(store.parity(piece, symbolSize, run)!.toHex(), expected(piece, symbolSize, run).toHex());
 }
 
 for (const [name, make] of Object.entries(makers)) {
-  Deno.test(`parity packets: a ${name} store gives those of the code, in any order, of any block and symbol size`, async () => {
+  Deno.test(`parity symbols: a ${name} store gives those of the code, in any order, of any block and symbol size`, async () => {
     const [{ store, id }, done] = await make();
     try {
       assertEquals(id, whole.id);
@@ -114,14 +96,14 @@ for (const [name, make] of Object.entries(makers)) {
     }
   });
 
-  Deno.test(`parity packets: a ${name} store has none of what is not there, of no block that is not there, and none once it is closed`, async () => {
+  Deno.test(`parity symbols: a ${name} store has none of what is not there, of no block that is not there, and none once it is closed`, async () => {
     const [{ store }, done] = await make();
     try {
       const run = { block: 0, first: 0, count: 1 };
       for (const piece of [CHUNKS, -1, 0.5, NaN, pagePiece(1), 2 ** 32]) {
-        assertEquals(store.parityPackets(piece, 1428, run), undefined);
+        assertEquals(store.parity(piece, 1428, run), undefined);
       }
-      for (const size of [0, 1, 1427, NaN]) assertEquals(store.parityPackets(0, size, run), undefined);
+      for (const size of [0, 1, 1427, NaN]) assertEquals(store.parity(0, size, run), undefined);
       const plan = blockPlan(pieceBytes(manifest, 0)!, 1428);
       const k = blockSymbols(plan, 0);
       for (
@@ -129,11 +111,11 @@ for (const [name, make] of Object.entries(makers)) {
           count: BLOCK_INDEXES - k + 1,
         }]
       ) {
-        assertThrows(() => store.parityPackets(0, 1428, { ...run, ...wrong }), RangeError);
+        assertThrows(() => store.parity(0, 1428, { ...run, ...wrong }), RangeError);
       }
       assertRun(store, 0, 1428, run);
       store.close();
-      assertEquals(store.parityPackets(0, 1428, run), undefined);
+      assertEquals(store.parity(0, 1428, run), undefined);
       assertEquals(store.memoryBytes, 0);
     } finally {
       store.close();
@@ -142,32 +124,31 @@ for (const [name, make] of Object.entries(makers)) {
   });
 }
 
-Deno.test("parity packets: what was made once is there: no sealing, no packing, the same memory; more of it is added to that", async () => {
+Deno.test("parity symbols: what was made once is there: no sealing, the same memory; more of it is added to that", async () => {
   const { store } = await sealSource(bytesSource(content), { ...options, memoryBytesMax: 1 });
-  const first = store.parityPackets(11, 1428, { block: 0, first: 0, count: 2 })!;
+  const first = store.parity(11, 1428, { block: 0, first: 0, count: 2 })!;
   // Others take the place of the chunk.
-  for (let chunk = 0; chunk < 8; chunk++) store.packets(chunk, 1428);
-  assert(store.coldBytes(11, 1428) > 0);
-  const { seals, packings } = store.counters;
-  const again = store.parityPackets(11, 1428, { block: 0, first: 1, count: 1 })!;
+  for (let chunk = 0; chunk < 8; chunk++) store.piece(chunk);
+  assert(store.coldBytes(11) > 0);
+  const { seals } = store.counters;
+  const again = store.parity(11, 1428, { block: 0, first: 1, count: 1 })!;
   assertStrictEquals(again.buffer, first.buffer);
-  assertEquals([store.counters.seals, store.counters.packings], [seals, packings]);
+  assertEquals(store.counters.seals, seals);
   assertRun(store, 11, 1428, { block: 0, first: 0, count: 4 });
   assertEquals(store.counters.seals, seals + 1);
   store.close();
 });
 
-Deno.test("parity packets: memory is bounded, however much parity is asked for, and counted", async () => {
+Deno.test("parity symbols: memory is bounded, however much parity is asked for, and counted", async () => {
   const { store } = await sealSource(bytesSource(content), options);
   const base = store.memoryBytes;
-  const stride = PACKET_STRIDE(1428);
-  store.parityPackets(0, 1428, { block: 0, first: 0, count: 10 });
-  assertEquals(store.memoryBytes, base + 10 * stride);
+  store.parity(0, 1428, { block: 0, first: 0, count: 10 });
+  assertEquals(store.memoryBytes, base + 10 * 1428);
   for (let chunk = 0; chunk < CHUNKS - 1; chunk++) {
     const plan = blockPlan(pieceBytes(manifest, chunk)!, 1428);
     for (let block = 0; block < plan.blocks; block++) {
       const first = BLOCK_INDEXES - blockSymbols(plan, block) - 1;
-      store.parityPackets(chunk, 1428, { block, first, count: 1 });
+      store.parity(chunk, 1428, { block, first, count: 1 });
     }
     assertLessOrEqual(store.memoryBytes, base + 16_777_216);
   }
@@ -176,41 +157,40 @@ Deno.test("parity packets: memory is bounded, however much parity is asked for, 
   assertEquals(store.memoryBytes, 0);
 });
 
-Deno.test("parity packets: the bound, against many times as much", () => {
-  const parity = new ParityPackets();
+Deno.test("parity symbols: the bound, against many times as much", () => {
+  const parity = new ParitySymbols();
   const piece = seededRandom(3).bytes(8928 * 100);
-  const packets = packetise(0, piece, 8928);
   for (let number = 0; number < 30; number++) {
-    assert(parity.packets(number, piece.length, 8928, { block: 0, first: 0, count: 100 }, () => packets));
+    assert(parity.symbols(number, piece.length, 8928, { block: 0, first: 0, count: 100 }, () => piece));
     assertLessOrEqual(parity.bytes, 16_777_216);
   }
   assert(parity.bytes > 8_000_000);
   const nothing = () => undefined;
   assert(
-    parity.packets(29, piece.length, 8928, { block: 0, first: 50, count: 50 }, nothing),
+    parity.symbols(29, piece.length, 8928, { block: 0, first: 50, count: 50 }, nothing),
     "the latest is there",
   );
-  assertEquals(parity.packets(0, piece.length, 8928, { block: 0, first: 0, count: 1 }, nothing), undefined);
+  assertEquals(parity.symbols(0, piece.length, 8928, { block: 0, first: 0, count: 1 }, nothing), undefined);
   parity.clear();
   assertEquals(parity.bytes, 0);
-  assertEquals(parity.packets(29, piece.length, 8928, { block: 0, first: 0, count: 1 }, nothing), undefined);
+  assertEquals(parity.symbols(29, piece.length, 8928, { block: 0, first: 0, count: 1 }, nothing), undefined);
 });
 
-Deno.test("parity packets: a source that has changed gives no parity, also none that was made before", async () => {
+Deno.test("parity symbols: a source that has changed gives no parity, also none that was made before", async () => {
   const path = await Deno.makeTempFile();
   await Deno.writeFile(path, content);
   const { store } = await sealSource(openFileSource(path), { ...options, memoryBytesMax: 1 });
   try {
     const run = { block: 0, first: 0, count: 1 };
-    assert(store.parityPackets(9, 1428, run));
+    assert(store.parity(9, 1428, run));
     {
       using file = Deno.openSync(path, { write: true });
       file.seekSync(10 * CHUNK + 7, Deno.SeekMode.Start);
       file.writeSync(Uint8Array.of(content[10 * CHUNK + 7] ^ 1));
     }
-    assertEquals(store.parityPackets(10, 1428, run), undefined);
-    assertEquals(store.parityPackets(9, 1428, run), undefined);
-    assertEquals(store.parityPackets(pagePiece(0), 1428, run), undefined);
+    assertEquals(store.parity(10, 1428, run), undefined);
+    assertEquals(store.parity(9, 1428, run), undefined);
+    assertEquals(store.parity(pagePiece(0), 1428, run), undefined);
     assertEquals(store.memoryBytes, 0);
   } finally {
     store.close();
@@ -218,14 +198,13 @@ Deno.test("parity packets: a source that has changed gives no parity, also none 
   }
 });
 
-Deno.test("parity packets: any k of data and parity of a store give the chunk back", async () => {
+Deno.test("parity symbols: any k of data and parity of a store give the chunk back", async () => {
   const [{ store }, done] = await makers.lazy();
-  const bytes = pieceBytes(manifest, 3)!;
-  const plan = blockPlan(bytes, 1428);
-  const sealed = depacketise(store.packets(3, 1428)!, 1428, bytes);
+  const sealed = store.piece(3)!.slice();
+  const plan = blockPlan(sealed.length, 1428);
   for (let block = 0; block < plan.blocks; block++) {
     const [start, k] = [blockStart(plan, block), blockSymbols(plan, block)];
-    const run = store.parityPackets(3, 1428, { block, first: 0, count: k })!;
+    const run = store.parity(3, 1428, { block, first: 0, count: k })!;
     // Nothing but parity.
     const damaged = sealed.slice();
     damaged.fill(0, start * 1428, (start + k) * 1428);
@@ -233,7 +212,7 @@ Deno.test("parity packets: any k of data and parity of a store give the chunk ba
     const parity = new Map(
       Array.from(
         { length: k },
-        (_, i) => [k + i, run.subarray(i * 1452 + CHUNK_HEADER_BYTES, (i + 1) * 1452)],
+        (_, i) => [k + i, run.subarray(i * 1428, (i + 1) * 1428)],
       ),
     );
     repair(data, Array.from({ length: k }, (_, i) => i), parity);
