@@ -63,8 +63,10 @@ function workOf({ words, key }: CrewTask, engine: ChunkEngine): () => void {
       } else if (job.kind === JobKind.MEMORY) {
         ring.finish(true);
         // What came before the engine was there is here already.
-        if (++memoriesTold > memories.length) return;
+        if (++memoriesTold > memories.length) return ring.tell();
       } else return scope.close();
+      // Once for all that was done together: to be woken costs the other side more than to take an outcome.
+      ring.tell();
     }
   };
 }

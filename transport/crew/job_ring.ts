@@ -47,7 +47,8 @@ const SLOT_WORDS = 16;
 const OUTCOME = 5;
 const LEAF = 8;
 
-const END = { kind: JobKind.END, memory: 0, at: 0, bytes: 0, chunk: 0, leaf: new Uint8Array(0) };
+const NO_LEAF = new Uint8Array(0);
+const END = { kind: JobKind.END, memory: 0, at: 0, bytes: 0, chunk: 0, leaf: NO_LEAF };
 
 /** A ring of jobs, for both sides. Counts run over at 2^32, which differences do not mind. */
 export class JobRing {
@@ -99,14 +100,15 @@ export class JobRing {
     Atomics.notify(this.words, GIVEN);
   }
 
-  /** The next outcome: whether it went well, and a leaf hash; `undefined` when none is there yet. */
+  /** The next outcome: whether it went well, and the leaf hash of what was sealed; `undefined` when none is there yet. */
   takeOutcome(): { readonly ok: boolean; readonly leaf: Uint8Array<ArrayBuffer> } | undefined {
     if (Atomics.load(this.words, DONE) === this.#taken) return undefined;
     const slot = this.#slot(this.#taken);
     this.#taken = (this.#taken + 1) | 0;
-    const leaf = new Uint8Array(HASH_BYTES);
-    leaf.set(this.#bytes.subarray((slot + LEAF) * 4, (slot + LEAF) * 4 + HASH_BYTES));
-    return { ok: this.words[slot + OUTCOME] === 1, leaf };
+    const ok = this.words[slot + OUTCOME] === 1;
+    // What nobody looks at is garbage for each chunk.
+    if (this.words[slot] !== JobKind.SEAL) return { ok, leaf: NO_LEAF };
+    return { ok, leaf: this.#bytes.slice((slot + LEAF) * 4, (slot + LEAF) * 4 + HASH_BYTES) };
   }
 
   /** Until another outcome can be taken, or {@linkcode JobRing.end}. */
@@ -145,22 +147,33 @@ export class JobRing {
     return jobs;
   }
 
-  /** The next job is done. For the thread. */
+  /** The next job is done. Whoever waits for that is told with {@linkcode JobRing.tell}. For the thread. */
   finish(ok: boolean, leaf?: Uint8Array): void {
     const slot = this.#slot(this.#taken);
     if (leaf) this.#bytes.set(leaf, (slot + LEAF) * 4);
     this.words[slot + OUTCOME] = ok ? 1 : 0;
     this.#taken = (this.#taken + 1) | 0;
     Atomics.store(this.words, DONE, this.#taken);
+  }
+
+  /** Wakes who waits for outcomes. For the thread. */
+  tell(): void {
     Atomics.notify(this.words, DONE);
   }
 
   #jobAt(number: number): Job & { readonly leaf: Uint8Array } {
     if (Atomics.load(this.words, ENDED) === 1) return END;
     const slot = this.#slot(number);
-    const [kind, memory, at, bytes, chunk] = this.words.subarray(slot, slot + 5);
+    const { words } = this;
     const leaf = this.#bytes.subarray((slot + LEAF) * 4, (slot + LEAF) * 4 + HASH_BYTES);
-    return { kind, memory, at, bytes, chunk, leaf };
+    return {
+      kind: words[slot],
+      memory: words[slot + 1],
+      at: words[slot + 2],
+      bytes: words[slot + 3],
+      chunk: words[slot + 4],
+      leaf,
+    };
   }
 
   #slot(job: number): number {
