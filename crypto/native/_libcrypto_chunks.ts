@@ -97,8 +97,7 @@ function aead(library: Libcrypto, name: AeadName, opensslName: string): Aead {
     if (length < 0) return false;
     try {
       begin(OPEN, key, nonce, aad);
-      for (let i = 0; i < AEAD_TAG_BYTES; i++) tag[i] = sealed[length + i];
-      expectSuccess(library.EVP_CIPHER_CTX_ctrl(context, SET_TAG, AEAD_TAG_BYTES, tag));
+      expectSuccess(library.EVP_CIPHER_CTX_ctrl(context, SET_TAG, AEAD_TAG_BYTES, sealed.subarray(length)));
       update(out, movedInto(out, sealed, length), length);
       const isAuthentic = library.EVP_CipherFinal_ex(context, nothing, written) === 1;
       if (!isAuthentic) out.fill(0, 0, length);

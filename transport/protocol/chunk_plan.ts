@@ -67,6 +67,9 @@ interface ActivePage {
   readonly count: [number, number, number];
 }
 
+const isAny = () => true;
+const hasLeavesHere = ({ leaves }: ActivePage) => leaves === "here";
+
 /**
  * What is still to be done, page by page: which leaf pages and chunks to pull, and which chunks on disk to check first.
  * Memory is that of the pages being worked on, not of the exposure.
@@ -89,8 +92,7 @@ export class ChunkPlan implements PiecePlan {
 
   /** Whether everything wanted is here. */
   get finished(): boolean {
-    this.#activate(() => this.#active.size > 0);
-    return this.#active.size === 0;
+    return this.#active.size === 0 && !this.#activateAny();
   }
 
   /** More chunks, ascending and disjoint, after all of those before are here. Starts at the front again. */
@@ -112,13 +114,13 @@ export class ChunkPlan implements PiecePlan {
 
   /** A chunk to pull, now busy: the first, or the first of those that `has` names. Looks at new pages until it finds one. */
   takeChunk(has?: (chunk: number) => boolean): number | undefined {
-    this.#activate(() => this.#find(MISSING) !== undefined);
-    return has ? this.#takeOf(has) : this.#take(MISSING, () => true);
+    if (!this.#find(MISSING, isAny)) this.#activateMissing();
+    return has ? this.#takeOf(has) : this.#take(MISSING, isAny);
   }
 
   /** A chunk on disk to check, now busy. Its leaf is here. */
   takeCandidate(): number | undefined {
-    return this.#take(CANDIDATE, (active) => active.leaves === "here");
+    return this.#take(CANDIDATE, hasLeavesHere);
   }
 
   /** Takes this chunk, now busy, as it has come unasked. False when it is not missing, or not looked at yet. */
@@ -175,7 +177,7 @@ export class ChunkPlan implements PiecePlan {
     active.count[BUSY]--;
     active.states[chunk % PAGE_LEAVES] = ok ? SETTLED : MISSING;
     if (!ok) active.count[MISSING]++;
-    if (active.count.some((left) => left > 0)) return undefined;
+    if (active.count[MISSING] + active.count[CANDIDATE] + active.count[BUSY] > 0) return undefined;
     this.#active.delete(active.page);
     return active.page;
   }
@@ -212,7 +214,7 @@ export class ChunkPlan implements PiecePlan {
 
   #find(
     state: typeof MISSING | typeof CANDIDATE,
-    allowed: (active: ActivePage) => boolean = () => true,
+    allowed: (active: ActivePage) => boolean,
   ): ActivePage | undefined {
     for (const active of this.#active.values()) if (active.count[state] > 0 && allowed(active)) return active;
     return undefined;
@@ -222,6 +224,16 @@ export class ChunkPlan implements PiecePlan {
     const page = Math.floor(chunk / PAGE_LEAVES);
     if (page >= this.#nextPage) this.#activate(() => this.#nextPage > page);
     return this.#active.get(page);
+  }
+
+  // Functions that each chunk would make stand apart from those that it calls.
+  #activateAny(): boolean {
+    this.#activate(() => this.#active.size > 0);
+    return this.#active.size > 0;
+  }
+
+  #activateMissing(): void {
+    this.#activate(() => this.#find(MISSING, isAny) !== undefined);
   }
 
   #activate(enough: () => boolean): void {
