@@ -82,9 +82,12 @@ export class Crew {
    * Compares whole files, 32 at most, with their hashes, if a thread is free and reaches them; whether that is so. `done` is called later with
    * what came of each (`undefined`: its thread broke off). Until then the bytes are the thread's.
    */
-  compareFiles(files: readonly WholeBytes[], done: (areRight: boolean[] | undefined) => void): boolean {
+  settleFiles(
+    files: readonly WholeBytes[],
+    done: (outcomes: readonly number[] | undefined) => void,
+  ): boolean {
     if (files.length > FILE_LIST_MAX) return false;
-    return this.#hands.some((hand) => hand.compareFiles(files, () => this.memory(FILE_LIST_BYTES), done));
+    return this.#hands.some((hand) => hand.settleFiles(files, () => this.memory(FILE_LIST_BYTES), done));
   }
 
   /** Jobs that are under way. */
@@ -102,6 +105,12 @@ export class Crew {
     this.collect();
     const busy = this.#hands.filter((hand) => hand.busy > 0);
     if (busy.length > 0) await Promise.race(busy.map((hand) => hand.settled()));
+  }
+
+  /** Calls back for all that is under way, then ends the threads: afterwards they touch nothing that was theirs. */
+  async end(): Promise<void> {
+    while (this.busy > 0) await this.settled();
+    this.close();
   }
 
   /** Ends the threads. Nothing is called back any more. Twice is fine. */
@@ -182,10 +191,10 @@ class Hand {
   }
 
   /** Whether it will. */
-  compareFiles(
+  settleFiles(
     files: readonly WholeBytes[],
     allocate: () => Uint8Array<SharedArrayBuffer>,
-    done: (areRight: boolean[] | undefined) => void,
+    done: (outcomes: readonly number[] | undefined) => void,
   ): boolean {
     if (this.#hasList) return false;
     const bytes = this.#list ??= allocate();
