@@ -19,6 +19,8 @@ export type Outcome = { readonly ok: boolean; readonly leaf: Uint8Array<ArrayBuf
 
 /** Memory is taken in slabs of about this many bytes. */
 const SLAB_BYTES = 4_194_304;
+/** So many lists of files may wait for a thread, or be in its hands. */
+const LISTS_MAX = 2;
 /** Chunks begin at multiples of this: a line of the processor's cache. */
 const ALIGNMENT = 64;
 
@@ -79,8 +81,9 @@ export class Crew {
   }
 
   /**
-   * Compares whole files, 32 at most, with their hashes, if a thread is free and reaches them; whether that is so. `done` is called later with
-   * what came of each (`undefined`: its thread broke off). Until then the bytes are the thread's.
+   * Compares whole files, 32 at most, with their hashes, and writes those that are right, if a thread is free and reaches them; whether that
+   * is so. `done` is called later with what came of each, a `FileOutcome` (`undefined`: its thread broke off). Until then bytes and descriptors
+   * are the thread's.
    */
   settleFiles(
     files: readonly WholeBytes[],
@@ -144,9 +147,9 @@ class Hand {
   /** In the order of the jobs. */
   readonly #callbacks: ((outcome: Outcome) => void)[] = [];
   #waiting: Promise<void> | undefined;
-  /** Where it is told of files: one list at a time. */
-  #list: Uint8Array<SharedArrayBuffer> | undefined;
-  #hasList = false;
+  /** Where it is told of files: those that it has none in are free. */
+  readonly #lists: Uint8Array<SharedArrayBuffer>[] = [];
+  #listsMade = 0;
   #isWaking = false;
   #isGone = false;
 
@@ -196,15 +199,19 @@ class Hand {
     allocate: () => Uint8Array<SharedArrayBuffer>,
     done: (outcomes: readonly number[] | undefined) => void,
   ): boolean {
-    if (this.#hasList) return false;
-    const bytes = this.#list ??= allocate();
+    if (this.#lists.length === 0) {
+      if (this.#listsMade === LISTS_MAX) return false;
+      this.#listsMade++;
+      this.#lists.push(allocate());
+    }
+    const bytes = this.#lists.at(-1)!;
     const reached = this.reaches(bytes) && files.every((one) => this.reaches(one.bytes));
     if (!reached || !this.isFree) return false;
+    this.#lists.pop();
     const list = new FileList(bytes);
     list.write(files, (buffer) => this.#memories.get(buffer)!);
-    this.#hasList = true;
     this.give(JobKind.FILES, files.length, bytes, undefined, (outcome) => {
-      this.#hasList = false;
+      this.#lists.push(bytes);
       done(outcome && list.outcomes(files.length));
     });
     return true;

@@ -4,8 +4,8 @@ import type { FileCrew, WholeBytes } from "../crew/file_list.ts";
 
 /** Longer files are hashed as they come: many of them would take more memory than it spares time. */
 const SLOT_BYTES = 131_072;
-/** A list gathers while another one is compared, and some files are not whole. */
-const SLOTS = 3 * FILE_LIST_MAX;
+/** A list gathers while two are with the crew, and some files are not whole. */
+const SLOTS = 4 * FILE_LIST_MAX;
 /** A list that is not full waits no longer: until then its files are lost when the puller is killed. */
 const LIST_MS = 50;
 
@@ -15,7 +15,7 @@ interface Whole<Item> extends WholeBytes {
 }
 
 /**
- * Small files, gathered in memory that a crew reaches, which compares them with their hashes when they are whole, and writes them, a list at
+ * Small files, gathered in memory that a crew reaches, which compares them with their hashes when they are whole, and writes them, many at
  * a time. Where it cannot, this thread does.
  */
 export class GatheredFiles<Item> {
