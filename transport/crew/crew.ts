@@ -128,11 +128,19 @@ export class Crew {
     leaf: Uint8Array | undefined,
     done: (outcome: Outcome) => void,
   ): boolean {
-    const free = this.#hands.filter((hand) => hand.isFree && hand.reaches(bytes));
-    if (free.length === 0) return false;
-    const hand = free.reduce((best, one) => one.busy < best.busy ? one : best);
-    hand.give(kind, chunk, bytes, leaf, done);
-    return true;
+    const hand = this.#freest(bytes);
+    hand?.give(kind, chunk, bytes, leaf, done);
+    return hand !== undefined;
+  }
+
+  /** Of those that can take a job, the one that has the least to do. */
+  #freest(bytes: Uint8Array): Hand | undefined {
+    let freest: Hand | undefined;
+    for (const hand of this.#hands) {
+      if (!hand.isFree || !hand.reaches(bytes)) continue;
+      if (freest === undefined || hand.busy < freest.busy) freest = hand;
+    }
+    return freest;
   }
 }
 

@@ -163,7 +163,13 @@ export class Sources {
 
   /** Whether a source need not be asked: edges serve in its place, or it is silent while others are not. */
   canSpare(now: number, source: Source): boolean {
-    if (this.#isSpared(now, source)) return true;
+    // Mostly so, and asked for each chunk.
+    if (!this.#hasEdges && source.flow?.silentTimeouts === 0) return false;
+    return this.#isSpared(now, source) || this.#isOutdone(now, source);
+  }
+
+  /** Whether it is silent while others are not. */
+  #isOutdone(now: number, source: Source): boolean {
     if (source.flow?.silentTimeouts === 0) return false;
     return this.alive.some((other) => other.flow?.silentTimeouts === 0 && !this.#isSpared(now, other));
   }
