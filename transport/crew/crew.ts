@@ -110,9 +110,9 @@ export class Crew {
     if (busy.length > 0) await Promise.race(busy.map((hand) => hand.settled()));
   }
 
-  /** Calls back for all that is under way, then ends the threads: afterwards they touch nothing that was theirs. */
+  /** Calls back for all files that are under way, then ends the threads: afterwards they write to no descriptor. */
   async end(): Promise<void> {
-    while (this.busy > 0) await this.settled();
+    while (this.#hands.some((hand) => hand.hasFiles)) await this.settled();
     this.close();
   }
 
@@ -170,6 +170,10 @@ class Hand {
 
   get busy(): number {
     return this.#callbacks.length;
+  }
+
+  get hasFiles(): boolean {
+    return !this.#isGone && this.#lists.length < this.#listsMade;
   }
 
   reaches(bytes: Uint8Array): boolean {
