@@ -7,6 +7,7 @@
 import { limits } from "../../core/limits.ts";
 import { HASH_BYTES } from "../../crypto/engine.ts";
 import { threadsFor } from "./_threads.ts";
+import { LEAF_LEAD_BYTES } from "./chunk_cipher.ts";
 import type { ChunkKey } from "./chunk_cipher.ts";
 import type { CrewTask } from "./chunk_worker.ts";
 import { FILE_LIST_BYTES, FILE_LIST_MAX, FileList } from "./file_list.ts";
@@ -19,8 +20,6 @@ export type Outcome = { readonly ok: boolean; readonly leaf: Uint8Array<ArrayBuf
 
 /** Memory is taken in slabs of about this many bytes. */
 const SLAB_BYTES = 4_194_304;
-/** Chunks begin at multiples of this: a line of the processor's cache. */
-const ALIGNMENT = 64;
 
 /**
  * Threads for the chunks of one exposure, at most `threadsMax`; `undefined` where they would not pay. They start in the background, and
@@ -43,15 +42,20 @@ export class Crew {
     this.#hands = Array.from({ length: threads }, () => new Hand(key, file));
   }
 
-  /** Memory that all threads reach; it lives as long as anybody holds it. @throws {RangeError} when there is none */
+  /**
+   * Memory that all threads reach, behind {@linkcode LEAF_LEAD_BYTES} bytes that are nobody's; it lives as long as anybody holds it.
+   *
+   * @throws {RangeError} when there is none
+   */
   memory(bytes: number): Uint8Array<SharedArrayBuffer> {
-    if (this.#slab === undefined || this.#slabUsed + bytes > this.#slab.byteLength) {
-      this.#slab = new SharedArrayBuffer(Math.max(SLAB_BYTES, bytes));
+    const needed = LEAF_LEAD_BYTES + Math.ceil(bytes / LEAF_LEAD_BYTES) * LEAF_LEAD_BYTES;
+    if (this.#slab === undefined || this.#slabUsed + needed > this.#slab.byteLength) {
+      this.#slab = new SharedArrayBuffer(Math.max(SLAB_BYTES, needed));
       this.#slabUsed = 0;
       this.share(this.#slab);
     }
-    const at = this.#slabUsed;
-    this.#slabUsed += Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    const at = this.#slabUsed + LEAF_LEAD_BYTES;
+    this.#slabUsed += needed;
     return new Uint8Array(this.#slab, at, bytes);
   }
 
