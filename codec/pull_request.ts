@@ -95,6 +95,8 @@ export const requestEntryLayout: Layout<RequestEntry> = layout<RequestEntry>({
 
 const SECTIONS = 3;
 const HEAD_END = WORD_BYTES + requestHeadLayout.size;
+/** What stands before the bits of a bitmap. */
+const BITMAP_HEAD_BYTES = 6;
 const BITMAP_FLAG = 1;
 const DONE_FLAG = 2;
 const GROUP_FLAG = 4;
@@ -113,38 +115,50 @@ export function encodePullRequest(request: PullRequest, mac: PacketMac): Uint8Ar
   if (request.sections.length > SECTIONS) {
     throw new RangeError(`${request.sections.length} sections, ${SECTIONS} fit`);
   }
-  const tail = request.bitmap ? encodeBitmap(request.bitmap) : encodeSections(request.sections);
-  const end = HEAD_END + tail.length;
+  const { bitmap, sections } = request;
+  const end = HEAD_END + (bitmap ? BITMAP_HEAD_BYTES + bitmap.bits.length : sectionsBytes(sections));
   if (end + MAC_BYTES > limits.controlPacketBytesMax) {
     throw new RangeError(`a request of ${end} bytes is too long`);
   }
   const packet = new Uint8Array(end + MAC_BYTES);
-  const flags = (request.bitmap ? BITMAP_FLAG : 0) | (request.done ? DONE_FLAG : 0) |
+  const flags = (bitmap ? BITMAP_FLAG : 0) | (request.done ? DONE_FLAG : 0) |
     (request.isToGroup ? GROUP_FLAG : 0);
   writeWord(packet, PacketType.PULL_REQUEST, flags, request.symbolSize);
   requestHeadLayout.write(packet, WORD_BYTES, request);
-  packet.set(tail, HEAD_END);
+  if (bitmap) writeBitmap(packet, bitmap);
+  else writeSections(packet, sections);
   packet.set(mac(packet.subarray(0, end)), end);
   return packet;
 }
 
-function encodeSections(sections: PullRequest["sections"]): Uint8Array {
-  const entries = sections.flat();
-  const tail = new Uint8Array(SECTIONS + entries.length * requestEntryLayout.size);
-  for (let i = 0; i < SECTIONS; i++) tail[i] = sections[i]?.length ?? 0;
-  entries.forEach((entry, i) =>
-    requestEntryLayout.write(tail, SECTIONS + i * requestEntryLayout.size, entry)
-  );
-  return tail;
+function sectionsBytes(sections: PullRequest["sections"]): number {
+  let bytes = SECTIONS;
+  for (const { length } of sections) bytes += length * requestEntryLayout.size;
+  return bytes;
 }
 
-function encodeBitmap({ base, bits }: RequestBitmap): Uint8Array {
-  const tail = new Uint8Array(6 + bits.length);
-  const view = new DataView(tail.buffer);
-  view.setUint32(0, base);
-  view.setUint16(4, bits.length);
-  tail.set(bits, 6);
-  return tail;
+/** Field by field, as {@linkcode requestEntryLayout} says: a puller writes some for each chunk. */
+function writeSections(packet: Uint8Array, sections: PullRequest["sections"]): void {
+  const view = new DataView(packet.buffer);
+  let at = HEAD_END + SECTIONS;
+  for (const [section, entries] of sections.entries()) {
+    view.setUint8(HEAD_END + section, entries.length);
+    for (const { piece, first, count, parityFirst, parityCount } of entries) {
+      view.setUint32(at, piece);
+      view.setUint16(at + 4, first);
+      view.setUint16(at + 6, count);
+      view.setUint8(at + 8, parityFirst);
+      view.setUint8(at + 9, parityCount);
+      at += requestEntryLayout.size;
+    }
+  }
+}
+
+function writeBitmap(packet: Uint8Array, { base, bits }: RequestBitmap): void {
+  const view = new DataView(packet.buffer);
+  view.setUint32(HEAD_END, base);
+  view.setUint16(HEAD_END + 4, bits.length);
+  packet.set(bits, HEAD_END + BITMAP_HEAD_BYTES);
 }
 
 /** The request that a packet holds, or `undefined` when anything in it is not as it must be. The MAC is left to the caller. */

@@ -6,5 +6,6 @@
  */
 export * from "./bytes.ts";
 export * from "./errors.ts";
+export * from "./fifo.ts";
 export * from "./limits.ts";
 export * from "./machine.ts";

@@ -96,7 +96,8 @@ export function chunkNonce(index: number): Uint8Array<ArrayBuffer> {
   if (!Number.isInteger(index) || index < 0 || index > 0xffffffff) {
     throw new RangeError(`a chunk index is an integer from 0 to 2^32 - 1, not ${index}`);
   }
+  // Byte by byte: a view of so short an array has its memory moved out of the heap first.
   const nonce = new Uint8Array(NONCE_BYTES);
-  new DataView(nonce.buffer).setUint32(8, index);
+  for (let i = 0; i < 4; i++) nonce[8 + i] = index >>> (24 - 8 * i);
   return nonce;
 }

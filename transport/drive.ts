@@ -1,4 +1,5 @@
 import type { Address } from "../codec/address.ts";
+import { Fifo } from "../core/fifo.ts";
 import { drain } from "../core/machine.ts";
 import type { Clock, Machine } from "../core/machine.ts";
 import type { Datagrams, Link } from "./link/link.ts";
@@ -23,7 +24,7 @@ export class Drive<Output> {
   readonly #perform: (output: Output) => void;
   readonly #clock: Clock;
   /** Changes that arose while outputs were carried out: they wait until the drain has ended. */
-  readonly #later: ((now: number) => void)[] = [];
+  readonly #later = new Fifo<(now: number) => void>();
   #draining = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -74,7 +75,7 @@ export class Drive<Output> {
   /** No more timeouts and changes. The link is the caller's to close. Twice is fine. */
   close(): void {
     this.#closed = true;
-    this.#later.length = 0;
+    this.#later.clear();
     clearTimeout(this.#timer);
   }
 
@@ -99,10 +100,10 @@ export class Drive<Output> {
   }
 
   #apply(change: (now: number) => void): void {
-    this.#later.push(change);
-    if (this.#draining) return;
+    if (this.#draining) return this.#later.push(change);
     this.#draining = true;
     try {
+      this.#change(change);
       this.#changeLater();
     } finally {
       this.#draining = false;
@@ -113,10 +114,14 @@ export class Drive<Output> {
   #changeLater(): boolean {
     if (this.#later.length === 0) return false;
     for (let next = this.#later.shift(); next && !this.#closed; next = this.#later.shift()) {
-      next(this.#clock());
-      drain(this.#machine, this.#perform);
+      this.#change(next);
     }
     return true;
+  }
+
+  #change(change: (now: number) => void): void {
+    change(this.#clock());
+    drain(this.#machine, this.#perform);
   }
 
   #arm(): void {

@@ -42,13 +42,15 @@ function aead(library: Libcrypto, name: AeadName, opensslName: string): Aead {
   const context = library.EVP_CIPHER_CTX_new();
   const written = new Uint8Array(4);
   const nothing = new Uint8Array(AEAD_TAG_BYTES);
+  const tag = new Uint8Array(AEAD_TAG_BYTES);
 
-  const update = (out: Uint8Array | null, bytes: Uint8Array): void => {
-    for (let at = 0; at < bytes.length; at += UPDATE_BYTES_MAX) {
-      const isAll = bytes.length <= UPDATE_BYTES_MAX;
-      const part = isAll ? bytes : bytes.subarray(at, at + UPDATE_BYTES_MAX);
-      const to = isAll || !out ? out : out.subarray(at);
-      expectSuccess(library.EVP_CipherUpdate(context, to, written, part, part.length));
+  /** Of `bytes` the first `length`. Views are made only of what is too long for one call. */
+  const update = (out: Uint8Array | null, bytes: Uint8Array, length = bytes.length): void => {
+    for (let at = 0; at < length; at += UPDATE_BYTES_MAX) {
+      const part = at === 0 ? bytes : bytes.subarray(at);
+      const to = at === 0 || !out ? out : out.subarray(at);
+      const partBytes = Math.min(UPDATE_BYTES_MAX, length - at);
+      expectSuccess(library.EVP_CipherUpdate(context, to, written, part, partBytes));
     }
   };
 
@@ -73,10 +75,10 @@ function aead(library: Libcrypto, name: AeadName, opensslName: string): Aead {
     const { length } = plaintext;
     try {
       begin(SEAL, key, nonce, aad);
-      update(out, movedInto(out, plaintext));
+      update(out, movedInto(out, plaintext, length), length);
       expectSuccess(library.EVP_CipherFinal_ex(context, nothing, written));
-      const tag = out.subarray(length, length + AEAD_TAG_BYTES);
       expectSuccess(library.EVP_CIPHER_CTX_ctrl(context, GET_TAG, AEAD_TAG_BYTES, tag));
+      out.set(tag, length);
     } finally {
       forget();
     }
@@ -95,8 +97,9 @@ function aead(library: Libcrypto, name: AeadName, opensslName: string): Aead {
     if (length < 0) return false;
     try {
       begin(OPEN, key, nonce, aad);
-      expectSuccess(library.EVP_CIPHER_CTX_ctrl(context, SET_TAG, AEAD_TAG_BYTES, sealed.subarray(length)));
-      update(out, movedInto(out, sealed.subarray(0, length)));
+      for (let i = 0; i < AEAD_TAG_BYTES; i++) tag[i] = sealed[length + i];
+      expectSuccess(library.EVP_CIPHER_CTX_ctrl(context, SET_TAG, AEAD_TAG_BYTES, tag));
+      update(out, movedInto(out, sealed, length), length);
       const isAuthentic = library.EVP_CipherFinal_ex(context, nothing, written) === 1;
       if (!isAuthentic) out.fill(0, 0, length);
       return isAuthentic;
@@ -119,11 +122,11 @@ function aead(library: Libcrypto, name: AeadName, opensslName: string): Aead {
   return Object.freeze({ name, seal, sealInto, open, openInto });
 }
 
-/** OpenSSL works in place or between places apart; bytes that overlap where they go are moved there first. */
-function movedInto(out: Uint8Array, bytes: Uint8Array): Uint8Array {
+/** OpenSSL works in place or between places apart; bytes that overlap where they go, so many of them, are moved there first. */
+function movedInto(out: Uint8Array, bytes: Uint8Array, length: number): Uint8Array {
   if (bytes.buffer !== out.buffer || bytes.byteOffset === out.byteOffset) return bytes;
-  out.set(bytes);
-  return out.subarray(0, bytes.length);
+  out.set(bytes.subarray(0, length));
+  return out;
 }
 
 function sha256(library: Libcrypto): Hash {

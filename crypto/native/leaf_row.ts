@@ -196,8 +196,9 @@ class Jobs {
 
   /** Makes a job of a chunk, which stays where it is until that is done. */
   set(index: number, sealed: Uint8Array): void {
-    this.#heads[index].set(sealed.subarray(0, HEAD_BYTES), 1);
-    this.#library.sha256_one_block_sse(this.#heads[index], this.#states[index]);
+    const head = this.#heads[index];
+    for (let i = 0; i < HEAD_BYTES; i++) head[1 + i] = sealed[i];
+    this.#library.sha256_one_block_sse(head, this.#states[index]);
     const job = this.#job(index);
     this.#setLong(job + JOB.source, this.#addressOf(sealed) + HEAD_BYTES);
     this.#setLong(job + JOB.length, sealed.length - HEAD_BYTES);

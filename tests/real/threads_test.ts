@@ -87,8 +87,9 @@ async function roughRoad(exposer: Address) {
   const andBack = async () => {
     for (let batch = await back.receive(); batch.length > 0; batch = await back.receive()) {
       for (const bytes of batch.flatMap((datagrams) => [...segments(datagrams)])) {
-        if (chance(0.05)) road.lost++;
-        else if (chance(0.05)) waiting.push(bytes.slice());
+        const [isLost, isLate] = [chance(0.05), chance(0.05)];
+        if (isLost) road.lost++;
+        else if (isLate) waiting.push(bytes.slice());
         else await toPuller(bytes);
         if (waiting.length < 3) continue;
         await toPuller(waiting.shift()!);

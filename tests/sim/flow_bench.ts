@@ -14,13 +14,12 @@ import { packetsFor } from "../../transport/answer_train.ts";
 import { pieceBytes } from "../../transport/exposure/pieces.ts";
 import { answersOf } from "../../transport/protocol/answers.ts";
 import type { Assembly } from "../../transport/protocol/assembly.ts";
-import type { Weather } from "../../transport/protocol/assembly.ts";
+import type { SymbolRun, Weather } from "../../transport/protocol/assembly.ts";
 import { ChunkPlan } from "../../transport/protocol/chunk_plan.ts";
 import { trafficClasses } from "../../transport/protocol/traffic_class.ts";
 import { DropCounter } from "../../transport/protocol/drops.ts";
 import { Flow } from "../../transport/protocol/flow.ts";
 import { PiecesInHand } from "../../transport/protocol/pieces_in_hand.ts";
-import type { AskedRun } from "../../transport/protocol/requests_under_way.ts";
 
 /** The flow tag of all of them. */
 export const tag: Uint8Array = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
@@ -53,11 +52,11 @@ class WatchedHand extends PiecesInHand {
   /** The luck that was allowed for, before all that is left was in hand, and then. */
   readonly margins = { before: new Set<number>(), tail: new Set<number>() };
 
-  override takeRun(max: number, request: number, weather: Weather): AskedRun | undefined {
+  override takeRuns(max: number, runsMax: number, request: number, weather: Weather): SymbolRun[] {
     this.margins[this.isTail ? "tail" : "before"].add(weather.margin);
-    const run = super.takeRun(max, request, weather);
-    if (run && !this.assemblies.has(run.assembly)) this.#watch(run.assembly);
-    return run;
+    const runs = super.takeRuns(max, runsMax, request, weather);
+    for (const { assembly } of runs) if (!this.assemblies.has(assembly)) this.#watch(assembly);
+    return runs;
   }
 
   /** Symbols that are asked for, over all pieces that are being assembled. */

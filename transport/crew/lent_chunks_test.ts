@@ -125,7 +125,10 @@ for (const [name, speed, atOnce, share] of DIGESTS) {
     const hand = new PiecesInHand(manifest, plan, SYMBOL_SIZE, digest.memory);
     const inHand: Assembly[] = [];
     while (digest.written.size < chunks) {
-      for (let run; inHand.length < atOnce && (run = hand.takeRun(1000, 1, { lossRate: 0, margin: 0 }));) {
+      for (
+        let run;
+        inHand.length < atOnce && (run = hand.takeRuns(1000, 1, 1, { lossRate: 0, margin: 0 })[0]);
+      ) {
         // What comes first may be anything.
         run.assembly.bytes.fill(255);
         inHand.push(run.assembly);

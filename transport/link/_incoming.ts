@@ -1,3 +1,4 @@
+import type { Address } from "../../codec/address.ts";
 import type { Libc } from "./_libc.ts";
 import { CMSG_BYTES, decodeSegmentSize, Messages } from "./_mmsg.ts";
 import { SOCKADDR_BYTES, type Sockaddrs } from "./_sockaddr.ts";
@@ -21,12 +22,10 @@ const MSG_TRUNC = 0x20;
 
 /** The buffers that `recvmmsg` fills: memory is touched only as far as it is needed. */
 export class Incoming {
-  readonly #slots = Array.from({ length: messagesMax }, () => new SlotViews());
   readonly #libc: Libc;
   readonly #messages: Messages;
-  readonly #names = new Uint8Array(new ArrayBuffer(messagesMax * nameStride));
-  readonly #controls = new Uint8Array(new ArrayBuffer(messagesMax * controlStride));
-  readonly #buffers = new Uint8Array(new ArrayBuffer(messagesMax * slotBytes));
+  readonly #slots: readonly Slot[];
+  readonly #controls: DataView<ArrayBuffer>;
   /** Messages that the latest call has written to. */
   #used = 0;
 
@@ -34,12 +33,21 @@ export class Incoming {
     this.#libc = libc;
     const addressOf = (buffer: Uint8Array<ArrayBuffer>) => libc.addressOf(buffer);
     this.#messages = new Messages(messagesMax, addressOf);
-    const [names, controls, buffers] = [this.#names, this.#controls, this.#buffers].map(addressOf);
+    const names = new Uint8Array(new ArrayBuffer(messagesMax * nameStride));
+    const controls = new Uint8Array(new ArrayBuffer(messagesMax * controlStride));
+    const buffers = new Uint8Array(new ArrayBuffer(messagesMax * slotBytes));
+    const [namesAt, controlsAt, buffersAt] = [names, controls, buffers].map(addressOf);
     for (let i = 0; i < messagesMax; i++) {
-      this.#messages.setName(i, names + i * nameStride, SOCKADDR_BYTES);
-      this.#messages.setControl(i, controls + i * controlStride, CMSG_BYTES);
-      this.#messages.setBuffer(i, buffers + i * slotBytes, slotBytes);
+      this.#messages.setName(i, namesAt + i * nameStride, SOCKADDR_BYTES);
+      this.#messages.setControl(i, controlsAt + i * controlStride, CMSG_BYTES);
+      this.#messages.setBuffer(i, buffersAt + i * slotBytes, slotBytes);
     }
+    this.#controls = new DataView(controls.buffer);
+    this.#slots = Array.from({ length: messagesMax }, (_, i) =>
+      new Slot(
+        names.subarray(i * nameStride, (i + 1) * nameStride),
+        buffers.subarray(i * slotBytes, (i + 1) * slotBytes),
+      ));
   }
 
   /** Fetches what has arrived, without waiting: how many messages, or -1 when it fails. What was read before is overwritten. */
@@ -54,33 +62,51 @@ export class Incoming {
   read(index: number, sockaddrs: Sockaddrs): Datagrams | undefined {
     const messages = this.#messages;
     if ((messages.flags(index) & MSG_TRUNC) !== 0) return undefined;
-    const name = index * nameStride;
-    const peer = sockaddrs.peer(this.#names.subarray(name, name + messages.nameBytes(index)));
-    const length = messages.length(index);
-    const bytes = this.#buffers.subarray(index * slotBytes, index * slotBytes + length);
-    const segmentSize = this.#segmentSize(index) || length;
-    if (segmentSize >= length) return { peer, bytes, segmentSize };
-    return { peer, bytes, segmentSize, views: this.#slots[index].of(bytes, segmentSize) };
-  }
-
-  #segmentSize(index: number): number {
-    const bytes = this.#messages.controlBytes(index);
-    if (bytes === 0) return 0;
-    const at = index * controlStride;
-    return decodeSegmentSize(this.#controls.subarray(at, at + bytes));
+    const slot = this.#slots[index];
+    const peer = sockaddrs.peer(slot.name(messages.nameBytes(index)));
+    const control = index * controlStride;
+    const segmentSize = decodeSegmentSize(this.#controls, control, control + messages.controlBytes(index));
+    return slot.datagrams(peer, messages.length(index), segmentSize);
   }
 }
 
 /**
- * Views of the datagrams in one buffer. Trains of one size follow each other there, so what is made for the first serves all: 46 views
- * for each chunk would be a third of what a puller leaves to the collector of garbage.
+ * Where one message arrives. Messages of one peer and of one size follow each other there, so what is made for one serves those after it:
+ * views of its 46 datagrams for each chunk would be a third of what a puller leaves to the collector of garbage.
  */
-class SlotViews {
+class Slot {
+  readonly #names: Uint8Array;
+  readonly #buffer: Uint8Array;
+  #name: Uint8Array;
+  #latest: Datagrams | undefined;
   #views: Uint8Array[] = [];
   #segmentSize = 0;
 
-  /** Of the datagrams of full size; perhaps of some behind them. `bytes` begins where the buffer does. */
-  of(bytes: Uint8Array, segmentSize: number): readonly Uint8Array[] {
+  /** `names` and `buffer` are its parts of the memory. */
+  constructor(names: Uint8Array, buffer: Uint8Array) {
+    this.#names = this.#name = names;
+    this.#buffer = buffer;
+  }
+
+  /** The peer's address, which has so many bytes. */
+  name(length: number): Uint8Array {
+    if (this.#name.length !== length) this.#name = this.#names.subarray(0, length);
+    return this.#name;
+  }
+
+  /** The message, which has so many bytes; `segmentSize` is 0 when nothing says that it holds several datagrams. */
+  datagrams(peer: Address, length: number, segmentSize: number): Datagrams {
+    const size = segmentSize === 0 ? length : Math.min(segmentSize, length);
+    const latest = this.#latest;
+    const isSame = latest?.peer === peer && latest.bytes.length === length && latest.segmentSize === size;
+    if (isSame) return latest;
+    const bytes = this.#buffer.subarray(0, length);
+    const views = size < length ? this.#viewsOf(bytes, size) : undefined;
+    return this.#latest = { peer, bytes, segmentSize: size, ...(views && { views }) };
+  }
+
+  /** Of the datagrams of full size; perhaps of some behind them. */
+  #viewsOf(bytes: Uint8Array, segmentSize: number): readonly Uint8Array[] {
     // Small datagrams are few. Those of a stranger must not have us keep a view for each byte.
     if (segmentSize < viewedBytesMin) return [];
     // Another array: who got the old one goes by its length.

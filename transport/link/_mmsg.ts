@@ -122,17 +122,20 @@ export function encodeSegmentSize(into: Uint8Array, segmentSize: number): void {
   view.setUint16(16, segmentSize, true);
 }
 
-/** The size of the datagrams that a received message holds after each other, or 0 when nothing says that there are several. */
-export function decodeSegmentSize(control: Uint8Array): number {
-  const view = new DataView(control.buffer, control.byteOffset, control.length);
-  for (let at = 0; at + CMSG_HEADER_BYTES + 4 <= control.length;) {
-    const length = view.getUint32(at, true);
+/**
+ * The size of the datagrams that a received message holds after each other, or 0 when nothing says that there are several. Its control
+ * messages are what stands from `start` on, before `end`.
+ */
+export function decodeSegmentSize(controls: DataView, start: number, end: number): number {
+  for (let at = start; at + CMSG_HEADER_BYTES + 4 <= end;) {
+    const length = controls.getUint32(at, true);
     if (length < CMSG_HEADER_BYTES) return 0;
-    const isSize = view.getInt32(at + 8, true) === SOL_UDP && view.getInt32(at + 12, true) === UDP_GRO;
+    const isSize = controls.getInt32(at + 8, true) === SOL_UDP &&
+      controls.getInt32(at + 12, true) === UDP_GRO;
     if (isSize && length >= CMSG_HEADER_BYTES + 4) {
-      return Math.max(0, view.getInt32(at + CMSG_HEADER_BYTES, true));
+      return Math.max(0, controls.getInt32(at + CMSG_HEADER_BYTES, true));
     }
-    at += (length + 7) & ~7;
+    at += Math.ceil(length / 8) * 8;
   }
   return 0;
 }

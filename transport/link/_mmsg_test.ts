@@ -69,7 +69,16 @@ Deno.test("cmsghdr: the size of segments is found, alone and behind another one"
     ["cut off", control(size).subarray(0, 19), 0],
     ["with a length of nothing", new Uint8Array(64), 0],
   ];
-  for (const [name, bytes, expected] of table) assertEquals(decodeSegmentSize(bytes), expected, name);
+  for (const [name, bytes, expected] of table) {
+    const around = new DataView(Uint8Array.of(...bytes, ...control([17, 104, 1])).buffer);
+    assertEquals(decodeSegmentSize(around, 0, bytes.length), expected, name);
+    const behind = new DataView(Uint8Array.of(...control([17, 104, 1]), ...bytes).buffer);
+    assertEquals(
+      decodeSegmentSize(behind, behind.byteLength - bytes.length, behind.byteLength),
+      expected,
+      name,
+    );
+  }
 });
 
 Deno.test("cmsghdr: the size of segments to send", () => {

@@ -4,7 +4,7 @@ import { CHUNK_HEADER_BYTES, chunkDataBlock, chunkDataIndex } from "../../codec/
 import { BLOCK_INDEXES, blockData, repair } from "../../fec/mod.ts";
 
 const NEEDED = 0;
-/** No number of a request; a small integer, so that arrays of owners hold nothing else. */
+/** No number of a request. */
 const GOT = -1;
 
 /**
@@ -27,8 +27,12 @@ export type SymbolFate =
   | "duplicate"
   | "malformed";
 
-/** Symbols of one block to ask for. */
+/** Symbols of one block to ask for; as it stands in a request, too. */
 export interface SymbolRun {
+  /** What is put together of them. */
+  readonly assembly: Assembly;
+  /** Chunk, or leaf page with the top bit. */
+  readonly piece: number;
   /** The block. */
   readonly block: number;
   /** First data symbol, counted over the whole piece; a symbol of the block even when `count` is 0. */
@@ -64,6 +68,7 @@ export class Assembly {
   home: number | undefined;
   /** The source that helps the other out; absent: none. */
   helper: number | undefined;
+  readonly #words: DataView;
   readonly #blocks: readonly Block[];
   readonly #plan: BlockPlan;
   #piece: number;
@@ -73,11 +78,12 @@ export class Assembly {
   constructor(piece: number, buffer: Uint8Array, symbolSize: number) {
     this.#piece = piece;
     this.bytes = buffer;
+    this.#words = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     this.symbolSize = symbolSize;
     this.#plan = blockPlan(buffer.length, symbolSize);
     this.#blocks = Array.from(
       { length: this.#plan.blocks },
-      (_, i) => new Block(i, blockStart(this.#plan, i), blockSymbols(this.#plan, i)),
+      (_, i) => new Block(this, i, blockStart(this.#plan, i), blockSymbols(this.#plan, i)),
     );
     this.#unfinished = this.#blocks.length;
   }
@@ -170,7 +176,7 @@ export class Assembly {
     const size = isData ? Math.min(this.symbolSize, this.bytes.length - at) : this.symbolSize;
     if (packet.length - CHUNK_HEADER_BYTES !== size) return "malformed";
     if (!block.accept(index, sender)) return "duplicate";
-    if (isData) copySymbol(packet, this.bytes, at);
+    if (isData) copySymbol(packet, this.bytes, this.#words, at);
     else block.parity.set(index, packet.slice(CHUNK_HEADER_BYTES));
     if (block.whole) this.#unfinished--;
     return "new";
@@ -185,30 +191,42 @@ export class Assembly {
 
   /** Makes what is missing of the data from the parity that is here. The piece is whole. */
   repair(): void {
-    for (const { number, missing, parity } of this.#blocks) {
+    for (const block of this.#blocks) {
+      // What is whole without parity has all data.
+      if (block.parity.size === 0) continue;
+      const { number, missing, parity } = block;
       if (missing.length === 0) continue;
       repair(blockData(this.bytes, this.#plan, number, this.symbolSize), missing, parity);
     }
   }
 }
 
-/** What stands where a header is put for a moment. */
-const underHeader = new Uint8Array(CHUNK_HEADER_BYTES);
+/** What stands where a header is put for a moment, in words. */
+const underHeader = new Int32Array(CHUNK_HEADER_BYTES / 4);
 
 /**
  * Copies the symbol of a packet to its place. With its header, over the end of the symbol before, which is put back then: a view of the
- * symbol alone would be the largest part of the garbage of a pull.
+ * symbol alone would be the largest part of the garbage of a pull. `words` is the same memory as `to`.
  */
-function copySymbol(packet: Uint8Array, to: Uint8Array, at: number): void {
+function copySymbol(packet: Uint8Array, to: Uint8Array, words: DataView, at: number): void {
   const from = at - CHUNK_HEADER_BYTES;
   if (from < 0) return to.set(packet.subarray(CHUNK_HEADER_BYTES), at);
-  for (let i = 0; i < CHUNK_HEADER_BYTES; i++) underHeader[i] = to[from + i];
+  for (let i = 0; i < underHeader.length; i++) underHeader[i] = words.getInt32(from + 4 * i, true);
   to.set(packet, from);
-  for (let i = 0; i < CHUNK_HEADER_BYTES; i++) to[from + i] = underHeader[i];
+  for (let i = 0; i < underHeader.length; i++) words.setInt32(from + 4 * i, underHeader[i], true);
 }
+
+/** Indexes of a block that follow each other. */
+interface Range {
+  readonly first: number;
+  readonly count: number;
+}
+
+const NOTHING: Range = { first: 0, count: 0 };
 
 /** What one block has, and what of it is asked for. */
 class Block {
+  readonly #assembly: Assembly;
   readonly number: number;
   /** First data symbol, counted over the piece. */
   readonly start: number;
@@ -222,8 +240,13 @@ class Block {
   parityIn = 0;
   /** Whether somebody was asked for parity in place of what another one brings late. */
   isHelped = false;
-  /** For each index: NEEDED, GOT, or the number of the request that asks for it. Parity is in it as far as it was asked for. */
-  readonly #owners: number[];
+  /**
+   * For each index: NEEDED, GOT, or the number of the request that asks for it. Parity has room in it from when it is first asked for. As
+   * an array it would be made anew whenever a number comes in that is no small integer, and whenever one goes.
+   */
+  #owners: Float64Array;
+  /** Indexes from this one on were never asked for, and nothing of them has come. */
+  #end: number;
   #got = 0;
   /** No data symbol before this one is NEEDED. */
   #hint = 0;
@@ -234,17 +257,18 @@ class Block {
   #sender: number | undefined;
   #senders: Uint8Array | undefined;
 
-  constructor(number: number, start: number, symbols: number) {
+  constructor(assembly: Assembly, number: number, start: number, symbols: number) {
+    this.#assembly = assembly;
     this.number = number;
     this.start = start;
     this.symbols = symbols;
-    this.#owners = new Array<number>(symbols).fill(NEEDED);
+    this.#owners = new Float64Array(symbols);
+    this.#end = symbols;
   }
 
   restart(): void {
-    // Its own length first: what was asked for of its parity is behind that.
-    this.#owners.length = this.symbols;
     this.#owners.fill(NEEDED);
+    this.#end = this.symbols;
     if (this.parity.size > 0) this.parity.clear();
     this.asked =
       this.parityIn =
@@ -304,11 +328,10 @@ class Block {
     if (data.count + parity.count > 0) return this.#run(request, data, parity);
     // All parity that there is was asked for: what got lost of either is asked for again.
     const again = this.#takeLost(0, this.symbols, count, request);
-    if (again.count > 0) return this.#run(request, again, { first: 0, count: 0 });
+    if (again.count > 0) return this.#run(request, again, NOTHING);
     const most = Math.min(count, this.symbols);
-    const parityAgain = this.#takeLost(this.symbols, this.#owners.length, most, request);
-    parityAgain.first -= this.symbols;
-    return parityAgain.count > 0 ? this.#run(request, { first: 0, count: 0 }, parityAgain) : undefined;
+    const parityAgain = this.#takeLost(this.symbols, this.#end, most, request);
+    return parityAgain.count > 0 ? this.#run(request, NOTHING, parityAgain) : undefined;
   }
 
   release({ first, count, parityFirst, parityCount }: SymbolRun, request: number): number {
@@ -323,23 +346,23 @@ class Block {
   takeInstead(max: number, request: number): SymbolRun | undefined {
     const parity = this.#takeParity(Math.min(max, this.lacking), request);
     this.isHelped = parity.count > 0;
-    return parity.count > 0 ? this.#run(request, { first: 0, count: 0 }, parity) : undefined;
+    return parity.count > 0 ? this.#run(request, NOTHING, parity) : undefined;
   }
 
   *received(): Generator<{ index: number; sender: number }> {
-    for (const [index, owner] of this.#owners.entries()) {
-      if (owner === GOT) yield { index, sender: this.#senders?.[index] ?? this.#sender! };
+    for (let index = 0; index < this.#end; index++) {
+      if (this.#owners[index] === GOT) yield { index, sender: this.#senders?.[index] ?? this.#sender! };
     }
   }
 
   /** Whether a symbol that arrived is of use; it is here now. */
   accept(index: number, sender: number): boolean {
     if (this.whole) return false;
+    // Parity that nobody asked for is as good as any.
+    if (index >= this.#end) this.#extend(index + 1);
     const owner = this.#owners[index];
     if (owner === GOT) return false;
-    // Parity that nobody asked for is as good as any.
-    for (let i = this.#owners.length; i <= index; i++) this.#owners.push(NEEDED);
-    if (owner !== NEEDED && owner !== undefined) this.asked--;
+    if (owner !== NEEDED) this.asked--;
     this.#owners[index] = GOT;
     this.#got++;
     this.#note(index, sender);
@@ -352,61 +375,62 @@ class Block {
     if (this.#senders) this.#senders[index] = sender;
   }
 
-  #run(
-    request: number,
-    data: { first: number; count: number },
-    parity: { first: number; count: number },
-  ): SymbolRun {
+  /** `data` and `parity` are ranges of indexes. */
+  #run(request: number, data: Range, parity: Range): SymbolRun {
     if (parity.count > 0) this.parityIn = request;
     return {
+      assembly: this.#assembly,
+      piece: this.#assembly.piece,
       block: this.number,
       first: this.start + data.first,
       count: data.count,
-      parityFirst: parity.first,
+      parityFirst: parity.count > 0 ? parity.first - this.symbols : 0,
       parityCount: parity.count,
     };
   }
 
-  #takeData(max: number, request: number, lossRate: number): { first: number; count: number } {
-    const none = { first: 0, count: 0 };
+  #takeData(max: number, request: number, lossRate: number): Range {
     const first = this.#nextNeeded();
-    if (first < 0) return none;
+    if (first < 0) return NOTHING;
     let end = first + 1;
     while (end < this.symbols && end - first < max && this.#owners[end] === NEEDED) end++;
     const count = end - first;
     const isFresh = first >= this.#fresh;
     const isParityBetter = lossRate >= PARITY_LOSS_MIN && count < LOST_RUN_MIN && count < max &&
-      this.#owners.length < BLOCK_INDEXES;
+      this.#end < BLOCK_INDEXES;
     if (!isFresh && isParityBetter) return this.#takeFresh(max, request);
     this.#own(first, end, request);
     return { first, count };
   }
 
   /** Data that was never asked for, past what was lost. */
-  #takeFresh(max: number, request: number): { first: number; count: number } {
+  #takeFresh(max: number, request: number): Range {
     const first = this.#fresh;
     const end = Math.min(this.symbols, first + max);
     // Some of it may have come unasked; then it is left to the parity.
-    for (let i = first; i < end; i++) if (this.#owners[i] !== NEEDED) return { first: 0, count: 0 };
-    if (end > first) this.#own(first, end, request);
-    return { first: end > first ? first : 0, count: end - first };
+    for (let i = first; i < end; i++) if (this.#owners[i] !== NEEDED) return NOTHING;
+    if (end === first) return NOTHING;
+    this.#own(first, end, request);
+    return { first, count: end - first };
   }
 
-  #takeParity(max: number, request: number): { first: number; count: number } {
-    const first = this.#owners.length;
+  #takeParity(max: number, request: number): Range {
+    const first = this.#end;
     const count = Math.min(max, this.symbols, BLOCK_INDEXES - first);
-    for (let i = 0; i < count; i++) this.#owners.push(request);
-    this.asked += count;
-    return { first: count > 0 ? first - this.symbols : 0, count };
+    if (count <= 0) return NOTHING;
+    this.#extend(first + count);
+    this.#own(first, first + count, request);
+    return { first, count };
   }
 
-  #takeLost(from: number, to: number, max: number, request: number): { first: number; count: number } {
+  #takeLost(from: number, to: number, max: number, request: number): Range {
     let first = from;
     while (first < to && this.#owners[first] !== NEEDED) first++;
     let end = first;
     while (end < to && end - first < max && this.#owners[end] === NEEDED) end++;
+    if (end === first) return NOTHING;
     this.#own(first, end, request);
-    return { first: end > first ? first : 0, count: end - first };
+    return { first, count: end - first };
   }
 
   #nextNeeded(): number {
@@ -418,6 +442,16 @@ class Block {
     this.#owners.fill(request, first, end);
     this.asked += end - first;
     if (end <= this.symbols) this.#fresh = Math.max(this.#fresh, end);
+  }
+
+  /** Indexes below `end` may be asked for, or have come. */
+  #extend(end: number): void {
+    if (end > this.#owners.length) {
+      const owners = new Float64Array(BLOCK_INDEXES);
+      owners.set(this.#owners);
+      this.#owners = owners;
+    }
+    this.#end = end;
   }
 
   #releaseRange(from: number, count: number, request: number): number {

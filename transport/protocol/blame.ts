@@ -38,8 +38,6 @@ export interface Accusation {
  * flow tag counts as sent by it.
  */
 export class Blame {
-  /** Pieces that are being verified. */
-  readonly #checked = new Map<number, Assembly>();
   readonly #times = new Map<number, number>();
   readonly #copies = new Map<number, WrongCopy>();
   /** Who has sent something else than what a copy that is being verified holds. */
@@ -53,7 +51,6 @@ export class Blame {
   /** A piece is whole, and will be verified. */
   note(assembly: Assembly): void {
     const { piece, bytes } = assembly;
-    this.#checked.set(piece, assembly);
     const copy = this.#copies.get(piece);
     // Now: when it is verified its bytes may have been opened in their place.
     if (copy) this.#verdicts.set(piece, liarsOf(copy, bytes));
@@ -62,18 +59,15 @@ export class Blame {
   /** It is right. Answers with those who had a share in a copy that was wrong. */
   acquit(piece: number): readonly number[] {
     const verdict = this.#verdicts.get(piece) ?? [];
-    this.#checked.delete(piece);
     if (this.#times.delete(piece)) this.#copies.delete(piece);
     this.#verdicts.delete(piece);
     return verdict;
   }
 
-  /** It is wrong. Its bytes are as they came. */
-  accuse(piece: number): Accusation {
+  /** It is wrong. The bytes of what was put together are as they came. */
+  accuse(piece: number, assembly: Assembly | undefined): Accusation {
     const times = (this.#times.get(piece) ?? 0) + 1;
     this.#times.set(piece, times);
-    const assembly = this.#checked.get(piece);
-    this.#checked.delete(piece);
     this.#verdicts.delete(piece);
     const senders = [...assembly?.senders ?? []];
     if (!assembly || senders.length < 2) return { times, liars: senders, isMixed: false };

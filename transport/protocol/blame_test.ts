@@ -34,8 +34,9 @@ function whole(...sent: readonly (readonly number[])[]): Assembly {
 
 Deno.test("blame: what one has sent alone is its lie, at once", () => {
   const blame = new Blame();
-  blame.note(whole([], [0, 1, -3, 3]));
-  assertEquals(blame.accuse(3), { times: 1, liars: [1], isMixed: false });
+  const copy = whole([], [0, 1, -3, 3]);
+  blame.note(copy);
+  assertEquals(blame.accuse(3, copy), { times: 1, liars: [1], isMixed: false });
   assertEquals(blame.wrongPieces, 1);
   blame.note(whole([0, 1, 2, 3]));
   assertEquals(blame.acquit(3), []);
@@ -52,11 +53,13 @@ for (
 ) {
   Deno.test(`blame: of several senders the right copy shows who lied: ${name}`, () => {
     const blame = new Blame();
-    blame.note(whole(...sent));
-    assertEquals(blame.accuse(3), { times: 1, liars: [], isMixed: true });
+    const mixed = whole(...sent);
+    blame.note(mixed);
+    assertEquals(blame.accuse(3, mixed), { times: 1, liars: [], isMixed: true });
     // One alone, and wrong again: that one is to blame, and the first copy waits for a right one.
-    blame.note(whole([-1, 1, 2, 3]));
-    assertEquals(blame.accuse(3), { times: 2, liars: [0], isMixed: false });
+    const alone = whole([-1, 1, 2, 3]);
+    blame.note(alone);
+    assertEquals(blame.accuse(3, alone), { times: 2, liars: [0], isMixed: false });
     blame.note(whole([], [0, 1, 2, 3]));
     assertEquals(blame.acquit(3).toSorted(), [...liars]);
     assertEquals(blame.wrongPieces, 0);

@@ -198,11 +198,10 @@ export class Congestion {
   /** Symbols arrived. */
   handleArrivals(count: number): void {
     this.#trips.handleContact();
-    for (let i = 0; i < count; i++) {
-      this.#round.arrived++;
-      if (this.#mode !== "start" || isOverrun(this.#round, this.#loss.baseline)) continue;
-      this.#setWindow(this.#window + (this.#isNear ? 1 : this.#startUp.gain(this.#window)));
-    }
+    this.#round.arrived += count;
+    if (this.#mode !== "start" || isOverrun(this.#round, this.#loss.baseline)) return;
+    if (this.#isNear) return this.#setWindow(this.#window + count);
+    for (let i = 0; i < count; i++) this.#setWindow(this.#window + this.#startUp.gain(this.#window));
   }
 
   /** Nothing more comes of a request for `symbols`: the first and the last that came were `duration` ms apart. */

@@ -13,7 +13,7 @@ import type { RequestEntry } from "../../codec/pull_request.ts";
 import { limits } from "../../core/limits.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { packetMac } from "../../crypto/tokens.ts";
-import type { Assembly, Weather } from "./assembly.ts";
+import type { Assembly, SymbolRun, Weather } from "./assembly.ts";
 import { Congestion } from "./congestion.ts";
 import type { CongestionOptions } from "./congestion.ts";
 import type { DropCounter } from "./drops.ts";
@@ -21,7 +21,7 @@ import { Holdings } from "./holdings.ts";
 import type { PiecesInHand, Taker } from "./pieces_in_hand.ts";
 import { copiesOf, isLossy } from "./request_copies.ts";
 import { entriesOf, RequestsUnderWay } from "./requests_under_way.ts";
-import type { AskedRun, SentRequest } from "./requests_under_way.ts";
+import type { SentRequest } from "./requests_under_way.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /** Entries of one request, and of what it repeats: three times this fits a packet. */
@@ -179,13 +179,17 @@ export class Flow implements Taker {
     this.giveUp(now);
   }
 
+  /** Whether a CHUNK_DATA packet carries its tag. */
+  owns(packet: Uint8Array): boolean {
+    return chunkDataHasTag(packet, this.#options.tag);
+  }
+
   /**
-   * Takes a symbol; answers with its assembly when that is whole now. Symbols may be taken one after the other as they came together;
-   * before anything else {@linkcode Flow.settleArrivals} is due.
+   * Takes a symbol of a packet that it owns; answers with its assembly when that is whole now. Symbols may be taken one after the other as
+   * they came together; before anything else {@linkcode Flow.settleArrivals} is due.
    */
   handleSymbol(now: number, packet: Uint8Array): Assembly | undefined {
-    const { tag, drops } = this.#options;
-    if (!chunkDataHasTag(packet, tag)) return void drops.count("wrong tag");
+    const { drops } = this.#options;
     const number = chunkDataRequest(packet);
     // Otherwise one packet could make everything that is under way look overtaken.
     if (number >= this.#nextNumber) return void drops.count("unexpected");
@@ -193,67 +197,79 @@ export class Flow implements Taker {
     // Answers under an old token still come: they say nothing of this one.
     if (number >= this.#firstUnderGrant) {
       this.#receivedUnderToken += packet.length;
-      this.#receipt = chunkDataReceipt(packet);
+      const receipt = chunkDataReceipt(packet);
+      if (receipt !== this.#receipt) this.#receipt = receipt;
     }
     this.symbolsReceived++;
     if (packet.length === this.#hand.symbolSize + CHUNK_HEADER_BYTES) {
       this.fullSymbolsUnderGrant++;
-      this.lastFullSymbolAt = now;
+      if (now !== this.lastFullSymbolAt) this.lastFullSymbolAt = now;
     }
     const assembly = this.#hand.assembly(chunkDataPiece(packet));
     const fate = assembly?.accept(packet, this.source);
     const arrivals = this.#arrivals;
-    if (number !== arrivals.number || now !== arrivals.at) this.settleArrivals();
-    arrivals.number = number;
-    arrivals.at = now;
+    if (number !== arrivals.number || now !== arrivals.at) {
+      this.settleArrivals();
+      arrivals.number = number;
+      arrivals.at = now;
+    }
     arrivals.count++;
     if (fate === "new") return assembly!.whole ? assembly : undefined;
     drops.count(fate === undefined ? "late symbol" : fate === "malformed" ? "malformed" : "duplicate symbol");
     return undefined;
   }
 
-  /** What follows from the symbols that were taken: perhaps a round trip, and what must be lost. */
-  settleArrivals(): void {
+  /** What follows from the symbols that were taken: perhaps a round trip, and what must be lost. Whether there were any. */
+  settleArrivals(): boolean {
     const { number, count, at } = this.#arrivals;
-    if (count === 0) return;
+    if (count === 0) return false;
     this.#arrivals.count = 0;
     this.silentTimeouts = 0;
     this.#lastActivity = at;
     this.#handleAnswer(at, number, count);
     this.#handleEmpty(at);
+    return true;
   }
 
   /** The next request packet, or `undefined` while the window, the limit or the hand says no. */
   nextRequest(now: number): Uint8Array | undefined {
     if (this.#copies.length > 0) return this.#copies.pop();
     // While something else is waited for, the limit's end brings nothing.
-    this.#limitedUntil = Infinity;
+    if (this.#limitedUntil < Infinity) this.#limitedUntil = Infinity;
     const { window, burst } = this.#congestion;
     const room = window - this.#underWay;
     if (room < 1 || (this.#underWay > 0 && room < burst)) {
       this.#congestion.handleLimited();
       return undefined;
     }
-    this.#pacedUntil = Infinity;
+    if (this.#pacedUntil < Infinity) this.#pacedUntil = Infinity;
     if (this.#nextAt > now) {
       this.#congestion.handleLimited();
       this.#pacedUntil = this.#nextAt;
       return undefined;
     }
-    const readyAt = this.#limiters.reduce((at, limiter) => Math.max(at, limiter.readyAt(now)), now);
+    const readyAt = this.#readyAt(now);
     if (readyAt > now) {
       this.#limitedUntil = readyAt;
       return undefined;
     }
-    const number = this.#nextNumber;
-    const runs = this.#takeRuns(Math.min(room, burst, this.#symbolsPerRequest()), number);
-    if (runs.length === 0) return undefined;
-    this.#nextNumber++;
+    const symbols = Math.min(room, burst, this.#symbolsPerRequest());
+    const runs = this.#takeRuns(symbols, this.#nextNumber);
+    return runs.length > 0 ? this.#ask(now, runs) : undefined;
+  }
+
+  /** When all limits let a request go. */
+  #readyAt(now: number): number {
+    return this.#limiters.reduce((at, limiter) => Math.max(at, limiter.readyAt(now)), now);
+  }
+
+  /** The request for these symbols. */
+  #ask(now: number, runs: readonly SymbolRun[]): Uint8Array {
+    const number = this.#nextNumber++;
     const entries = entriesOf(runs);
     const symbols = runs.reduce((sum, run) => sum + run.count + run.parityCount, 0);
     if (this.#underWay === 0) this.#lastActivity = now;
     this.#underWay += symbols;
-    const underWay = this.#underWay;
     const { pace, paceSlackMs } = this.#congestion;
     this.#nextAt = Math.max(this.#nextAt, now - paceSlackMs) + symbols / pace;
     const bytes = symbols * (this.#hand.symbolSize + CHUNK_HEADER_BYTES);
@@ -265,16 +281,15 @@ export class Flow implements Taker {
       runs,
       entries,
       symbols,
-      underWay,
+      underWay: this.#underWay,
       remaining: symbols,
       firstAt: Infinity,
       lastAt: Infinity,
       overtakenAt: Infinity,
     });
     const packet = this.#encode(now, number, [entries, ...this.#repeats(now, number)]);
-    for (let copies = copiesOf(this.lossRate, this.silentTimeouts, this.#hand.isTail); copies > 1; copies--) {
-      this.#copies.push(packet);
-    }
+    const copies = copiesOf(this.lossRate, this.silentTimeouts, this.#hand.isTail);
+    for (let copy = 1; copy < copies; copy++) this.#copies.push(packet);
     return packet;
   }
 
@@ -368,28 +383,19 @@ export class Flow implements Taker {
     return Math.max(since + this.#congestion.timeout, this.#grace.until);
   }
 
-  #takeRuns(symbols: number, number: number): AskedRun[] {
+  #takeRuns(symbols: number, number: number): SymbolRun[] {
     const { lossRate, lossPerEvent: perEvent } = this.#congestion;
     const { margin } = this.#options.traffic;
     const weather = this.#hand.isTail ? { lossRate, margin: TAIL_MARGIN } : { lossRate, margin, perEvent };
-    const runs: AskedRun[] = [];
-    for (let left = symbols; left > 0 && runs.length < ENTRIES_MAX;) {
-      const run = this.#hand.takeRun(left, this.#ownerOf(number), weather, this);
-      if (!run) break;
-      runs.push(run);
-      left -= run.count + run.parityCount;
-    }
+    const runs = this.#hand.takeRuns(symbols, ENTRIES_MAX, this.#ownerOf(number), weather, this);
     return runs.length > 0 ? runs : this.#wish(symbols, number, weather);
   }
 
   /** What it lacks, so that it knows what is wanted. */
-  #wish(symbols: number, number: number, weather: Weather): AskedRun[] {
+  #wish(symbols: number, number: number, weather: Weather): SymbolRun[] {
     if (this.#underWay > 0 || !this.holdings.takeWish()) return [];
-    const run = this.#hand.takeRun(symbols, this.#ownerOf(number), weather, {
-      source: this.source,
-      eta: (more) => this.eta(more),
-    });
-    return run ? [run] : [];
+    const taker = { source: this.source, eta: (more: number) => this.eta(more) };
+    return this.#hand.takeRuns(symbols, 1, this.#ownerOf(number), weather, taker);
   }
 
   /** A request as assemblies know it: one number for each of all sources. */

@@ -4,9 +4,8 @@ import type { BlockSymbols } from "../../codec/group.ts";
 import type { Run } from "../../codec/listing.ts";
 import { pieceBytes } from "../exposure/pieces.ts";
 import { Assembly } from "./assembly.ts";
-import type { Weather } from "./assembly.ts";
+import type { SymbolRun, Weather } from "./assembly.ts";
 import type { PiecePlan } from "./chunk_plan.ts";
-import type { AskedRun } from "./requests_under_way.ts";
 
 /** Who asks for pieces: one of the sources of a pull. */
 export interface Taker {
@@ -106,25 +105,33 @@ export class PiecesInHand {
   }
 
   /**
-   * Symbols to ask a source for next, at most `max`, now owned by `request`: what was lost of its pieces first, then leaf pages, then new
-   * chunks. Each piece has one source, so that who is faster gets more of them; only where nothing is left to begin, the others help with
-   * what comes late.
+   * Symbols to ask a source for next, at most `max` in `runsMax` runs, now owned by `request`: what was lost of its pieces first, then leaf
+   * pages, then new chunks. Each piece has one source, so that who is faster gets more of them; only where nothing is left to begin, the
+   * others help with what comes late.
    */
-  takeRun(max: number, request: number, weather: Weather, taker: Taker = ONLY_ONE): AskedRun | undefined {
+  takeRuns(
+    max: number,
+    runsMax: number,
+    request: number,
+    weather: Weather,
+    taker: Taker = ONLY_ONE,
+  ): SymbolRun[] {
     this.#takers.set(taker.source, taker);
+    const asking = new Asking(max, runsMax, request, weather);
     for (const assembly of this.#assemblies.values()) {
-      if (!this.#isFor(assembly, taker)) continue;
-      const run = assembly.take(max, request, weather);
-      if (!run) continue;
-      assembly.home ??= taker.source;
-      return { assembly, ...run };
+      if (this.#isFor(assembly, taker)) asking.takeOf(assembly, taker.source);
+      if (asking.isFull) return asking.runs;
     }
-    const assembly = this.#begin(taker);
-    this.#isTail = assembly === undefined && !this.full;
-    if (!assembly) return this.#help(max, request, taker);
-    assembly.home = taker.source;
-    const run = assembly.take(max, request, weather);
-    return run && { assembly, ...run };
+    while (!asking.isFull) {
+      const begun = this.#begin(taker);
+      this.#isTail = begun.length === 0 && !this.full;
+      if (begun.length === 0) {
+        this.#help(asking, taker);
+        break;
+      }
+      for (const assembly of begun) asking.takeOf(assembly, taker.source);
+    }
+    return asking.runs;
   }
 
   /** A source is asked for nothing more, or lacks a piece (`which`): others may take what it was asked for. */
@@ -179,6 +186,11 @@ export class PiecesInHand {
     return assembly.bytes;
   }
 
+  /** The piece that the shell is opening. */
+  opened(piece: number): Assembly | undefined {
+    return this.#opening.get(piece);
+  }
+
   /** The shell is done with a piece. */
   settle(piece: number): void {
     const assembly = this.#opening.get(piece);
@@ -222,42 +234,35 @@ export class PiecesInHand {
   }
 
   /** Of what others are asked for and bring late, the oldest. */
-  #help(max: number, request: number, taker: Taker): AskedRun | undefined {
-    if (this.#takers.size < 2) return undefined;
+  #help(asking: Asking, taker: Taker): void {
+    if (this.#takers.size < 2) return;
     for (const assembly of this.#assemblies.values()) {
       const { home, helper, piece, lacking } = assembly;
       if (this.#alone.has(piece)) continue;
       if (home === undefined || home === taker.source || (helper ?? taker.source) !== taker.source) continue;
       if (piece < PAGE_BIT && taker.has && !taker.has(piece)) continue;
       const there = this.#takers.get(home)?.eta(0) ?? Infinity;
-      if (taker.eta(lacking) > HELP_SHARE * there) continue;
-      const run = assembly.takeInstead(max, request);
-      if (!run) continue;
-      assembly.helper = taker.source;
-      return { assembly, ...run };
+      if (taker.eta(lacking) <= HELP_SHARE * there) asking.takeInsteadOf(assembly, taker.source);
+      if (asking.isFull) return;
     }
-    return undefined;
   }
 
-  #begin(taker: Taker): Assembly | undefined {
-    if (this.full) return this.#beginPageOnly();
-    // Taking a chunk may look at a new page, and a page goes before its chunks.
-    const chunk = this.#plan.takeChunk(taker.has);
+  /** What comes next, all for this source: a page goes before its chunks. */
+  #begin(taker: Taker): readonly Assembly[] {
+    // Pieces that wait for their leaves may fill the hand: a page must still be pulled then, one beyond the limit.
+    if (this.pieces > this.#limit) return [];
+    // Taking a chunk may look at a new page.
+    const chunk = this.full ? undefined : this.#plan.takeChunk(taker.has);
     const page = this.#plan.takePage();
-    if (chunk !== undefined) this.#open(chunk).home = taker.source;
-    if (page !== undefined) return this.#open(PAGE_BIT + page);
-    return chunk === undefined ? undefined : this.#assemblies.get(chunk);
+    if (page === undefined && chunk === undefined) return [];
+    if (page === undefined) return [this.#open(chunk!, taker)];
+    const first = this.#open(PAGE_BIT + page, taker);
+    return chunk === undefined ? [first] : [first, this.#open(chunk, taker)];
   }
 
-  /** Pieces that wait for their leaves may fill the hand: a page must still be pulled then, one beyond the limit. */
-  #beginPageOnly(): Assembly | undefined {
-    if (this.pieces > this.#limit) return undefined;
-    const page = this.#plan.takePage();
-    return page === undefined ? undefined : this.#open(PAGE_BIT + page);
-  }
-
-  #open(piece: number): Assembly {
+  #open(piece: number, home?: Taker): Assembly {
     const assembly = this.#assemblyOf(piece);
+    assembly.home = home?.source;
     this.#assemblies.set(piece, assembly);
     return assembly;
   }
@@ -293,5 +298,47 @@ export class PiecesInHand {
 
   #isFullChunk(piece: number, size: number): boolean {
     return piece < PAGE_BIT && size === pieceBytes(this.#manifest, 0);
+  }
+}
+
+/** What one request asks for, as it grows. */
+class Asking {
+  readonly runs: SymbolRun[] = [];
+  readonly #runsMax: number;
+  readonly #request: number;
+  readonly #weather: Weather;
+  /** Symbols that it may ask for still. */
+  #left: number;
+
+  constructor(symbolsMax: number, runsMax: number, request: number, weather: Weather) {
+    this.#left = symbolsMax;
+    this.#runsMax = runsMax;
+    this.#request = request;
+    this.#weather = weather;
+  }
+
+  get isFull(): boolean {
+    return this.#left <= 0 || this.runs.length >= this.#runsMax;
+  }
+
+  /** What a piece wants; it is this source's then. */
+  takeOf(assembly: Assembly, source: number): void {
+    for (let run; !this.isFull && (run = assembly.take(this.#left, this.#request, this.#weather));) {
+      assembly.home ??= source;
+      this.#add(run);
+    }
+  }
+
+  /** What another source brings late. */
+  takeInsteadOf(assembly: Assembly, source: number): void {
+    for (let run; !this.isFull && (run = assembly.takeInstead(this.#left, this.#request));) {
+      assembly.helper = source;
+      this.#add(run);
+    }
+  }
+
+  #add(run: SymbolRun): void {
+    this.runs.push(run);
+    this.#left -= run.count + run.parityCount;
   }
 }

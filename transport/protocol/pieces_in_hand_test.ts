@@ -42,7 +42,11 @@ const CALM = { lossRate: 0, margin: 0.5 };
 /** Takes all that there is to take, as one request. */
 function takeAll(hand: PiecesInHand, request = 1): Set<number> {
   const pieces = new Set<number>();
-  for (let run = hand.takeRun(1000, request, CALM); run; run = hand.takeRun(1000, request, CALM)) {
+  for (
+    let run = hand.takeRuns(1000, 1, request, CALM)[0];
+    run;
+    run = hand.takeRuns(1000, 1, request, CALM)[0]
+  ) {
     pieces.add(run.assembly.piece);
   }
   return pieces;
@@ -71,7 +75,7 @@ Deno.test("pieces in hand: 32 MiB at most, but at least 8 pieces and at most 512
 
 Deno.test("pieces in hand: leaf pages go with the first chunk that needs them, and are not asked for when they are here", () => {
   const { hand } = handOf(65_536, 100);
-  assertEquals(hand.takeRun(5, 1, CALM)!.assembly.piece, PAGE_BIT);
+  assertEquals(hand.takeRuns(5, 1, 1, CALM)[0].assembly.piece, PAGE_BIT);
   assertEquals(hand.pieces, 2);
   assert(takeAll(hand).has(0));
   assert(!takeAll(handOf(65_536, 100, true).hand).has(PAGE_BIT));
@@ -82,7 +86,7 @@ Deno.test("pieces in hand: a hand full of chunks that wait for their leaves stil
   const pieces = takeAll(hand);
   for (const piece of pieces) fill(manifest, hand, piece);
   assert(hand.full);
-  assertEquals(hand.takeRun(10, 2, CALM), undefined);
+  assertEquals(hand.takeRuns(10, 1, 2, CALM)[0], undefined);
   hand.settle(PAGE_BIT);
   plan.settlePage(0, false);
   assertEquals([...takeAll(hand, 2)].filter((piece) => piece >= PAGE_BIT), [PAGE_BIT]);
@@ -103,14 +107,14 @@ Deno.test("pieces in hand: what is thrown away for smaller symbols is begun agai
 
 Deno.test("pieces in hand: what was lost goes before what is new, and it is the tail when nothing new is left", () => {
   const { manifest, plan, hand } = handOf(65_536, 3, true);
-  const first = hand.takeRun(20, 1, CALM)!;
+  const first = hand.takeRuns(20, 1, 1, CALM)[0];
   assertEquals([first.assembly.piece, first.first, first.count], [0, 0, 20]);
   assert(!hand.isTail);
   const rest = takeAll(hand, 2);
   assertEquals(rest, new Set([0, 1, 2]));
   assert(hand.isTail);
   assertEquals(first.assembly.release(first, 1), 20);
-  const again = hand.takeRun(1000, 3, CALM)!;
+  const again = hand.takeRuns(1000, 1, 3, CALM)[0];
   assertEquals([again.assembly.piece, again.first, again.count], [0, 0, 20]);
   for (const piece of rest) {
     fill(manifest, hand, piece);
@@ -118,7 +122,7 @@ Deno.test("pieces in hand: what was lost goes before what is new, and it is the 
     plan.settleChunk(piece, true);
   }
   assert(plan.finished);
-  assertEquals(hand.takeRun(1000, 4, CALM), undefined);
+  assertEquals(hand.takeRuns(1000, 1, 4, CALM)[0], undefined);
 });
 
 Deno.test("pieces in hand: a hand that is full is no tail: more comes when the shell has stored some", () => {
@@ -130,7 +134,7 @@ Deno.test("pieces in hand: a hand that is full is no tail: more comes when the s
 Deno.test("pieces in hand: in bad weather each chunk is asked for with parity, and completed from it", () => {
   const { manifest, hand } = handOf(65_536, 2, true);
   const bytes = seededRandom(6).bytes(pieceBytes(manifest, 0)!);
-  const run = hand.takeRun(1000, 1, { lossRate: 0.2, margin: 0.5 })!;
+  const run = hand.takeRuns(1000, 1, 1, { lossRate: 0.2, margin: 0.5 })[0];
   const k = run.count;
   assert(run.parityCount > 0);
   const plan = blockPlan(bytes.length, hand.symbolSize);
@@ -163,7 +167,7 @@ Deno.test("pieces in hand: buffers are used again, never two pieces in one", () 
   const opening = new Map<number, Uint8Array>();
   let [request, done] = [1, 0];
   while (!plan.finished) {
-    const run = hand.takeRun(1000, request++, CALM);
+    const run = hand.takeRuns(1000, 1, request++, CALM)[0];
     if (run && opening.size < 5) {
       const { piece, bytes } = run.assembly;
       for (const other of opening.values()) assert(other !== bytes);
@@ -192,7 +196,7 @@ Deno.test("the memory of a chunk is used again, but not while it is lent", () =>
   });
   /** Pulls the next chunk, and says where it was put together. */
   const pullOne = (isLent: boolean): Uint8Array => {
-    const { assembly } = hand.takeRun(1000, 1, CALM)!;
+    const { assembly } = hand.takeRuns(1000, 1, 1, CALM)[0];
     const { piece, bytes } = assembly;
     fill(manifest, hand, piece);
     if (isLent) lent.add(piece);

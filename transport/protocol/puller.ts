@@ -27,6 +27,7 @@ import {
 } from "../../codec/packet.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
+import { Fifo } from "../../core/fifo.ts";
 import type { Machine } from "../../core/machine.ts";
 import { exposureId, keyCheck } from "../../crypto/key_schedule.ts";
 import type { Assembly } from "./assembly.ts";
@@ -85,7 +86,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** When things happened. */
   readonly times: PullerTimes;
   readonly #options: PullerOptions;
-  readonly #outputs: PullerOutput[] = [];
+  readonly #outputs = new Fifo<PullerOutput>();
   #phase: "handshake" | "granted" | "pulling" | "done" | "failed" = "handshake";
   readonly #sources: Sources;
   #manifestBytes: Uint8Array | undefined;
@@ -290,7 +291,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** The shell has work of ours, or our own limit holds: silence is not the network's then. */
   get #waitsForUs(): boolean {
     return this.#phase === "granted" || this.#delivery?.isWithShell === true ||
-      this.#sources.flows.some((flow) => flow.waitsForLimit);
+      this.#sources.waitsForLimit;
   }
 
   #sendHandshakes(now: number): void {
@@ -457,26 +458,26 @@ export class PullerMachine implements Machine<PullerOutput> {
     if (this.#group.owns(packet)) return this.#handleGroupSymbol(now, packet);
     const source = this.#sources.ofSymbol(packet);
     if (!source) return this.drops.count("wrong tag");
-    if (source !== this.#arriving) this.#settleArrivals();
-    const flow = source.flow!;
-    const received = flow.symbolsReceived;
-    const assembly = flow.handleSymbol(now, packet);
-    if (flow.symbolsReceived > received) {
-      source.heardAt = now;
-      this.#progressed(now);
+    if (source !== this.#arriving) {
+      this.#settleArrivals();
+      this.#arriving = source;
     }
+    if (now !== this.#arrivedAt) this.#arrivedAt = now;
+    const assembly = source.flow!.handleSymbol(now, packet);
     if (assembly) this.#complete(assembly);
-    this.#arriving = source;
-    this.#arrivedAt = now;
   }
 
   /** Symbols of a source have come, together: what follows from them, and what to ask for next. */
   #settleArrivals(): void {
     const source = this.#arriving;
     if (!source) return;
+    const now = this.#arrivedAt;
     this.#arriving = undefined;
-    source.flow!.settleArrivals();
-    this.#request(this.#arrivedAt, source);
+    if (source.flow!.settleArrivals()) {
+      source.heardAt = now;
+      this.#progressed(now);
+    }
+    this.#request(now, source);
   }
 
   #handleGroupSymbol(now: number, packet: Uint8Array): void {
@@ -499,7 +500,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   #accuse(now: number, piece: number): void {
     this.drops.count("wrong chunk");
     this.#group.handleWrong();
-    const { times, liars, isMixed } = this.#blame.accuse(piece);
+    const { times, liars, isMixed } = this.#blame.accuse(piece, this.#delivery?.hand.opened(piece));
     if (times >= WRONG_PIECES_MAX) return this.#fail(wrongPiece(wordOf(piece), this.#names, times));
     if (isMixed) this.#delivery!.hand.pullAlone(piece);
     for (const number of liars) this.#convict(now, number, wordOf(piece));
@@ -515,7 +516,7 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** A source is asked for nothing more; without another one, that is the end. Without an error it is one that we know already. */
   #drop(now: number, source: Source, error: RgtpError | undefined): void {
     if (this.#ended || source.isGone) return;
-    source.isGone = true;
+    this.#sources.drop(source);
     source.flow?.giveUp(now);
     this.#delivery?.hand.forget(source.number);
     const { alive } = this.#sources;

@@ -1,12 +1,5 @@
 import type { RequestEntry } from "../../codec/pull_request.ts";
 import type { SymbolRun } from "./assembly.ts";
-import type { Assembly } from "./assembly.ts";
-
-/** Symbols of one piece that a request asks for. */
-export interface AskedRun extends SymbolRun {
-  /** The piece. */
-  readonly assembly: Assembly;
-}
 
 /** A request whose answer has not come, or not all of it. */
 export interface SentRequest {
@@ -17,7 +10,7 @@ export interface SentRequest {
   /** When it was last sent again, in a later one. */
   repeatedAt: number;
   /** What it asks for. */
-  readonly runs: readonly AskedRun[];
+  readonly runs: readonly SymbolRun[];
   /** The same as it stands in the packet. */
   readonly entries: readonly RequestEntry[];
   /** Symbols that it asks for. */
@@ -125,15 +118,20 @@ export class RequestsUnderWay {
 }
 
 /** The entries that ask for runs: in their order, and the parity of a block with the first of its data, if any is asked for. */
-export function entriesOf(runs: readonly AskedRun[]): RequestEntry[] {
-  const entries: (RequestEntry & { block: number })[] = [];
-  for (const { assembly, block, first, count, parityFirst, parityCount } of runs) {
-    const sameBlock = (entry: RequestEntry & { block: number }) =>
-      entry.piece === assembly.piece && entry.block === block;
-    const at = count === 0 ? entries.findIndex(sameBlock) : -1;
-    const entry = { piece: assembly.piece, block, first, count, parityFirst, parityCount };
-    if (at < 0) entries.push(entry);
-    else entries[at] = { ...entries[at], parityFirst, parityCount };
+export function entriesOf(runs: readonly SymbolRun[]): readonly RequestEntry[] {
+  const entries: SymbolRun[] = [];
+  for (const run of runs) {
+    const at = run.count === 0 ? indexOfBlock(entries, run) : -1;
+    if (at < 0) entries.push(run);
+    else entries[at] = { ...entries[at], parityFirst: run.parityFirst, parityCount: run.parityCount };
   }
-  return entries.sort((a, b) => a.piece - b.piece || a.first - b.first);
+  return entries.sort(byPlace);
+}
+
+function indexOfBlock(runs: readonly SymbolRun[], { piece, block }: SymbolRun): number {
+  return runs.findIndex((run) => run.piece === piece && run.block === block);
+}
+
+function byPlace(a: RequestEntry, b: RequestEntry): number {
+  return a.piece - b.piece || a.first - b.first;
 }

@@ -1,4 +1,3 @@
-import { chunkDataHasTag } from "../../codec/packet.ts";
 import type { Address } from "../../codec/address.ts";
 import type { Grant } from "../../codec/grant.ts";
 import { equalBytes } from "../../core/bytes.ts";
@@ -48,7 +47,7 @@ export class Sources {
   readonly #hasEdges: boolean;
   /** When to look again whether an edge has fallen silent. */
   #spareEnd: number;
-  #alive: readonly Source[];
+  #alive: readonly Source[] = [];
   /** Whose symbol came last: whose the next one is, too, as a rule. */
   #latest: Source | undefined;
 
@@ -58,14 +57,10 @@ export class Sources {
     for (const one of facts.slice(0, limits.pullSourcesMax)) this.#add(now, one, false);
     this.#hasEdges = facts.some(({ isEdge }) => isEdge);
     this.#spareEnd = this.#hasEdges ? now + SPARE_MS : Infinity;
-    this.#alive = this.all;
   }
 
   /** Those that have not been dropped. */
   get alive(): readonly Source[] {
-    if (this.#alive.some(({ isGone }) => isGone) || this.#alive.length < this.all.length) {
-      this.#alive = this.all.filter(({ isGone }) => !isGone);
-    }
     return this.#alive;
   }
 
@@ -98,9 +93,22 @@ export class Sources {
     );
   }
 
+  /** Whether one of them waits for our own limit. */
+  get waitsForLimit(): boolean {
+    return this.all.some(({ flow }) => flow?.waitsForLimit);
+  }
+
   /** When one of them wants to be woken. */
   get deadline(): number {
-    return Math.min(this.#spreadAt, this.#spareEnd, ...this.alive.map((source) => source.deadline));
+    let soonest = Math.min(this.#spreadAt, this.#spareEnd);
+    for (const { deadline } of this.#alive) soonest = Math.min(soonest, deadline);
+    return soonest;
+  }
+
+  /** A source is asked for nothing more. */
+  drop(source: Source): void {
+    source.isGone = true;
+    this.#alive = this.all.filter(({ isGone }) => !isGone);
   }
 
   /** The source that a tag belongs to. */
@@ -111,9 +119,8 @@ export class Sources {
   /** The source whose tag a CHUNK_DATA packet carries. */
   ofSymbol(packet: Uint8Array): Source | undefined {
     const latest = this.#latest;
-    if (latest && !latest.isGone && chunkDataHasTag(packet, latest.flow!.tag)) return latest;
-    this.#latest = this.alive.find(({ flow }) => flow && chunkDataHasTag(packet, flow.tag));
-    return this.#latest;
+    if (latest && !latest.isGone && latest.flow!.owns(packet)) return latest;
+    return this.#latest = this.#findOfSymbol(packet);
   }
 
   /** Whether a grant comes from where another source is: from the same address, or the same running exposer. */
@@ -161,6 +168,11 @@ export class Sources {
     return this.alive.some((other) => other.flow?.silentTimeouts === 0 && !this.#isSpared(now, other));
   }
 
+  /** Apart from its only caller: a function that is made in another one costs that one memory for each packet, whether it is called or not. */
+  #findOfSymbol(packet: Uint8Array): Source | undefined {
+    return this.alive.find(({ flow }) => flow?.owns(packet));
+  }
+
   /** Whether edges serve in its place, or may do so in a moment. */
   #isSpared(now: number, { facts }: Source): boolean {
     if (!this.#hasEdges || facts.isEdge) return false;
@@ -173,5 +185,6 @@ export class Sources {
 
   #add(now: number, facts: SourceFacts, isTrial: boolean): void {
     this.all.push(new Source(now, this.all.length, facts, this.#options, isTrial));
+    this.#alive = this.all.filter(({ isGone }) => !isGone);
   }
 }
