@@ -147,7 +147,7 @@ export class PullerShell {
     } finally {
       this.#isOver = true;
       this.#drive.close();
-      this.#crew?.close();
+      await this.#crew?.end();
       // The last packets say that all is here: they leave before the socket goes.
       await Promise.allSettled(this.#sends);
       this.#link.close();

@@ -13,6 +13,7 @@ const transport = [
   "transport/",
   "transport/protocol/",
   "transport/link/",
+  "transport/link/quick_files.ts",
   "transport/exposure/",
   "transport/exposure/pieces.ts",
   "transport/crew/",
@@ -29,8 +30,10 @@ const rooms: readonly { readonly path: string; readonly knows: readonly string[]
   // How an exposure is cut into pieces: machines and pipeline reckon with the same functions.
   { path: "transport/exposure/pieces.ts", knows: base },
   { path: "transport/protocol/", knows: [...base, "transport/exposure/pieces.ts"] },
+  // Threads write files by it.
+  { path: "transport/link/quick_files.ts", knows: ["core/", "transport/link/"] },
   { path: "transport/link/", knows: ["core/", "codec/"] },
-  { path: "transport/crew/", knows: base },
+  { path: "transport/crew/", knows: [...base, "transport/link/quick_files.ts"] },
   { path: "transport/exposure/", knows: [...base, "transport/exposure/pieces.ts", "transport/crew/"] },
   { path: "transport/", knows: [...base, ...transport] },
   { path: "cluster/protocol/membership/", knows: [...base, "cluster/protocol/"] },

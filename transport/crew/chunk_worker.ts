@@ -6,7 +6,9 @@ import type { ChunkEngine } from "../../crypto/engine.ts";
 import { LEAF_ROW_MAX } from "../../crypto/native/leaf_row.ts";
 import { ChunkCipher } from "./chunk_cipher.ts";
 import type { ChunkKey, ClaimedChunk } from "./chunk_cipher.ts";
-import { compareFiles, FileList } from "./file_list.ts";
+import { FileList, settleFiles } from "./file_list.ts";
+import { quickWriter } from "../link/quick_files.ts";
+import type { QuickWriter } from "../link/quick_files.ts";
 import type { Job } from "./job_ring.ts";
 import { JobKind, JobRing } from "./job_ring.ts";
 
@@ -43,9 +45,11 @@ function workOf({ words, key }: CrewTask, engine: ChunkEngine): () => void {
       bytes: bytesOf(job),
       leaf: job.leaf,
     }));
-  const compareList = (job: Job) => {
+  let writer: { readonly write: QuickWriter | undefined } | undefined;
+  const settleList = (job: Job) => {
+    writer ??= { write: quickWriter() };
     const list = new FileList(bytesOf(job));
-    list.tell(compareFiles(engine.sha256, list.read(job.chunk, memories)));
+    list.tell(settleFiles(engine.sha256, list.read(job.chunk, memories), writer.write));
   };
   let memoriesTold = 0;
   ring.handleReady();
@@ -59,7 +63,7 @@ function workOf({ words, key }: CrewTask, engine: ChunkEngine): () => void {
       } else if (job.kind === JobKind.CHECK) {
         for (const ok of cipher.areChunks(waiting(JobKind.CHECK))) ring.finish(ok);
       } else if (job.kind === JobKind.FILES) {
-        compareList(job);
+        settleList(job);
         ring.finish(true);
       } else if (job.kind === JobKind.MEMORY) {
         ring.finish(true);

@@ -7,6 +7,7 @@
 import { limits } from "../../core/limits.ts";
 import { HASH_BYTES } from "../../crypto/engine.ts";
 import { threadsFor } from "./_threads.ts";
+import { LEAF_ROW_MAX } from "../../crypto/native/leaf_row.ts";
 import { LEAF_LEAD_BYTES } from "./chunk_cipher.ts";
 import type { ChunkKey } from "./chunk_cipher.ts";
 import type { CrewTask } from "./chunk_worker.ts";
@@ -20,6 +21,8 @@ export type Outcome = { readonly ok: boolean; readonly leaf: Uint8Array<ArrayBuf
 
 /** Memory is taken in slabs of about this many bytes. */
 const SLAB_BYTES = 4_194_304;
+/** So many lists of files may wait for a thread, or be in its hands. */
+const LISTS_MAX = 2;
 
 /**
  * Threads for the chunks of one exposure, at most `threadsMax`; `undefined` where they would not pay. They start in the background, and
@@ -83,12 +86,16 @@ export class Crew {
   }
 
   /**
-   * Compares whole files, 32 at most, with their hashes, if a thread is free and reaches them; whether that is so. `done` is called later with
-   * what came of each (`undefined`: its thread broke off). Until then the bytes are the thread's.
+   * Compares whole files, 32 at most, with their hashes, and writes those that are right, if a thread is free and reaches them; whether that
+   * is so. `done` is called later with what came of each, a `FileOutcome` (`undefined`: its thread broke off). Until then bytes and descriptors
+   * are the thread's.
    */
-  compareFiles(files: readonly WholeBytes[], done: (areRight: boolean[] | undefined) => void): boolean {
+  settleFiles(
+    files: readonly WholeBytes[],
+    done: (outcomes: readonly number[] | undefined) => void,
+  ): boolean {
     if (files.length > FILE_LIST_MAX) return false;
-    return this.#hands.some((hand) => hand.compareFiles(files, () => this.memory(FILE_LIST_BYTES), done));
+    return this.#hands.some((hand) => hand.settleFiles(files, () => this.memory(FILE_LIST_BYTES), done));
   }
 
   /** Jobs that are under way. */
@@ -106,6 +113,12 @@ export class Crew {
     this.collect();
     const busy = this.#hands.filter((hand) => hand.busy > 0);
     if (busy.length > 0) await Promise.race(busy.map((hand) => hand.settled()));
+  }
+
+  /** Calls back for all that is under way, then ends the threads: afterwards they touch nothing that was theirs. */
+  async end(): Promise<void> {
+    while (this.busy > 0) await this.settled();
+    this.close();
   }
 
   /** Ends the threads. Nothing is called back any more. Twice is fine. */
@@ -139,9 +152,11 @@ class Hand {
   /** In the order of the jobs. */
   readonly #callbacks: ((outcome: Outcome) => void)[] = [];
   #waiting: Promise<void> | undefined;
-  /** Where it is told of files: one list at a time. */
-  #list: Uint8Array<SharedArrayBuffer> | undefined;
-  #hasList = false;
+  /** Where it is told of files: those that it has none in are free. */
+  readonly #lists: Uint8Array<SharedArrayBuffer>[] = [];
+  #listsMade = 0;
+  /** Jobs that it was given and not woken for. */
+  #givenAsleep = 0;
   #isWaking = false;
   #isGone = false;
 
@@ -186,20 +201,24 @@ class Hand {
   }
 
   /** Whether it will. */
-  compareFiles(
+  settleFiles(
     files: readonly WholeBytes[],
     allocate: () => Uint8Array<SharedArrayBuffer>,
-    done: (areRight: boolean[] | undefined) => void,
+    done: (outcomes: readonly number[] | undefined) => void,
   ): boolean {
-    if (this.#hasList) return false;
-    const bytes = this.#list ??= allocate();
+    if (this.#lists.length === 0) {
+      if (this.#listsMade === LISTS_MAX) return false;
+      this.#listsMade++;
+      this.#lists.push(allocate());
+    }
+    const bytes = this.#lists.at(-1)!;
     const reached = this.reaches(bytes) && files.every((one) => this.reaches(one.bytes));
     if (!reached || !this.isFree) return false;
+    this.#lists.pop();
     const list = new FileList(bytes);
     list.write(files, (buffer) => this.#memories.get(buffer)!);
-    this.#hasList = true;
     this.give(JobKind.FILES, files.length, bytes, undefined, (outcome) => {
-      this.#hasList = false;
+      this.#lists.push(bytes);
       done(outcome && list.outcomes(files.length));
     });
     return true;
@@ -241,14 +260,23 @@ class Hand {
     this.#listen();
   }
 
-  /** What is given in one go is taken in one go: several chunks are hashed side by side, and a wake-up is dear. */
+  /**
+   * What is given in one go is taken in one go: several chunks are hashed side by side, and a wake-up is dear. As soon as they are a row
+   * nothing is waited for: who seals goes on for many ms.
+   */
   #wakeSoon(): void {
+    if (++this.#givenAsleep === LEAF_ROW_MAX) this.#wake();
     if (this.#isWaking) return;
     this.#isWaking = true;
     queueMicrotask(() => {
       this.#isWaking = false;
-      this.#ring.wake();
+      if (this.#givenAsleep > 0) this.#wake();
     });
+  }
+
+  #wake(): void {
+    this.#givenAsleep = 0;
+    this.#ring.wake();
   }
 
   #breakOff(): void {

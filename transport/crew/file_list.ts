@@ -1,6 +1,6 @@
 /*
  * Small files that lie whole in memory, and the hashes that they must have: as a thread is told of them, all of a list with one job. 32-bit
- * words, 12 for each file: memory, first byte, bytes, 1 once it was found right, then its SHA-256.
+ * words, 13 for each file: memory, first byte, bytes, descriptor of an open file or -1, what came of it, then its SHA-256.
  */
 import { equalBytes } from "../../core/bytes.ts";
 import { type Hash, HASH_BYTES } from "../../crypto/engine.ts";
@@ -12,22 +12,29 @@ export interface WholeBytes {
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   /** What its SHA-256 must be. */
   readonly sha256: Uint8Array;
+  /** The descriptor of an open file, which is empty, for what is right. Absent: it goes nowhere. */
+  readonly descriptor?: number;
 }
 
-/** Who may compare whole files beside this thread: a crew. */
+/** What came of a file: it is another one, it is right, or it is right and was written. */
+export const FileOutcome = { WRONG: 0, RIGHT: 1, WRITTEN: 2 } as const;
+
+/** Who may look after whole files beside this thread: a crew. */
 export interface FileCrew {
   /** Memory that it reaches. */
   memory(bytes: number): Uint8Array<SharedArrayBuffer>;
-  /** See `Crew.compareFiles`. */
-  compareFiles(files: readonly WholeBytes[], done: (areRight: boolean[] | undefined) => void): boolean;
+  /** See `Crew.settleFiles`. */
+  settleFiles(files: readonly WholeBytes[], done: (outcomes: readonly number[] | undefined) => void): boolean;
 }
 
 /** So many files are told of at once. */
 export const FILE_LIST_MAX = 32;
 
-const FILE_WORDS = 12;
-const RIGHT = 3;
-const HASH = 4;
+const FILE_WORDS = 13;
+const NO_DESCRIPTOR = -1;
+const DESCRIPTOR = 3;
+const OUTCOME = 4;
+const HASH = 5;
 /** Bytes of a list. */
 export const FILE_LIST_BYTES = FILE_LIST_MAX * FILE_WORDS * 4;
 
@@ -39,6 +46,30 @@ export function compareFiles(hash: Hash, files: readonly WholeBytes[]): boolean[
   const row = files.length >= ROW_MIN ? loadDigestRow(hash) : undefined;
   if (row) return row.compare(files.map(({ bytes }) => bytes), files.map(({ sha256 }) => sha256));
   return files.map(({ bytes, sha256 }) => equalBytes(hash.digest(bytes), sha256));
+}
+
+/** Compares files, and writes what is right to where it goes, if `write` can. Files with holes are left to whoever knows how to make those. */
+export function settleFiles(
+  hash: Hash,
+  files: readonly WholeBytes[],
+  write: ((descriptor: number, bytes: Uint8Array) => boolean) | undefined,
+): number[] {
+  return compareFiles(hash, files).map((isRight, index) => {
+    if (!isRight) return FileOutcome.WRONG;
+    const { bytes, descriptor } = files[index];
+    const isWritten = write && descriptor !== undefined && !mayHaveHoles(bytes) && write(descriptor, bytes);
+    return isWritten ? FileOutcome.WRITTEN : FileOutcome.RIGHT;
+  });
+}
+
+const BLOCK_BYTES = 4096;
+
+/** Whether a block begins with zeros: most that do have nothing else. */
+function mayHaveHoles(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+    if (bytes[at] === 0 && bytes.subarray(at, at + 16).every((byte) => byte === 0)) return true;
+  }
+  return false;
 }
 
 /** A list, for both sides. */
@@ -54,12 +85,13 @@ export class FileList {
 
   /** Writes a list; `memoryOf` knows the number of each memory. */
   write(files: readonly WholeBytes[], memoryOf: (buffer: SharedArrayBuffer) => number): void {
-    files.forEach(({ bytes, sha256 }, index) => {
+    files.forEach(({ bytes, sha256, descriptor = NO_DESCRIPTOR }, index) => {
       const at = index * FILE_WORDS;
       this.#words[at] = memoryOf(bytes.buffer);
       this.#words[at + 1] = bytes.byteOffset;
       this.#words[at + 2] = bytes.length;
-      this.#words[at + RIGHT] = 0;
+      this.#words[at + DESCRIPTOR] = descriptor;
+      this.#words[at + OUTCOME] = FileOutcome.WRONG;
       this.#bytes.set(sha256, (at + HASH) * 4);
     });
   }
@@ -68,22 +100,23 @@ export class FileList {
   read(count: number, memories: readonly SharedArrayBuffer[]): WholeBytes[] {
     return Array.from({ length: count }, (_, index) => {
       const at = index * FILE_WORDS;
-      const [memory, start, length] = this.#words.subarray(at, at + 3);
+      const [memory, start, length, descriptor] = this.#words.subarray(at, at + OUTCOME);
       const hash = (at + HASH) * 4;
       return {
         bytes: new Uint8Array(memories[memory], start, length),
         sha256: this.#bytes.slice(hash, hash + HASH_BYTES),
+        ...(descriptor !== NO_DESCRIPTOR && { descriptor }),
       };
     });
   }
 
-  /** Says which ones were right. */
-  tell(outcomes: readonly boolean[]): void {
-    outcomes.forEach((isRight, index) => this.#words[index * FILE_WORDS + RIGHT] = isRight ? 1 : 0);
+  /** Says what came of each. */
+  tell(outcomes: readonly number[]): void {
+    outcomes.forEach((outcome, index) => this.#words[index * FILE_WORDS + OUTCOME] = outcome);
   }
 
-  /** Which of the first `count` were right. */
-  outcomes(count: number): boolean[] {
-    return Array.from({ length: count }, (_, index) => this.#words[index * FILE_WORDS + RIGHT] === 1);
+  /** What came of the first `count`. */
+  outcomes(count: number): number[] {
+    return Array.from({ length: count }, (_, index) => this.#words[index * FILE_WORDS + OUTCOME]);
   }
 }

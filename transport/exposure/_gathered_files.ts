@@ -1,11 +1,13 @@
 import type { Hash } from "../../crypto/engine.ts";
-import { compareFiles, FILE_LIST_MAX } from "../crew/file_list.ts";
+import { FILE_LIST_MAX, settleFiles } from "../crew/file_list.ts";
 import type { FileCrew, WholeBytes } from "../crew/file_list.ts";
 
 /** Longer files are hashed as they come: many of them would take more memory than it spares time. */
 const SLOT_BYTES = 131_072;
-/** A list gathers while another one is compared, and some files are not whole. */
-const SLOTS = 3 * FILE_LIST_MAX;
+/** A list gathers while two are with the crew, and some files are not whole. */
+const SLOTS = 4 * FILE_LIST_MAX;
+/** A list that is not full waits no longer: until then its files are lost when the puller is killed. */
+const LIST_MS = 50;
 
 /** A file that is whole, and who has brought it. */
 interface Whole<Item> extends WholeBytes {
@@ -13,21 +15,23 @@ interface Whole<Item> extends WholeBytes {
 }
 
 /**
- * Small files, gathered in memory that a crew reaches, which compares them with their hashes when they are whole, a list at a time. Where it
- * cannot, this thread does.
+ * Small files, gathered in memory that a crew reaches, which compares them with their hashes when they are whole, and writes them, many at
+ * a time. Where it cannot, this thread does.
  */
 export class GatheredFiles<Item> {
   readonly #hash: Hash;
   readonly #crew: FileCrew;
-  readonly #done: (item: Item, isRight: boolean) => void;
+  readonly #done: (item: Item, outcome: number, bytes: Uint8Array) => void;
   /** Memory that is free. */
   readonly #free: Uint8Array<SharedArrayBuffer>[];
   #whole: Whole<Item>[] = [];
-  /** What the crew has. */
-  readonly #given = new Set<readonly Whole<Item>[]>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `done` is told of each file that was added, sooner or later, and not while it is added; it does not throw. */
-  constructor(hash: Hash, crew: FileCrew, done: (item: Item, isRight: boolean) => void) {
+  /**
+   * `done` is told of each file that was added, and what came of it, a `FileOutcome`; it does not throw. What was given to a crew comes when that
+   * has done it, or has broken off.
+   */
+  constructor(hash: Hash, crew: FileCrew, done: (item: Item, outcome: number, bytes: Uint8Array) => void) {
     this.#hash = hash;
     this.#crew = crew;
     this.#done = done;
@@ -44,38 +48,45 @@ export class GatheredFiles<Item> {
     return bytes <= SLOT_BYTES ? this.#free.pop()?.subarray(0, bytes) : undefined;
   }
 
-  /** A file is whole in the memory that was taken for it. */
-  add(item: Item, bytes: Uint8Array<SharedArrayBuffer>, sha256: Uint8Array): void {
-    this.#whole.push({ item, bytes, sha256 });
-    if (this.#whole.length < FILE_LIST_MAX) return;
-    const files = this.#whole;
-    this.#whole = [];
-    const isGiven = this.#crew.compareFiles(files, (areRight) => {
-      if (!this.#given.delete(files)) return;
-      this.#tell(files, areRight ?? compareFiles(this.#hash, files));
-    });
-    if (isGiven) this.#given.add(files);
-    else this.#tell(files, compareFiles(this.#hash, files));
+  /** A file is whole in the memory that was taken for it. With a descriptor it may be written by that, when it is right. */
+  add(item: Item, bytes: Uint8Array<SharedArrayBuffer>, sha256: Uint8Array, descriptor?: number): void {
+    this.#whole.push({ item, bytes, sha256, ...(descriptor !== undefined && { descriptor }) });
+    if (this.#whole.length === FILE_LIST_MAX) return this.#give();
+    this.#timer ??= setTimeout(() => this.#give(), LIST_MS);
   }
 
-  /** Compares all that is whole, also what the crew has not told of yet: it may be gone. */
+  /** All that is whole and with no crew is looked after by this thread. */
   flush(): void {
     const files = this.close();
-    this.#tell(files, compareFiles(this.#hash, files));
+    this.#tell(files, this.#settle(files));
   }
 
-  /** Whose files are whole and were not compared yet: nobody is told of them any more. */
+  /** Which files are whole, and with no crew: nobody is told of them any more. */
   close(): readonly Whole<Item>[] {
-    const files = [...this.#given, this.#whole].flat();
-    this.#given.clear();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const files = this.#whole;
     this.#whole = [];
     return files;
   }
 
-  #tell(files: readonly Whole<Item>[], areRight: readonly boolean[]): void {
+  #give(): void {
+    const files = this.close();
+    const isGiven = this.#crew.settleFiles(files, (outcomes) => {
+      this.#tell(files, outcomes ?? this.#settle(files));
+    });
+    if (!isGiven) this.#tell(files, this.#settle(files));
+  }
+
+  /** By this thread. */
+  #settle(files: readonly Whole<Item>[]): number[] {
+    return settleFiles(this.#hash, files, undefined);
+  }
+
+  #tell(files: readonly Whole<Item>[], outcomes: readonly number[]): void {
+    files.forEach(({ item, bytes }, index) => this.#done(item, outcomes[index], bytes));
     for (const { bytes: { buffer, byteOffset } } of files) {
       this.#free.push(new Uint8Array(buffer, byteOffset, SLOT_BYTES));
     }
-    files.forEach(({ item }, index) => this.#done(item, areRight[index]));
   }
 }

@@ -2,6 +2,7 @@ import type { FileEntry } from "../../codec/collection_index.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { RgtpError } from "../../core/errors.ts";
 import type { Hash, Hasher } from "../../crypto/engine.ts";
+import { FileOutcome } from "../crew/file_list.ts";
 import type { FileCrew } from "../crew/file_list.ts";
 import { GatheredFiles } from "./_gathered_files.ts";
 import { HandleCache } from "./_handle_cache.ts";
@@ -65,7 +66,8 @@ export class GrowingFiles {
       return end - first;
     });
     const { hash, crew } = options;
-    this.#gathered = crew && new GatheredFiles(hash, crew, (file, isRight) => this.#settle(file, isRight));
+    this.#gathered = crew &&
+      new GatheredFiles(hash, crew, (file, outcome, bytes) => this.#settle(file, outcome, bytes));
   }
 
   /** The chunks that these files are made of, ascending and disjoint. */
@@ -127,7 +129,7 @@ export class GrowingFiles {
     return this.#writeSlices(chunk, slices, 0, bytes, isCandidate);
   }
 
-  /** All chunks were written: what was not hashed yet is. @throws {RgtpError} MERKLE_FAIL, and what {@linkcode Placing.flush} throws */
+  /** All chunks were written, and nothing is with a crew any more: what was not hashed yet is. @throws {RgtpError} MERKLE_FAIL, and what {@linkcode Placing.flush} throws */
   async settle(): Promise<void> {
     this.#gathered?.flush();
     if (this.#failure) throw this.#failure;
@@ -177,8 +179,10 @@ export class GrowingFiles {
     const { file, inChunk, inFile, length } = slice;
     if (this.#missing[file] <= 0) return undefined;
     const part = bytes.subarray(inChunk, inChunk + length);
-    if (!isCandidate || this.#whereIs(chunk, slice) !== "part") this.#writePart(file, inFile, part);
-    this.#hash(file, inFile, part);
+    const gathering = this.#gathering(file);
+    if (gathering) gathering.set(part, inFile);
+    else if (!isCandidate || this.#whereIs(chunk, slice) !== "part") this.#writePart(file, inFile, part);
+    if (!gathering) this.#hash(file, inFile, part);
     return --this.#missing[file] === 0 ? this.#complete(file, part) : undefined;
   }
 
@@ -210,11 +214,6 @@ export class GrowingFiles {
   #hash(file: number, at: number, bytes: Uint8Array): void {
     const { size } = this.#options.map.files[file].entry;
     const begun = this.#begin(file);
-    if (!begun.isHashing) {
-      begun.isHashing = true;
-      begun.memory = this.#gathered?.memory(size);
-    }
-    if (begun.memory) return begun.memory.set(bytes, at);
     // All of it at once needs no hasher.
     if (bytes.length === size || at !== begun.hashed) return;
     begun.hasher ??= this.#options.hash.create();
@@ -222,12 +221,20 @@ export class GrowingFiles {
     begun.hashed += bytes.length;
   }
 
+  /** Where a file is gathered, if it is. */
+  #gathering(file: number): Uint8Array | undefined {
+    if (!this.#gathered || this.#isLeft(file)) return undefined;
+    const begun = this.#begun.get(file);
+    if (begun) return begun.memory;
+    return this.#begin(file).memory = this.#gathered.memory(this.#options.map.files[file].entry.size);
+  }
+
   #begin(file: number): Begun {
     let begun = this.#begun.get(file);
     if (!begun) {
       this.#begun.set(
         file,
-        begun = { isHashing: false, memory: undefined, hasher: undefined, hashed: 0, end: 0 },
+        begun = { memory: undefined, hasher: undefined, hashed: 0, end: 0 },
       );
     }
     return begun;
@@ -282,12 +289,12 @@ export class GrowingFiles {
     this.#begun.delete(file);
     const handle = this.#options.work.takePart(this.#name(file), entry);
     try {
-      // Zeros at its end were left out.
-      if (!this.#isLeft(file) && begun.end < entry.size) this.#resize(file, handle);
       if (begun.memory) {
-        this.#gathered!.add({ file, handle }, begun.memory, entry.sha256);
+        this.#gathered!.add({ file, handle }, begun.memory, entry.sha256, handle.descriptor);
         return this.#takeBehind();
       }
+      // Zeros at its end were left out.
+      if (!this.#isLeft(file) && begun.end < entry.size) this.#resize(file, handle);
       const digest = this.#digest(entry, begun, handle, last);
       if (!(digest instanceof Promise)) return this.#place(file, handle, equalBytes(digest, entry.sha256));
       return digest.then((later) => this.#place(file, handle, equalBytes(later, entry.sha256)), (cause) => {
@@ -313,11 +320,21 @@ export class GrowingFiles {
   }
 
   /** A file that was gathered is hashed. */
-  #settle({ file, handle }: Hashed, isRight: boolean): void {
+  #settle({ file, handle }: Hashed, outcome: number, bytes: Uint8Array): void {
     try {
-      this.#behind = this.#place(file, handle, isRight) ?? this.#behind;
+      if (outcome === FileOutcome.RIGHT) this.#writeWhole(file, handle, bytes);
+      this.#behind = this.#place(file, handle, outcome !== FileOutcome.WRONG) ?? this.#behind;
     } catch (error) {
       this.#failure ??= error as RgtpError;
+    }
+  }
+
+  #writeWhole(file: number, handle: OpenFile, bytes: Uint8Array): void {
+    try {
+      if (writeSparse(handle, 0, bytes) < bytes.length) this.#resize(file, handle);
+    } catch (cause) {
+      handle.close();
+      throw this.#partError(file, cause);
     }
   }
 
@@ -347,8 +364,6 @@ interface Hashed {
 
 /** A file of which something has come. */
 interface Begun {
-  /** Whether it is known how it is hashed. */
-  isHashing: boolean;
   /** Where it is gathered, if it is. */
   memory: Uint8Array<SharedArrayBuffer> | undefined;
   /** Of what has come in order, from the front on; and how much that is. */

@@ -1,5 +1,7 @@
 /** An open file, read and written at places. */
 export interface OpenFile {
+  /** Its number, if other threads may write to it by that. */
+  readonly descriptor?: number;
   /** Reads until `into` is full or the file ends; how many bytes it read. */
   readAt(offset: number, into: Uint8Array): number;
   /** Writes all of `bytes`. */

@@ -8,8 +8,8 @@ import {
   assertThrows,
 } from "../../tests/_assert.ts";
 import { seededRandom } from "../../tests/sim/random.ts";
-import { QuickFiles } from "../link/quick_files.ts";
-import { compareFiles } from "../crew/file_list.ts";
+import { QuickFiles, quickWriter } from "../link/quick_files.ts";
+import { settleFiles } from "../crew/file_list.ts";
 import type { FileCrew } from "../crew/file_list.ts";
 import { chunksOf, collect, feed, hash } from "./_feed.ts";
 import type { FeedOptions, TestCollection } from "./_feed.ts";
@@ -257,14 +257,17 @@ async function refusesLink(collection: TestCollection, out: string): Promise<voi
 }
 
 /** A crew without threads: sometimes it is busy, and sometimes a thread breaks off. */
-function crewOf(seed: number): FileCrew {
+function crewOf(seed: number): FileCrew & { end(): Promise<unknown> } {
   const random = seededRandom(seed);
+  const jobs: Promise<void>[] = [];
+  const write = quickFiles && quickWriter();
   return {
+    end: () => Promise.all(jobs),
     memory: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
-    compareFiles: (files, done) => {
+    settleFiles: (files, done) => {
       if (random.chance(0.2)) return false;
-      const areRight = random.chance(0.2) ? undefined : compareFiles(hash, files);
-      setTimeout(() => done(areRight), 1);
+      const outcomes = random.chance(0.2) ? undefined : settleFiles(hash, files, write);
+      jobs.push(new Promise((end) => setTimeout(end, 1)).then(() => done(outcomes)));
       return true;
     },
   };
@@ -287,8 +290,10 @@ test("many small files, hashed by a crew, in order and in any order, also when t
             .map(({ chunk }) => chunk);
       for (const stopAfter of seed % 2 ? [undefined] : [150, undefined]) {
         const sink = open(collection, `${out}${seed}`);
-        sink.useCrew(crewOf(seed));
+        const crew = crewOf(seed);
+        sink.useCrew(crew);
         const { isWhole } = await feed(sink, collection, { order, ...(stopAfter && { stopAfter }) });
+        await crew.end();
         if (isWhole) assertEquals((await sink.finish()).files, 300);
         sink.close();
       }
@@ -305,9 +310,10 @@ test("a file that is not what the index says, hashed by a crew: MERKLE_FAIL, and
     const lying = plain.slice();
     lying[plain.length - 40_000] ^= 1;
     const sink = open({ plain: lying, manifest, ...collection }, out);
-    sink.useCrew(crewOf(9));
+    const crew = crewOf(9);
+    sink.useCrew(crew);
     const error = await assertRejects(async () => {
-      await feed(sink, { plain: lying, manifest, ...collection });
+      await feed(sink, { plain: lying, manifest, ...collection }).finally(() => crew.end());
       await sink.finish();
     }, RgtpError);
     sink.close();

@@ -79,6 +79,18 @@ export class QuickFiles {
   }
 }
 
+/** Writes all of some bytes to the front of an open file, by its descriptor; whether it could. */
+export type QuickWriter = (descriptor: number, bytes: Uint8Array) => boolean;
+
+/** For a thread that is told of descriptors; `undefined` where the C library may not be called. It is never unloaded. */
+export function quickWriter(): QuickWriter | undefined {
+  const library = loadLibc({ pwrite: functions.pwrite });
+  return library && ((descriptor, bytes) => {
+    const buffer = bytes as Uint8Array<ArrayBuffer>;
+    return library.symbols.pwrite(descriptor, buffer, BigInt(bytes.length), 0n) === bytes.length;
+  });
+}
+
 /** A file that is open, read and written at places. */
 export class QuickFile {
   readonly #calls: Calls;
@@ -89,6 +101,11 @@ export class QuickFile {
   constructor(calls: Calls, descriptor: number) {
     this.#calls = calls.retain();
     this.#descriptor = descriptor;
+  }
+
+  /** For {@linkcode quickWriter}. */
+  get descriptor(): number {
+    return this.#descriptor;
   }
 
   /** Reads until `into` is full or the file ends; how many bytes it read. */
