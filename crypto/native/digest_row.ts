@@ -14,12 +14,16 @@ import {
 
 /** SHA-256 of many messages side by side, each in a part of the processor's wide registers. */
 export interface DigestRow {
-  /** Whether messages have these hashes, in their order. None of them is longer than {@linkcode ROW_BYTES_MAX}. */
-  compare(messages: readonly Uint8Array<SharedArrayBuffer>[], hashes: readonly Uint8Array[]): boolean[];
+  /** Their hashes, in their order. None of them is longer than {@linkcode ROW_BYTES_MAX}. */
+  digest(messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[];
+  /** Whether messages have these hashes; the same otherwise. */
+  compare(messages: readonly Uint8Array[], hashes: readonly Uint8Array[]): boolean[];
 }
 
 /** The library counts blocks of 64 bytes in 16 bits. */
 export const ROW_BYTES_MAX = 4_000_000;
+/** With fewer messages a row takes longer than one hash after the other, measured: it takes as long whether it is full or not. */
+export const ROW_MIN = 9;
 /** So many messages are given to the library before the first comes back: it has room for 128. */
 const JOBS_MAX = 64;
 const LANES = 16;
@@ -36,14 +40,14 @@ export function loadDigestRow(hash: Hash): DigestRow | undefined {
   if (!isLooked) {
     isLooked = true;
     const library = loadIpsecMb();
-    const row = library && digestRow(library);
+    const row = library && digestRow(library, hash);
     if (row && isRight(row, hash)) loaded = row;
   }
   return loaded;
 }
 
 /** The same, not tried out. */
-export function digestRow(library: IpsecMb): DigestRow | undefined {
+export function digestRow(library: IpsecMb, hash: Hash): DigestRow | undefined {
   const { get_next_job_avx512_t1: next, submit_job_nocheck_avx512_t1: submit, flush_job_avx512_t1: flush } =
     library;
   const hasRegisters = (library.imb_get_feature_flags() & Feature.AVX512) === Feature.AVX512;
@@ -75,29 +79,29 @@ export function digestRow(library: IpsecMb): DigestRow | undefined {
     view.setInt32(job + JOB.hash, SHA_256, true);
     view.setInt32(job + JOB.order, HASH_FIRST, true);
   };
-  const compareSome = (messages: readonly Uint8Array[], hashes: readonly Uint8Array[], order: number[]) => {
+  const digestSome = (messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[] => {
     let done = 0;
-    order.forEach((index, slot) => {
-      set(slot, messages[index]);
+    messages.forEach((message, slot) => {
+      set(slot, message);
       if (submit(manager) !== 0n) done++;
     });
     while (flush(manager) !== 0n) done++;
-    const isAll = done === order.length;
-    return order.map((index, slot) =>
-      isAll && equalBytes(tags.subarray(slot * HASH_BYTES, (slot + 1) * HASH_BYTES), hashes[index])
-    );
+    if (done !== messages.length) return messages.map((message) => hash.digest(message));
+    return messages.map((_, slot) => tags.slice(slot * HASH_BYTES, (slot + 1) * HASH_BYTES));
+  };
+  const digest = (messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[] => {
+    const hashes = new Array<Uint8Array<ArrayBuffer>>(messages.length);
+    // The longest first: whose turn comes late shall not keep fifteen empty lanes waiting.
+    const order = messages.map((_, index) => index).sort((a, b) => messages[b].length - messages[a].length);
+    for (let first = 0; first < order.length; first += JOBS_MAX) {
+      const some = order.slice(first, first + JOBS_MAX);
+      digestSome(some.map((index) => messages[index])).forEach((one, slot) => hashes[some[slot]] = one);
+    }
+    return hashes;
   };
   return {
-    compare(messages, hashes) {
-      const outcomes: boolean[] = new Array(messages.length).fill(false);
-      // The longest first: whose turn comes late shall not keep fifteen empty lanes waiting.
-      const order = messages.map((_, index) => index).sort((a, b) => messages[b].length - messages[a].length);
-      for (let first = 0; first < order.length; first += JOBS_MAX) {
-        const some = order.slice(first, first + JOBS_MAX);
-        compareSome(messages, hashes, some).forEach((is, slot) => outcomes[some[slot]] = is);
-      }
-      return outcomes;
-    },
+    digest,
+    compare: (messages, hashes) => digest(messages).map((one, index) => equalBytes(one, hashes[index])),
   };
 }
 

@@ -56,8 +56,9 @@ function workOf({ words, key }: CrewTask, engine: ChunkEngine): () => void {
   return () => {
     while (true) {
       const job = ring.nextJob();
-      if (job.kind === JobKind.SEAL) ring.finish(true, cipher.seal(job.chunk, bytesOf(job)));
-      else if (job.kind === JobKind.OPEN) {
+      if (job.kind === JobKind.SEAL) {
+        for (const leaf of cipher.sealAll(waiting(JobKind.SEAL))) ring.finish(true, leaf);
+      } else if (job.kind === JobKind.OPEN) {
         for (const ok of cipher.openAll(waiting(JobKind.OPEN))) ring.finish(ok);
       } else if (job.kind === JobKind.CHECK) {
         for (const ok of cipher.areChunks(waiting(JobKind.CHECK))) ring.finish(ok);

@@ -7,6 +7,8 @@
 import { limits } from "../../core/limits.ts";
 import { HASH_BYTES } from "../../crypto/engine.ts";
 import { threadsFor } from "./_threads.ts";
+import { LEAF_ROW_MAX } from "../../crypto/native/leaf_row.ts";
+import { LEAF_LEAD_BYTES } from "./chunk_cipher.ts";
 import type { ChunkKey } from "./chunk_cipher.ts";
 import type { CrewTask } from "./chunk_worker.ts";
 import { FILE_LIST_BYTES, FILE_LIST_MAX, FileList } from "./file_list.ts";
@@ -21,8 +23,6 @@ export type Outcome = { readonly ok: boolean; readonly leaf: Uint8Array<ArrayBuf
 const SLAB_BYTES = 4_194_304;
 /** So many lists of files may wait for a thread, or be in its hands. */
 const LISTS_MAX = 2;
-/** Chunks begin at multiples of this: a line of the processor's cache. */
-const ALIGNMENT = 64;
 
 /**
  * Threads for the chunks of one exposure, at most `threadsMax`; `undefined` where they would not pay. They start in the background, and
@@ -45,15 +45,20 @@ export class Crew {
     this.#hands = Array.from({ length: threads }, () => new Hand(key, file));
   }
 
-  /** Memory that all threads reach; it lives as long as anybody holds it. @throws {RangeError} when there is none */
+  /**
+   * Memory that all threads reach, behind {@linkcode LEAF_LEAD_BYTES} bytes that are nobody's; it lives as long as anybody holds it.
+   *
+   * @throws {RangeError} when there is none
+   */
   memory(bytes: number): Uint8Array<SharedArrayBuffer> {
-    if (this.#slab === undefined || this.#slabUsed + bytes > this.#slab.byteLength) {
-      this.#slab = new SharedArrayBuffer(Math.max(SLAB_BYTES, bytes));
+    const needed = LEAF_LEAD_BYTES + Math.ceil(bytes / LEAF_LEAD_BYTES) * LEAF_LEAD_BYTES;
+    if (this.#slab === undefined || this.#slabUsed + needed > this.#slab.byteLength) {
+      this.#slab = new SharedArrayBuffer(Math.max(SLAB_BYTES, needed));
       this.#slabUsed = 0;
       this.share(this.#slab);
     }
-    const at = this.#slabUsed;
-    this.#slabUsed += Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    const at = this.#slabUsed + LEAF_LEAD_BYTES;
+    this.#slabUsed += needed;
     return new Uint8Array(this.#slab, at, bytes);
   }
 
@@ -110,9 +115,9 @@ export class Crew {
     if (busy.length > 0) await Promise.race(busy.map((hand) => hand.settled()));
   }
 
-  /** Calls back for all that is under way, then ends the threads: afterwards they touch nothing that was theirs. */
+  /** Calls back for all files that are under way, then ends the threads: afterwards they write to no descriptor. */
   async end(): Promise<void> {
-    while (this.busy > 0) await this.settled();
+    while (this.#hands.some((hand) => hand.hasFiles)) await this.settled();
     this.close();
   }
 
@@ -158,6 +163,8 @@ class Hand {
   /** Where it is told of files: those that it has none in are free. */
   readonly #lists: Uint8Array<SharedArrayBuffer>[] = [];
   #listsMade = 0;
+  /** Jobs that it was given and not woken for. */
+  #givenAsleep = 0;
   #isWaking = false;
   #isGone = false;
 
@@ -178,6 +185,10 @@ class Hand {
 
   get busy(): number {
     return this.#callbacks.length;
+  }
+
+  get hasFiles(): boolean {
+    return !this.#isGone && this.#lists.length < this.#listsMade;
   }
 
   reaches(bytes: Uint8Array): boolean {
@@ -261,14 +272,23 @@ class Hand {
     this.#listen();
   }
 
-  /** What is given in one go is taken in one go: several chunks are hashed side by side, and a wake-up is dear. */
+  /**
+   * What is given in one go is taken in one go: several chunks are hashed side by side, and a wake-up is dear. As soon as they are a row
+   * nothing is waited for: who seals goes on for many ms.
+   */
   #wakeSoon(): void {
+    if (++this.#givenAsleep === LEAF_ROW_MAX) this.#wake();
     if (this.#isWaking) return;
     this.#isWaking = true;
     queueMicrotask(() => {
       this.#isWaking = false;
-      this.#ring.wake();
+      if (this.#givenAsleep > 0) this.#wake();
     });
+  }
+
+  #wake(): void {
+    this.#givenAsleep = 0;
+    this.#ring.wake();
   }
 
   #breakOff(): void {

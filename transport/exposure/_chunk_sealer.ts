@@ -3,7 +3,7 @@ import { chunkBytes } from "../../codec/manifest.ts";
 import type { Engine } from "../../crypto/engine.ts";
 import { AEAD_TAG_BYTES } from "../../crypto/engine.ts";
 import { ChunkCipher } from "../crew/chunk_cipher.ts";
-import type { ChunkKey } from "../crew/chunk_cipher.ts";
+import type { ChunkKey, UnsealedChunk } from "../crew/chunk_cipher.ts";
 import { chunkOffset } from "./pieces.ts";
 import type { ByteSource } from "./source.ts";
 
@@ -44,7 +44,7 @@ export class ChunkSealer {
    */
   seal(chunk: number): { readonly sealed: Uint8Array; readonly leaf: Uint8Array<ArrayBuffer> } {
     const sealed = this.read(chunk, this.#sealed);
-    return { sealed, leaf: this.sealIn(chunk, sealed) };
+    return { sealed, leaf: this.#cipher.seal(chunk, sealed) };
   }
 
   /**
@@ -59,8 +59,8 @@ export class ChunkSealer {
     return unsealed;
   }
 
-  /** Seals what {@linkcode ChunkSealer.read} answered with, where it lies; gives its leaf hash. */
-  sealIn(chunk: number, unsealed: Uint8Array): Uint8Array<ArrayBuffer> {
-    return this.#cipher.seal(chunk, unsealed);
+  /** Seals what {@linkcode ChunkSealer.read} answered with, where it lies, as `ChunkCipher.sealAll` does; gives the leaf hashes. */
+  sealAll(chunks: readonly UnsealedChunk[]): Uint8Array<ArrayBuffer>[] {
+    return this.#cipher.sealAll(chunks);
   }
 }

@@ -83,10 +83,16 @@ Deno.test("what goes wrong where a chunk is taken ends the sealing", async () =>
   }
 });
 
-Deno.test("without a crew chunks are sealed at once", () => {
+Deno.test("without a crew chunks are sealed several together, each as one alone", async () => {
+  const expected = sealer();
   const seen: number[] = [];
-  const sealing = new Sealing(sealer(), undefined, (chunk) => seen.push(chunk));
-  sealing.seal(7);
-  sealing.seal(2);
-  assertEquals(seen, [7, 2]);
+  const sealing = new Sealing(sealer(), undefined, (chunk, sealed, leaf) => {
+    const right = expected.seal(chunk);
+    assertEquals([sealed.slice(), leaf], [right.sealed.slice(), right.leaf]);
+    seen.push(chunk);
+  });
+  const order = [7, 2, ...Array.from({ length: CHUNKS }, (_, chunk) => chunk), CHUNKS - 1];
+  for (const chunk of order) sealing.seal(chunk);
+  await sealing.finish();
+  assertEquals(seen, order);
 });
