@@ -164,17 +164,10 @@ export class JobRing {
     if (Atomics.load(this.words, ENDED) === 1) return END;
     const slot = this.#slot(number);
     const [kind, memory, at, bytes, chunk] = this.words.subarray(slot, slot + 5);
-    const [toMemory, toAt] = this.words.subarray(slot + COPY, slot + COPY + 2);
     const leaf = this.#bytes.subarray((slot + LEAF) * 4, (slot + LEAF) * 4 + HASH_BYTES);
-    return {
-      kind,
-      memory,
-      at,
-      bytes,
-      chunk,
-      leaf,
-      ...(toMemory >= 0 && { to: { memory: toMemory, at: toAt } }),
-    };
+    const job = { kind, memory, at, bytes, chunk, leaf };
+    const copy = this.words[slot + COPY];
+    return copy < 0 ? job : { ...job, to: { memory: copy, at: this.words[slot + COPY + 1] } };
   }
 
   #slot(job: number): number {
