@@ -45,6 +45,14 @@ function workOf({ words, key }: CrewTask, engine: ChunkEngine): () => void {
       bytes: bytesOf(job),
       leaf: job.leaf,
     }));
+  const sealWaiting = () => {
+    const jobs = ring.nextJobs(JobKind.SEAL, LEAF_ROW_MAX);
+    const leaves = cipher.sealAll(jobs.map((job) => ({ chunk: job.chunk, bytes: bytesOf(job) })));
+    for (const [index, job] of jobs.entries()) {
+      if (job.to) bytesOf({ ...job, ...job.to }).set(bytesOf(job));
+      ring.finish(true, leaves[index]);
+    }
+  };
   let writer: { readonly write: QuickWriter | undefined } | undefined;
   const settleList = (job: Job) => {
     writer ??= { write: quickWriter() };
@@ -56,9 +64,8 @@ function workOf({ words, key }: CrewTask, engine: ChunkEngine): () => void {
   return () => {
     while (true) {
       const job = ring.nextJob();
-      if (job.kind === JobKind.SEAL) {
-        for (const leaf of cipher.sealAll(waiting(JobKind.SEAL))) ring.finish(true, leaf);
-      } else if (job.kind === JobKind.OPEN) {
+      if (job.kind === JobKind.SEAL) sealWaiting();
+      else if (job.kind === JobKind.OPEN) {
         for (const ok of cipher.openAll(waiting(JobKind.OPEN))) ring.finish(ok);
       } else if (job.kind === JobKind.CHECK) {
         for (const ok of cipher.areChunks(waiting(JobKind.CHECK))) ring.finish(ok);

@@ -69,10 +69,16 @@ export class Crew {
 
   /**
    * Seals the plaintext in all of `bytes` but the last 16, if a thread is free and reaches it; whether that is so. `done` is called
-   * later, from {@linkcode Crew.collect}. Until then the bytes are the thread's.
+   * later, from {@linkcode Crew.collect}. Until then the bytes are the thread's. `place`: memory that all threads {@linkcode Crew.reaches}
+   * and that the sealed chunk is copied to.
    */
-  seal(chunk: number, bytes: Uint8Array, done: (outcome: Outcome) => void): boolean {
-    return this.#give(JobKind.SEAL, chunk, bytes, undefined, done);
+  seal(chunk: number, bytes: Uint8Array, done: (outcome: Outcome) => void, place?: Uint8Array): boolean {
+    return this.#give(JobKind.SEAL, chunk, bytes, undefined, done, place);
+  }
+
+  /** Whether all threads have been told of the memory that these bytes lie in. */
+  reaches(bytes: Uint8Array): boolean {
+    return this.#hands.every((hand) => hand.reaches(bytes));
   }
 
   /** The same for a sealed chunk to be opened, if it has that leaf hash. */
@@ -132,9 +138,10 @@ export class Crew {
     bytes: Uint8Array,
     leaf: Uint8Array | undefined,
     done: (outcome: Outcome) => void,
+    place?: Uint8Array,
   ): boolean {
     const hand = this.#freest(bytes);
-    hand?.give(kind, chunk, bytes, leaf, done);
+    hand?.give(kind, chunk, bytes, leaf, done, place);
     return hand !== undefined;
   }
 
@@ -207,9 +214,12 @@ class Hand {
     bytes: Uint8Array,
     leaf: Uint8Array | undefined,
     done: (outcome: Outcome) => void,
+    place?: Uint8Array,
   ): void {
     const memory = this.#memories.get(bytes.buffer)!;
-    this.#give({ kind, memory, at: bytes.byteOffset, bytes: bytes.length, chunk }, leaf, done);
+    const to = place && { memory: this.#memories.get(place.buffer)!, at: place.byteOffset };
+    const job = { kind, memory, at: bytes.byteOffset, bytes: bytes.length, chunk };
+    this.#give(to ? { ...job, to } : job, leaf, done);
   }
 
   /** Whether it will. */

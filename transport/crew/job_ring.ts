@@ -4,7 +4,7 @@
  *
  *    0  jobs given so far       1  jobs done so far       2  1 once the thread is ready
  *    3  1 when this is the end
- *   16  slots of 16 words: kind, memory, first byte, bytes, chunk, outcome, 0, 0, then a leaf hash
+ *   16  slots of 16 words: kind, memory, first byte, bytes, chunk, outcome, memory and first byte of a copy (-1: none), then a leaf hash
  */
 import { HASH_BYTES } from "../../crypto/engine.ts";
 
@@ -36,6 +36,8 @@ export interface Job {
   readonly bytes: number;
   /** Its index. */
   readonly chunk: number;
+  /** Where it is copied to when it is sealed. Absent: nowhere. */
+  readonly to?: { readonly memory: number; readonly at: number };
 }
 
 const GIVEN = 0;
@@ -45,6 +47,7 @@ const ENDED = 3;
 const HEAD_WORDS = 16;
 const SLOT_WORDS = 16;
 const OUTCOME = 5;
+const COPY = 6;
 const LEAF = 8;
 
 const NO_LEAF = new Uint8Array(0);
@@ -82,7 +85,7 @@ export class JobRing {
   }
 
   /** Gives a job, with the leaf hash to compare if it is one to open. There must be room. */
-  give({ kind, memory, at, bytes, chunk }: Job, leaf?: Uint8Array): void {
+  give({ kind, memory, at, bytes, chunk, to }: Job, leaf?: Uint8Array): void {
     const given = Atomics.load(this.words, GIVEN);
     const slot = this.#slot(given);
     this.words[slot] = kind;
@@ -91,6 +94,8 @@ export class JobRing {
     this.words[slot + 3] = bytes;
     this.words[slot + 4] = chunk;
     this.words[slot + OUTCOME] = 0;
+    this.words[slot + COPY] = to?.memory ?? -1;
+    this.words[slot + COPY + 1] = to?.at ?? -1;
     if (leaf) this.#bytes.set(leaf, (slot + LEAF) * 4);
     Atomics.store(this.words, GIVEN, given + 1);
   }
@@ -164,16 +169,11 @@ export class JobRing {
   #jobAt(number: number): Job & { readonly leaf: Uint8Array } {
     if (Atomics.load(this.words, ENDED) === 1) return END;
     const slot = this.#slot(number);
-    const { words } = this;
+    const [kind, memory, at, bytes, chunk] = this.words.subarray(slot, slot + 5);
     const leaf = this.#bytes.subarray((slot + LEAF) * 4, (slot + LEAF) * 4 + HASH_BYTES);
-    return {
-      kind: words[slot],
-      memory: words[slot + 1],
-      at: words[slot + 2],
-      bytes: words[slot + 3],
-      chunk: words[slot + 4],
-      leaf,
-    };
+    const job = { kind, memory, at, bytes, chunk, leaf };
+    const copy = this.words[slot + COPY];
+    return copy < 0 ? job : { ...job, to: { memory: copy, at: this.words[slot + COPY + 1] } };
   }
 
   #slot(job: number): number {

@@ -3,8 +3,14 @@ import type { UnsealedChunk } from "../crew/chunk_cipher.ts";
 import type { Crew } from "../crew/crew.ts";
 import type { ChunkSealer } from "./_chunk_sealer.ts";
 
-/** Takes a sealed chunk and its leaf hash. The bytes are good until it returns. */
-export type TakeSealed = (chunk: number, sealed: Uint8Array, leaf: Uint8Array<ArrayBuffer>) => void;
+/** Takes a sealed chunk and its leaf hash. The bytes are good until it returns; absent: they are in their place already. */
+export type TakeSealed = (
+  chunk: number,
+  sealed: Uint8Array | undefined,
+  leaf: Uint8Array<ArrayBuffer>,
+) => void;
+/** Where a sealed chunk belongs; absent: that is for who takes it. */
+export type PlaceOf = (chunk: number) => Uint8Array | undefined;
 
 /** Bytes of chunks that are sealed together here, at most: beyond that they are in no cache when they are hashed. */
 const TOGETHER_BYTES_MAX = 4_194_304;
@@ -22,6 +28,9 @@ export class Sealing {
   readonly #sealer: ChunkSealer;
   readonly #crew: Crew | undefined;
   readonly #take: TakeSealed;
+  readonly #placeOf: PlaceOf;
+  /** Memory of places that the crew was told of. */
+  readonly #shared = new Set<SharedArrayBuffer>();
   /** Buffers, which the crew reaches, for use again: they stay in the processor's cache. */
   readonly #spare: Uint8Array[] = [];
   /** Those that are sealed here, and how many of them together. */
@@ -30,7 +39,13 @@ export class Sealing {
   #failure: { readonly error: unknown } | undefined;
 
   /** `take` is told of each chunk: within the call that seals it, or later. */
-  constructor(sealer: ChunkSealer, crew: Crew | undefined, take: TakeSealed) {
+  constructor(
+    sealer: ChunkSealer,
+    crew: Crew | undefined,
+    take: TakeSealed,
+    placeOf: PlaceOf = () => undefined,
+  ) {
+    this.#placeOf = placeOf;
     this.#sealer = sealer;
     this.#crew = crew;
     this.#take = take;
@@ -44,15 +59,16 @@ export class Sealing {
     this.#throwFailure();
     const memory = this.#spare.pop() ?? this.#newMemory();
     const bytes = this.#sealer.read(chunk, memory);
+    const place = this.#crew && this.#placeFor(chunk, this.#crew);
     const isGiven = this.#crew?.seal(chunk, bytes, (outcome) => {
       try {
-        if (outcome) this.#take(chunk, bytes, outcome.leaf);
+        if (outcome) this.#take(chunk, place ? undefined : bytes, outcome.leaf);
         else this.#takeAnew(chunk);
       } catch (error) {
         this.#failure ??= { error };
       }
       this.#spare.push(memory);
-    });
+    }, place);
     if (isGiven) return;
     this.#here.push({ chunk, bytes, memory });
     if (this.#here.length >= this.#together) this.#sealHere();
@@ -63,6 +79,17 @@ export class Sealing {
     this.#sealHere();
     while (this.#crew && this.#crew.busy > 0) await this.#crew.settled();
     this.#throwFailure();
+  }
+
+  /** Fresh memory is dear to write to: it is better done by who has time. */
+  #placeFor(chunk: number, crew: Crew): Uint8Array | undefined {
+    const place = this.#placeOf(chunk);
+    if (!place || crew.reaches(place)) return place;
+    if (place.buffer instanceof SharedArrayBuffer && !this.#shared.has(place.buffer)) {
+      this.#shared.add(place.buffer);
+      crew.share(place.buffer);
+    }
+    return undefined;
   }
 
   #newMemory(): Uint8Array {

@@ -53,12 +53,39 @@ Deno.test("a crew seals what one thread does, each chunk once", async () => {
     const seen = new Set<number>();
     const sealing = new Sealing(sealer(), crew, (chunk, sealed, leaf) => {
       const right = expected.seal(chunk);
-      assertEquals([sealed.slice(), leaf], [right.sealed.slice(), right.leaf]);
+      assertEquals([sealed?.slice(), leaf], [right.sealed.slice(), right.leaf]);
       seen.add(chunk);
     });
     for (let chunk = 0; chunk < CHUNKS; chunk++) sealing.seal(chunk);
     await sealing.finish();
     assertEquals(seen.size, CHUNKS);
+  } finally {
+    crew.close();
+  }
+});
+
+Deno.test("a crew puts what it seals into its place, as soon as it reaches that", async () => {
+  const crew = await readyCrew();
+  try {
+    const expected = sealer();
+    const memory = new Uint8Array(new SharedArrayBuffer(CHUNKS * (CHUNK + 16)));
+    const placeOf = (chunk: number) => {
+      const bytes = Math.min(CHUNK, plain.length - chunk * CHUNK) + 16;
+      return memory.subarray(chunk * (CHUNK + 16), chunk * (CHUNK + 16) + bytes);
+    };
+    let placed = 0;
+    const sealing = new Sealing(sealer(), crew, (chunk, sealed, leaf) => {
+      const right = expected.seal(chunk);
+      assertEquals([(sealed ?? placeOf(chunk)).slice(), leaf], [right.sealed.slice(), right.leaf]);
+      if (!sealed) placed++;
+    }, placeOf);
+    for (let chunk = 0; chunk < CHUNKS; chunk++) {
+      sealing.seal(chunk);
+      // The threads hear of the memory in between.
+      if (chunk % 50 === 0) await sealing.finish();
+    }
+    await sealing.finish();
+    assert(placed > 0, "nothing was put into its place");
   } finally {
     crew.close();
   }
@@ -88,7 +115,7 @@ Deno.test("without a crew chunks are sealed several together, each as one alone"
   const seen: number[] = [];
   const sealing = new Sealing(sealer(), undefined, (chunk, sealed, leaf) => {
     const right = expected.seal(chunk);
-    assertEquals([sealed.slice(), leaf], [right.sealed.slice(), right.leaf]);
+    assertEquals([sealed?.slice(), leaf], [right.sealed.slice(), right.leaf]);
     seen.push(chunk);
   });
   const order = [7, 2, ...Array.from({ length: CHUNKS }, (_, chunk) => chunk), CHUNKS - 1];

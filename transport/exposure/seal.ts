@@ -244,8 +244,8 @@ async function sealChunks(
     const at = chunk * HASH_BYTES;
     if (expectedLeaves && !equalBytes(leaf, expectedLeaves.subarray(at, at + HASH_BYTES))) isExpected = false;
     leaves.set(leaf, at);
-    if (isExpected) filler.put(sealed, chunk);
-  });
+    if (isExpected && sealed) filler.put(sealed, chunk);
+  }, (chunk) => filler.place?.(chunk));
   const turns = new Turns();
   throwIfCancelled(signal, source);
   // A collection's index stands in front, and is known when the rest has been read.

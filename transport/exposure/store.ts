@@ -61,6 +61,9 @@ export interface StoreFiller {
   /** Takes a sealed chunk: copied. @throws {RgtpError} NOMEM */
   put(sealed: Uint8Array, chunk: number): void;
 
+  /** Where a sealed chunk belongs, as long as its memory is there: who writes it there has put it. Absent: nowhere. */
+  place?(chunk: number): Uint8Array;
+
   /** All chunks are in; `leaves` (their leaf hashes, kept) make the leaf pages. The filler is used up. */
   finish(leaves: Uint8Array): { readonly store: ChunkStore; readonly root: Uint8Array };
 
@@ -103,7 +106,11 @@ class MemoryFiller implements StoreFiller {
   }
 
   put(sealed: Uint8Array, chunk: number): void {
-    this.#slabs.allot(chunk).set(sealed);
+    this.place(chunk).set(sealed);
+  }
+
+  place(chunk: number): Uint8Array {
+    return this.#slabs.allot(chunk);
   }
 
   finish(leaves: Uint8Array): { store: ChunkStore; root: Uint8Array } {
