@@ -160,7 +160,7 @@ export function chunkDataReceipt(packet: Uint8Array): number {
   return readU32(packet, 20);
 }
 
-/** Writes the part of a CHUNK_DATA header that never changes, word and piece, at `at`. Done once, when a chunk is packetised. */
+/** Writes the part of a CHUNK_DATA header that never changes, word and piece, at `at`. */
 export function writeChunkHeader(
   packets: Uint8Array,
   block: number,

@@ -36,8 +36,6 @@ export interface ClaimedChunk {
 
 /** A leaf is hashed with a byte before it: a line of the processor's cache, so that the chunk begins with one. */
 export const LEAF_LEAD_BYTES = 64;
-/** So many chunks are sealed together, where that pays. */
-export const SEALED_TOGETHER = 16;
 /** To load what hashes side by side takes as long as it spares with so many chunks. */
 const CHUNKS_BEFORE_ROW = 256;
 

@@ -4,7 +4,7 @@
  */
 import { equalBytes } from "../../core/bytes.ts";
 import { type Hash, HASH_BYTES } from "../../crypto/engine.ts";
-import { loadDigestRow } from "../../crypto/native/digest_row.ts";
+import { loadDigestRow, ROW_MIN } from "../../crypto/native/digest_row.ts";
 
 /** A whole file, in memory that all threads of a crew reach. */
 export interface WholeBytes {
@@ -37,9 +37,6 @@ const OUTCOME = 4;
 const HASH = 5;
 /** Bytes of a list. */
 export const FILE_LIST_BYTES = FILE_LIST_MAX * FILE_WORDS * 4;
-
-/** Fewer than these are hashed faster one after the other: a row takes as long as its longest, however few there are. */
-const ROW_MIN = 9;
 
 /** Whether files have their hashes, in their order: by whoever has the time. */
 export function compareFiles(hash: Hash, files: readonly WholeBytes[]): boolean[] {

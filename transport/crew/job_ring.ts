@@ -20,7 +20,7 @@ export const JobKind = {
   END: 4,
   /** Compare: whether what lies there has the leaf hash when it is sealed. */
   CHECK: 5,
-  /** Compare as many whole files as the job's number of the chunk says with their hashes: what lies there is a list of them. */
+  /** Compare whole files with their hashes, and write those that are right: what lies there is a list of them, as many as `chunk` says. */
   FILES: 6,
 } as const;
 

@@ -1,4 +1,5 @@
-import { LEAF_LEAD_BYTES, SEALED_TOGETHER } from "../crew/chunk_cipher.ts";
+import { LEAF_ROW_MAX } from "../../crypto/native/leaf_row.ts";
+import { LEAF_LEAD_BYTES } from "../crew/chunk_cipher.ts";
 import type { UnsealedChunk } from "../crew/chunk_cipher.ts";
 import type { Crew } from "../crew/crew.ts";
 import type { ChunkSealer } from "./_chunk_sealer.ts";
@@ -50,7 +51,7 @@ export class Sealing {
     this.#crew = crew;
     this.#take = take;
     const fit = Math.floor(TOGETHER_BYTES_MAX / sealer.sealedBytesMax);
-    this.#together = Math.max(1, Math.min(SEALED_TOGETHER, fit));
+    this.#together = Math.max(1, Math.min(LEAF_ROW_MAX, fit));
   }
 
   /** Reads a chunk, and has it sealed. @throws {RgtpError} SOURCE_CHANGED, IO; what `take` has thrown */

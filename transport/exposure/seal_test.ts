@@ -4,10 +4,10 @@ import type { AeadName, Engine } from "../../crypto/engine.ts";
 import { PAGE_LEAVES, verifyLeafPage } from "../../crypto/leaf_pages.ts";
 import { chunkNonce, exposureId, keyCheck } from "../../crypto/key_schedule.ts";
 import { leafHash, merkleRoot } from "../../crypto/merkle.ts";
+import { LEAF_ROW_MAX } from "../../crypto/native/leaf_row.ts";
 import { nativeEngine } from "../../crypto/native_engine.ts";
 import { portableEngine } from "../../crypto/portable_engine.ts";
 import { assert, assertEquals, assertNotEquals, assertRejects } from "../../tests/_assert.ts";
-import { SEALED_TOGETHER } from "../crew/chunk_cipher.ts";
 import { exposurePages, pagePiece, pieceBytes } from "./pieces.ts";
 import { profiles } from "./profiles.ts";
 import type { SealedExposure, SealOptions } from "./seal.ts";
@@ -156,7 +156,7 @@ Deno.test("expectedLeaves: the same content passes, any other stops with the chu
     read: (at: number, into: Uint8Array) => (read++, into.set(bytes.subarray(at, at + into.length))),
   };
   assertEquals(await sealSource(counted, { ...options, expectedLeaves: leaves }), undefined);
-  assertEquals(read, SEALED_TOGETHER);
+  assertEquals(read, LEAF_ROW_MAX);
   for (const length of [0, 32, leaves.length - 32, leaves.length - 1]) {
     const expectedLeaves = leaves.subarray(0, length);
     assertEquals(await sealSource(bytesSource(sample(40 * 4096)), { ...options, expectedLeaves }), undefined);
