@@ -15,7 +15,7 @@ import { Competition } from "./competition.ts";
 import { ForeignQueue } from "./foreign_queue.ts";
 import { Growth } from "./growth.ts";
 import { LossModel, SMALL_LOSS } from "./loss_model.ts";
-import { bringsLess, isEnough, verdictOf } from "./loss_trial.ts";
+import { bringsLess, isDip, isEnough, verdictOf } from "./loss_trial.ts";
 import type { LossTrial } from "./loss_trial.ts";
 import { isOverrun, newRound, underWayOf } from "./round.ts";
 import type { EndedRound, Round } from "./round.ts";
@@ -64,8 +64,6 @@ const BURST_REGROWTH = 1.1;
 /** A window is at least so many bursts. */
 const BURSTS_MIN = 4;
 const BURST_MAX = 176;
-/** Less than this share of the best rate of late is a dip. */
-const DIP_SHARE = 0.93;
 /** To see what the path loses by itself, somewhat less is asked for than it bears. */
 const TRIAL_SHARE = 0.85;
 /** As often may a trial end unclear; then the loss is the path's. */
@@ -396,8 +394,9 @@ export class Congestion {
     }
     if (excess === 0) return false;
     // A path that is too full delivers as much as it can. Where less comes than a moment ago, and nothing waits, it is the weather.
-    if (rate < this.#rate * DIP_SHARE && queue <= this.#queueTarget) {
-      this.#loss.accept(Math.max(this.#loss.baseline, Math.min(this.#loss.last, this.#loss.usual)));
+    const { last: loss, baseline } = this.#loss;
+    if (queue <= this.#queueTarget && isDip({ rate, bestRate: this.#rate, loss, baseline })) {
+      this.#loss.accept(Math.max(baseline, Math.min(loss, this.#loss.usual)));
       return false;
     }
     this.#isKnown = true;

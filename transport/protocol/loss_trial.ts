@@ -4,6 +4,9 @@ const EVENTS = 8;
 const ROUNDS_MAX = 12;
 /** A trial does not wait for fewer than this would show: 8 events at 5 % are 160 symbols. */
 const USUAL_MAX = 0.05;
+/** Less than this share of the best rate of late is a dip; and what is lost must lack in what comes, at least to this share. */
+const DIP_SHARE = 0.93;
+const LACKING_SHARE = 0.5;
 
 /** A cut for loss, to see whose the loss is: what there was before it. */
 export interface LossTrial {
@@ -61,4 +64,20 @@ export function verdictOf(trial: LossTrial, outcome: TrialOutcome): "ours" | "th
 /** Whether less came of less. Otherwise the path was as full as before. */
 export function bringsLess(trial: LossTrial, { rate, window }: TrialOutcome): boolean {
   return rate < trial.rate * (1 + window / trial.window) / 2;
+}
+
+/**
+ * Whether so much less comes than a moment ago as weather would take that loses `loss` where the path lost `baseline`. On a path that is far
+ * too full what comes goes up and down as well, but hardly less comes, however much is lost. Rates are in symbols a ms.
+ */
+export function isDip(
+  { rate, bestRate, loss, baseline }: {
+    readonly rate: number;
+    readonly bestRate: number;
+    readonly loss: number;
+    readonly baseline: number;
+  },
+): boolean {
+  const lacking = 1 - rate / bestRate;
+  return lacking > 1 - DIP_SHARE && lacking > LACKING_SHARE * (loss - baseline) / (1 - baseline);
 }
