@@ -30,6 +30,8 @@ export interface CongestionOptions {
   readonly roundTrip: number;
   /** Packets that our receive buffer holds in one burst. */
   readonly burstPacketsMax: number;
+  /** As many may be under way on a short path at first; more as many times as many have come. Absent: `burstPacketsMax`. */
+  readonly burstPacketsFirst?: number;
   /** How it behaves towards others. */
   readonly traffic: TrafficClass;
   /** Whether the path leads no further than this machine; absent: no. */
@@ -41,8 +43,11 @@ const WINDOW_MIN = 4;
 /** After a silence: two trains, so that the second can show what the first has lost. */
 const WINDOW_SILENT = 16;
 const WINDOW_MAX = 32_768;
+/** On a short path so many times what is under way has come before: who is killed has asked for little in vain. */
+const COME_PER_WINDOW = 64;
 /** A path this short is of this machine or its neighbour: what is under way must fit our receive buffer at once. */
 const NEAR_MS = 3;
+const QUEUE_MS_LOOPBACK = 12;
 /** A round takes at least this long, so that what it counts says something. */
 const ROUND_MS_MIN = 4;
 /** Of a window a round trip. What comes in clumps is asked for in clumps; where a policer's bucket has paid for them they are smoothed out. */
@@ -81,6 +86,7 @@ const CAPACITY_ROUNDS = 6;
 export class Congestion {
   readonly #traffic: TrafficClass;
   readonly #burstMax: number;
+  readonly #burstFirst: number;
   readonly #isLoopback: boolean;
   readonly #loss = new LossModel();
   /** Symbols a ms that came, in the last rounds. */
@@ -102,6 +108,8 @@ export class Congestion {
   /** Trials in a row that could be read either way. */
   #doubts = 0;
   readonly #growth: Growth;
+  /** Symbols that have come. */
+  #arrived = 0;
   /** Symbols of a burst that the queues on the way have been seen not to hold. */
   #burstCap = Infinity;
   /** Requests from this one on were sent under the present window. */
@@ -110,11 +118,13 @@ export class Congestion {
   #competition: Competition | undefined;
 
   /** `now` is the time of the grant. */
-  constructor(now: number, { roundTrip, burstPacketsMax, traffic, isLoopback }: CongestionOptions) {
+  constructor(now: number, options: CongestionOptions) {
+    const { roundTrip, burstPacketsMax, burstPacketsFirst = burstPacketsMax, traffic, isLoopback } = options;
     this.#isLoopback = isLoopback === true;
     this.#traffic = traffic;
     this.#growth = new Growth(traffic);
     this.#burstMax = burstPacketsMax;
+    this.#burstFirst = burstPacketsFirst;
     this.#trips = new RoundTrips(now, roundTrip);
     this.#startUp = new StartUp(this.#trips);
     this.#round = newRound(now, 1);
@@ -195,6 +205,7 @@ export class Congestion {
 
   /** Symbols arrived. */
   handleArrivals(count: number): void {
+    this.#arrived += count;
     this.#trips.handleContact();
     this.#round.arrived += count;
     if (this.#mode !== "start" || isOverrun(this.#round, this.#loss.baseline)) return;
@@ -267,7 +278,8 @@ export class Congestion {
   }
 
   get #most(): number {
-    return this.#isNear ? this.#burstMax : WINDOW_MAX;
+    if (!this.#isNear && !this.#isLoopback) return WINDOW_MAX;
+    return Math.min(this.#burstMax, Math.max(this.#burstFirst, this.#arrived / COME_PER_WINDOW));
   }
 
   /** Symbols a ms that the path delivers. */
@@ -285,9 +297,10 @@ export class Congestion {
     return this.#capacity * this.#trips.empty + this.burst;
   }
 
-  /** The queue that we may keep, ms. */
+  /** The queue that we may keep, ms. Within one machine it is what a busy process takes, and nobody else waits in it. */
   get #queueTarget(): number {
-    return queueTarget(this.#traffic, this.#capacity);
+    const target = queueTarget(this.#traffic, this.#capacity);
+    return this.#isLoopback ? Math.max(QUEUE_MS_LOOPBACK, target) : target;
   }
 
   #setWindow(symbols: number): void {

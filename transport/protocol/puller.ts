@@ -367,14 +367,17 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** A source that has granted is asked for pieces from now on. */
   #join(now: number, source: Source): void {
     const { engine, random, burstPacketsMax, limitRate, trafficClass = "normal" } = this.#options;
+    const { burstPacketsFirst = burstPacketsMax } = this.#options;
+    // All of them arrive at one socket.
+    const shareOf = (packets: number) => Math.ceil(packets / this.#sources.alive.length);
     if (source.flow || !source.grant) return;
     source.flow = new Flow(now, this.#delivery!.hand, {
       engine,
       grant: source.grant,
       tag: random(8),
       roundTrip: source.roundTrip,
-      // All of them arrive at one socket.
-      burstPacketsMax: Math.ceil(burstPacketsMax / this.#sources.alive.length),
+      burstPacketsMax: shareOf(burstPacketsMax),
+      burstPacketsFirst: shareOf(burstPacketsFirst),
       traffic: trafficClasses[trafficClass],
       isLoopback: isLoopback(source.address!.host),
       drops: this.drops,

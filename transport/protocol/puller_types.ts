@@ -67,6 +67,8 @@ export interface PullerOptions extends SourceFacts {
   readonly others?: readonly SourceFacts[];
   /** Packets that our receive buffer holds in one burst. */
   readonly burstPacketsMax: number;
+  /** As many at first; more when many have come. Absent: all that the buffer holds. */
+  readonly burstPacketsFirst?: number;
   /** The symbol size to begin with; a path that does not carry it is noticed. */
   readonly symbolSize?: number;
   /** Bytes a second to ask for at most. */
