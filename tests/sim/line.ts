@@ -57,11 +57,17 @@ export class Line {
   #asked = 0;
   #dropped = 0;
 
-  constructor(path: LinePath, traffic: TrafficClassName = "normal", burstPacketsMax = 5000) {
+  constructor(
+    path: LinePath,
+    traffic: TrafficClassName = "normal",
+    burstPacketsMax = 5000,
+    burstPacketsFirst = burstPacketsMax,
+  ) {
     this.path = path;
     this.congestion = new Congestion(0, {
       roundTrip: path.delayMs,
       burstPacketsMax,
+      burstPacketsFirst,
       traffic: trafficClasses[traffic],
     });
   }

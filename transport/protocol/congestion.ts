@@ -44,10 +44,11 @@ const WINDOW_MIN = 4;
 const WINDOW_SILENT = 16;
 const WINDOW_MAX = 32_768;
 /** On a short path so many times what is under way has come before: who is killed has asked for little in vain. */
-const COME_PER_WINDOW = 64;
+const COME_PER_WINDOW = 96;
+/** Within one machine a queue is what busy processes take, and nobody else waits in it. */
+const QUEUE_MS_LOOPBACK = 12;
 /** A path this short is of this machine or its neighbour: what is under way must fit our receive buffer at once. */
 const NEAR_MS = 3;
-const QUEUE_MS_LOOPBACK = 12;
 /** A round takes at least this long, so that what it counts says something. */
 const ROUND_MS_MIN = 4;
 /** Of a window a round trip. What comes in clumps is asked for in clumps; where a policer's bucket has paid for them they are smoothed out. */
@@ -279,7 +280,12 @@ export class Congestion {
 
   get #most(): number {
     if (!this.#isNear && !this.#isLoopback) return WINDOW_MAX;
-    return Math.min(this.#burstMax, Math.max(this.#burstFirst, this.#arrived / COME_PER_WINDOW));
+    return Math.min(this.#burstMax, Math.max(this.#burstFirst, this.#earned));
+  }
+
+  /** Symbols that may be under way on a short path for what has come. */
+  get #earned(): number {
+    return this.#arrived / COME_PER_WINDOW;
   }
 
   /** Symbols a ms that the path delivers. */
@@ -297,10 +303,10 @@ export class Congestion {
     return this.#capacity * this.#trips.empty + this.burst;
   }
 
-  /** The queue that we may keep, ms. Within one machine it is what a busy process takes, and nobody else waits in it. */
+  /** The queue that we may keep, ms. */
   get #queueTarget(): number {
     const target = queueTarget(this.#traffic, this.#capacity);
-    return this.#isLoopback ? Math.max(QUEUE_MS_LOOPBACK, target) : target;
+    return this.#isLoopback && this.#earned > this.#burstFirst ? Math.max(QUEUE_MS_LOOPBACK, target) : target;
   }
 
   #setWindow(symbols: number): void {

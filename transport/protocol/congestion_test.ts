@@ -257,6 +257,19 @@ Deno.test("congestion: on a near way what is under way fits the receive buffer, 
   }
 });
 
+Deno.test("congestion: on a near way what is under way grows with what has come, up to what the buffer holds", () => {
+  const first = new Line({ rate: 80, delayMs: 0.3 }, "normal", 300, 100).run(100);
+  assertEquals(first.windowMost, 100);
+  const line = new Line({ rate: 80, delayMs: 0.3 }, "normal", 300, 100);
+  let come = 0;
+  for (let i = 0; i < 40; i++) {
+    const { windowMost, share } = line.run(20);
+    come += share * 80 * 20;
+    assertLessOrEqual(windowMost, Math.max(100, come / 96));
+  }
+  assertEquals(line.congestion.window, 300);
+});
+
 Deno.test("congestion: within one machine a request asks for half a window; on other near ways for 176 symbols at most", () => {
   const { normal: traffic } = trafficClasses;
   for (const burstPacketsMax of [5, 92, 1024]) {
