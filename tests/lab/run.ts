@@ -40,6 +40,11 @@ const chosen = flags.table.map((name) => {
   const some = onlyRows(table, flags.row);
   return flags.quick ? quick(some) : some;
 });
+const unknown = flags.contestant.filter((name) => contestants.every((one) => one.name !== name));
+if (unknown.length > 0) {
+  const names = contestants.map(({ name }) => name).join(", ");
+  throw new RangeError(`no contestant is called ${unknown.join(" or ")}: there are ${names}`);
+}
 const why = await whyNoWan();
 if (why !== "") {
   console.error(`no lab here: ${why}`);
