@@ -21,21 +21,16 @@ import { isOverrun, newRound, underWayOf } from "./round.ts";
 import type { EndedRound, Round } from "./round.ts";
 import { RoundTrips } from "./round_trips.ts";
 import type { Trip } from "./round_trips.ts";
+import { ShortPath, type ShortPathOptions } from "./short_path.ts";
 import { StartUp } from "./start_up.ts";
 import { queueTarget, type TrafficClass } from "./traffic_class.ts";
 
 /** What a {@linkcode Congestion} starts from. */
-export interface CongestionOptions {
+export interface CongestionOptions extends ShortPathOptions {
   /** Round trip of the handshake, ms. */
   readonly roundTrip: number;
-  /** Packets that our receive buffer holds in one burst. */
-  readonly burstPacketsMax: number;
-  /** As many may be under way on a short path at first; more as many times as many have come. Absent: `burstPacketsMax`. */
-  readonly burstPacketsFirst?: number;
   /** How it behaves towards others. */
   readonly traffic: TrafficClass;
-  /** Whether the path leads no further than this machine; absent: no. */
-  readonly isLoopback?: boolean;
 }
 
 const WINDOW_START = 32;
@@ -43,12 +38,6 @@ const WINDOW_MIN = 4;
 /** After a silence: two trains, so that the second can show what the first has lost. */
 const WINDOW_SILENT = 16;
 const WINDOW_MAX = 32_768;
-/** On a short path so many times what is under way has come before: who is killed has asked for little in vain. */
-const COME_PER_WINDOW = 96;
-/** Within one machine a queue is what busy processes take, and nobody else waits in it. */
-const QUEUE_MS_LOOPBACK = 12;
-/** A path this short is of this machine or its neighbour: what is under way must fit our receive buffer at once. */
-const NEAR_MS = 3;
 /** A round takes at least this long, so that what it counts says something. */
 const ROUND_MS_MIN = 4;
 /** Of a window a round trip. What comes in clumps is asked for in clumps; where a policer's bucket has paid for them they are smoothed out. */
@@ -86,9 +75,7 @@ const CAPACITY_ROUNDS = 6;
 /** The window, the burst and the timeout for one source. Windows in symbols, times in ms. */
 export class Congestion {
   readonly #traffic: TrafficClass;
-  readonly #burstMax: number;
-  readonly #burstFirst: number;
-  readonly #isLoopback: boolean;
+  readonly #short: ShortPath;
   readonly #loss = new LossModel();
   /** Symbols a ms that came, in the last rounds. */
   readonly #rates: number[] = [];
@@ -109,8 +96,6 @@ export class Congestion {
   /** Trials in a row that could be read either way. */
   #doubts = 0;
   readonly #growth: Growth;
-  /** Symbols that have come. */
-  #arrived = 0;
   /** Symbols of a burst that the queues on the way have been seen not to hold. */
   #burstCap = Infinity;
   /** Requests from this one on were sent under the present window. */
@@ -120,13 +105,10 @@ export class Congestion {
 
   /** `now` is the time of the grant. */
   constructor(now: number, options: CongestionOptions) {
-    const { roundTrip, burstPacketsMax, burstPacketsFirst = burstPacketsMax, traffic, isLoopback } = options;
-    this.#isLoopback = isLoopback === true;
-    this.#traffic = traffic;
-    this.#growth = new Growth(traffic);
-    this.#burstMax = burstPacketsMax;
-    this.#burstFirst = burstPacketsFirst;
-    this.#trips = new RoundTrips(now, roundTrip);
+    this.#traffic = options.traffic;
+    this.#growth = new Growth(options.traffic);
+    this.#short = new ShortPath(options);
+    this.#trips = new RoundTrips(now, options.roundTrip);
     this.#startUp = new StartUp(this.#trips);
     this.#round = newRound(now, 1);
     this.#window = Math.min(WINDOW_START, this.#most);
@@ -140,10 +122,11 @@ export class Congestion {
   /** Symbols that one request may ask for: they arrive as one burst, and every queue on the way must hold it. */
   get burst(): number {
     // Half a window at most: what nothing overtakes is lost only when nothing has come for long.
-    const longest = this.#isNear && this.#isLoopback ? Infinity : BURST_MAX;
-    const most = Math.min(this.#burstMax, longest, this.window >> 1);
+    const { burstMax, isLoopback } = this.#short;
+    const longest = this.#isNear && isLoopback ? Infinity : BURST_MAX;
+    const most = Math.min(burstMax, longest, this.window >> 1);
     // Each request wakes both sides; what takes long within one machine is a busy process, and no queue on a way.
-    if (this.#isNear || this.#isLoopback) return Math.max(1, most);
+    if (this.#isNear || isLoopback) return Math.max(1, most);
     // At first what came in trains says more of the path than what came in a round.
     if (this.#mode === "start") {
       const { rate, trainMin } = this.#startUp;
@@ -206,7 +189,7 @@ export class Congestion {
 
   /** Symbols arrived. */
   handleArrivals(count: number): void {
-    this.#arrived += count;
+    this.#short.handleArrivals(count);
     this.#trips.handleContact();
     this.#round.arrived += count;
     if (this.#mode !== "start" || isOverrun(this.#round, this.#loss.baseline)) return;
@@ -275,17 +258,11 @@ export class Congestion {
   }
 
   get #isNear(): boolean {
-    return this.#trips.least < NEAR_MS;
+    return this.#short.isNear(this.#trips.least);
   }
 
   get #most(): number {
-    if (!this.#isNear && !this.#isLoopback) return WINDOW_MAX;
-    return Math.min(this.#burstMax, Math.max(this.#burstFirst, this.#earned));
-  }
-
-  /** Symbols that may be under way on a short path for what has come. */
-  get #earned(): number {
-    return this.#arrived / COME_PER_WINDOW;
+    return this.#isNear || this.#short.isLoopback ? this.#short.most : WINDOW_MAX;
   }
 
   /** Symbols a ms that the path delivers. */
@@ -305,12 +282,11 @@ export class Congestion {
 
   /** The queue that we may keep, ms. */
   get #queueTarget(): number {
-    const target = queueTarget(this.#traffic, this.#capacity);
-    return this.#isLoopback && this.#earned > this.#burstFirst ? Math.max(QUEUE_MS_LOOPBACK, target) : target;
+    return this.#short.queueTarget(queueTarget(this.#traffic, this.#capacity));
   }
 
   #setWindow(symbols: number): void {
-    this.#window = Math.max(Math.min(WINDOW_MIN, this.#burstMax), Math.min(this.#most, symbols));
+    this.#window = Math.max(Math.min(WINDOW_MIN, this.#short.burstMax), Math.min(this.#most, symbols));
   }
 
   #endRound(now: number, round: EndedRound): void {
