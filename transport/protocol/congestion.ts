@@ -21,7 +21,7 @@ import { isOverrun, newRound, underWayOf } from "./round.ts";
 import type { EndedRound, Round } from "./round.ts";
 import { RoundTrips } from "./round_trips.ts";
 import type { Trip } from "./round_trips.ts";
-import { ShortPath, type ShortPathOptions } from "./short_path.ts";
+import { isShort, ShortPath, type ShortPathOptions } from "./short_path.ts";
 import { StartUp } from "./start_up.ts";
 import { queueTarget, type TrafficClass } from "./traffic_class.ts";
 
@@ -258,7 +258,7 @@ export class Congestion {
   }
 
   get #isNear(): boolean {
-    return this.#short.isNear(this.#trips.least);
+    return isShort(this.#trips.least);
   }
 
   get #most(): number {

@@ -367,10 +367,10 @@ export class PullerMachine implements Machine<PullerOutput> {
   /** A source that has granted is asked for pieces from now on. */
   #join(now: number, source: Source): void {
     const { engine, random, burstPacketsMax, limitRate, trafficClass = "normal" } = this.#options;
+    if (source.flow || !source.grant) return;
     const { burstPacketsFirst = burstPacketsMax } = this.#options;
     // All of them arrive at one socket.
     const shareOf = (packets: number) => Math.ceil(packets / this.#sources.alive.length);
-    if (source.flow || !source.grant) return;
     source.flow = new Flow(now, this.#delivery!.hand, {
       engine,
       grant: source.grant,

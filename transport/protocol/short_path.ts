@@ -15,6 +15,11 @@ export interface ShortPathOptions {
   readonly isLoopback?: boolean;
 }
 
+/** Whether a path is a short one whose least round trip is known, in ms. */
+export function isShort(leastTrip: number): boolean {
+  return leastTrip < NEAR_MS;
+}
+
 /**
  * How much may be under way to a neighbour or within one machine, where no round trip says it: what our receive buffer holds, and not more
  * than is little beside what has come. Amounts in symbols.
@@ -31,11 +36,6 @@ export class ShortPath {
     this.burstMax = burstPacketsMax;
     this.#first = burstPacketsFirst ?? burstPacketsMax;
     this.isLoopback = isLoopback === true;
-  }
-
-  /** Whether a path is so short whose least round trip, ms, is known. */
-  isNear(leastTrip: number): boolean {
-    return leastTrip < NEAR_MS;
   }
 
   /** Symbols that may be under way. */
