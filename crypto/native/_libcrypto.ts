@@ -37,10 +37,6 @@ const functions = {
   EVP_PKEY_derive_init: { parameters: ["pointer"], result: "i32" },
   EVP_PKEY_derive_set_peer: { parameters: ["pointer", "pointer"], result: "i32" },
   EVP_PKEY_derive: { parameters: ["pointer", "buffer", "buffer"], result: "i32" },
-  HMAC: {
-    parameters: ["pointer", "buffer", "i32", "buffer", "usize", "buffer", "pointer"],
-    result: "pointer",
-  },
 } as const;
 
 /** The functions, by their names in OpenSSL's manual. Most give 1 when they succeed; those that give a pointer, anything but null. */

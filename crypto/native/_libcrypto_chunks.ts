@@ -129,7 +129,7 @@ function movedInto(out: Uint8Array, bytes: Uint8Array, length: number): Uint8Arr
 }
 
 function sha256(library: Libcrypto): Hash {
-  const algorithm = fetchSha256(library);
+  const algorithm = library.EVP_MD_fetch(null, cString("SHA256"), null);
   const begin = (context: Deno.PointerValue) =>
     expectSuccess(library.EVP_DigestInit_ex2(context, algorithm, null));
   const update = (context: Deno.PointerValue, bytes: Uint8Array) =>
@@ -168,11 +168,6 @@ function sha256(library: Libcrypto): Hash {
     return hasher;
   };
   return Object.freeze({ name: "sha-256", digest, create });
-}
-
-/** The algorithm, for whoever calls the library with it. */
-export function fetchSha256(library: Libcrypto): Deno.PointerValue {
-  return library.EVP_MD_fetch(null, cString("SHA256"), null);
 }
 
 /** A text as C has it. */
