@@ -7,7 +7,8 @@ import { statfsSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { RgtpError } from "../core/errors.ts";
 import { defaultEngine } from "../crypto/default_engine.ts";
-import type { Engine } from "../crypto/engine.ts";
+import { aeadNames } from "../crypto/engine.ts";
+import type { AeadName, Engine } from "../crypto/engine.ts";
 import { loadLeafRow } from "../crypto/native/leaf_row.ts";
 import { reachableHosts } from "../transport/addresses.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
@@ -227,19 +228,21 @@ function freeBytes(path: string): number | undefined {
 function engineCheck(): Check {
   try {
     const engine = defaultEngine();
-    return judgeEngine(engine.name, sealingRate(engine), loadLeafRow(engine.sha256)?.atOnce);
+    const rates = aeadNames.map((name) => sealingRate(engine, name));
+    return judgeEngine(engine.name, rates, loadLeafRow(engine.sha256)?.atOnce);
   } catch (error) {
     const condition = error instanceof RgtpError ? error.condition : "CRYPTO_INIT";
     return { name: "engine", state: "fail", condition, what: messageOf(error) };
   }
 }
 
-/** Judges a cryptographic engine by its name, by the bytes a second that it seals, and by how many chunks are hashed at once. */
-export function judgeEngine(engine: string, rate: number, atOnce?: number): Check {
+/** Judges a cryptographic engine by its name, by the bytes a second that each AEAD seals, and by how many chunks are hashed at once. */
+export function judgeEngine(engine: string, rates: readonly number[], atOnce?: number): Check {
   const verifies = atOnce
     ? `verifies ${atOnce} chunks at once`
     : "verifies chunks one by one (no libIPSec_MB)";
-  const what = `${engine}, seals ${formatRate(rate)} on one core, ${verifies}`;
+  const seals = aeadNames.map((name, i) => `${formatRate(rates[i])} with ${name}`).join(" and ");
+  const what = `${engine}, seals ${seals} on one core, ${verifies}`;
   if (engine === "libcrypto" || engine === "native") return { ...OK, name: "engine", what };
   return {
     ...WARN,
@@ -252,8 +255,8 @@ export function judgeEngine(engine: string, rate: number, atOnce?: number): Chec
 const CHUNK_BYTES = 65_536;
 const MEASURE_MS = 100;
 
-function sealingRate(engine: Engine): number {
-  const aead = engine.aead("chacha20-poly1305");
+function sealingRate(engine: Engine, name: AeadName): number {
+  const aead = engine.aead(name);
   const [key, nonce, aad] = [new Uint8Array(32), new Uint8Array(12), new Uint8Array(0)];
   const plaintext = new Uint8Array(CHUNK_BYTES);
   const out = new Uint8Array(CHUNK_BYTES + 16);

@@ -66,7 +66,7 @@ interface FileShape {
 type ExposureShape =
   & Pick<
     HostedOptions,
-    "profile" | "spill" | "open" | "allow" | "reproducible" | "announce" | "shared"
+    "profile" | "aead" | "spill" | "open" | "allow" | "reproducible" | "announce" | "shared"
   >
   & {
     readonly name: string;

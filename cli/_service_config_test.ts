@@ -1,5 +1,6 @@
 import { limits } from "../core/limits.ts";
 import { RgtpError } from "../core/errors.ts";
+import { aeadNames } from "../crypto/engine.ts";
 import schema from "../schemas/serve.schema.json" with { type: "json" };
 import { assertEquals, assertStringIncludes, assertThrows } from "../tests/_assert.ts";
 import { parseServiceConfig } from "./_service_config.ts";
@@ -75,7 +76,7 @@ Deno.test("comments, trailing commas and all keys are understood; paths count fr
         "host": "127.0.0.1", "port": 9001, "advertise": ["example.org"], "limitRate": "8Mbit/s", "pullRate": "1kB/s",
         "postQuantum": "require",
         "exposures": [{
-          "name": "a", "path": ["x", "/y"], "profile": "lan", "memory": "32MiB", "spill": "s", "open": true,
+          "name": "a", "path": ["x", "/y"], "profile": "lan", "aead": "aes-256-gcm", "memory": "32MiB", "spill": "s", "open": true,
           "reproducible": true, "announce": false, "shared": "off", "ticketFile": "t", // the last
         },],
       }],
@@ -98,6 +99,7 @@ Deno.test("comments, trailing commas and all keys are understood; paths count fr
   assertEquals(exposure.options, {
     name: "a",
     profile: "lan",
+    aead: "aes-256-gcm",
     open: true,
     reproducible: true,
     announce: false,
@@ -113,4 +115,5 @@ Deno.test("the schema has the limits of the code", () => {
   assertEquals(port.properties.exposures.maxItems, limits.serviceExposuresMax);
   assertEquals(port.properties.advertise.maxItems, limits.ticketAddressesMax);
   assertEquals(schema.$defs.exposure.properties.name.maxLength, limits.nameBytesMax);
+  assertEquals(schema.$defs.exposure.properties.aead.enum, [...aeadNames]);
 });

@@ -1,6 +1,7 @@
 import { utf8 } from "../core/bytes.ts";
 import { errorTable, RgtpError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
+import { aeadNames } from "../crypto/engine.ts";
 import { expose } from "../transport/expose.ts";
 import type { Exposure } from "../transport/expose.ts";
 import { defaultStateDir } from "../transport/exposure/identity_file.ts";
@@ -56,6 +57,13 @@ const flags = {
     kind: "size",
     help: "bytes of a chunk: a power of two, 4KiB to 1MiB",
     default: "the profile's",
+  },
+  aead: {
+    kind: "choice",
+    choices: aeadNames,
+    help:
+      "how chunks are sealed; 'rgtp doctor' says how fast either is on a machine, and it is pullers' machines that do it each time",
+    default: "chacha20-poly1305",
   },
   for: { kind: "duration", help: "how long to serve, counted from the ticket on, such as 30s, 5m, 1h, 1d" },
   once: { kind: "boolean", help: "end after the first complete pull" },
@@ -247,7 +255,7 @@ async function serve(
 }
 
 function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
-  const { port, host, name, profile } = flags;
+  const { port, host, name, profile, aead } = flags;
   const chunkSize = flags["chunk-size"];
   const limitRate = flags["limit-rate"];
   const multicast = castOptions(flags);
@@ -265,6 +273,7 @@ function exposeOptions(flags: Flags): Parameters<typeof expose>[1] {
     ...(flags["no-shared"] && { shared: "off" }),
     ...(flags["all-users"] && { shared: "all" }),
     ...(chunkSize !== undefined && { chunkSize }),
+    ...(aead !== undefined && { aead }),
     ...(limitRate !== undefined && { limitRate }),
   };
 }

@@ -1,5 +1,8 @@
 /** The AEADs that an exposure may use; both take 32-byte keys, 12-byte nonces and end in a 16-byte tag. */
-export type AeadName = "chacha20-poly1305" | "aes-256-gcm";
+export const aeadNames = ["chacha20-poly1305", "aes-256-gcm"] as const;
+
+/** One of {@linkcode aeadNames}. */
+export type AeadName = typeof aeadNames[number];
 
 /** Bytes of the tag at the end of everything that an AEAD here seals. */
 export const AEAD_TAG_BYTES = 16;

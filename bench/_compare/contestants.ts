@@ -10,8 +10,9 @@ import { web } from "./web.ts";
 /** All that there are, ours first. */
 export const contestants: readonly Contestant[] = [
   rgtp("RGTP"),
-  rgtp("RGTP, --no-sha256", [], ["--no-sha256"]),
-  rgtp("RGTP, datagram_conn", ["--link", "datagram_conn"]),
+  rgtp("RGTP, --no-sha256", { pull: ["--no-sha256"] }),
+  rgtp("RGTP, aes-256-gcm", { expose: ["--aead", "aes-256-gcm"] }),
+  rgtp("RGTP, datagram_conn", { both: ["--link", "datagram_conn"] }),
   web("curl", "https", { file: 1.2, oneCore: 0.6 }),
   web("curl", "http", { file: 1 }),
   web("aria2c", "https"),

@@ -1,8 +1,9 @@
 /*
  * Byte for byte the same, from one process to another over UDP on loopback: at the borders of a chunk, large, over both families, cut
- * as each profile cuts.
+ * as each profile cuts, sealed in each way.
  */
 import { assertEquals, assertGreater } from "../_assert.ts";
+import { aeadNames } from "../../crypto/engine.ts";
 import { profiles } from "../../transport/exposure/profiles.ts";
 import { makeFile, sha256Of, TestFolder } from "./_files.ts";
 import { portOf, startExposer, startPuller, stopExposer } from "./_processes.ts";
@@ -51,6 +52,12 @@ for (const [profile, chunkSize] of Object.entries(profiles)) {
       flags: ["--profile", profile],
       chunks: Math.ceil(bytes / chunkSize),
     });
+  });
+}
+
+for (const aead of aeadNames) {
+  Deno.test(`a file sealed with ${aead} arrives`, async () => {
+    await transfer({ host: "127.0.0.1", bytes: 3 * CHUNK + 7, flags: ["--aead", aead] });
   });
 }
 
