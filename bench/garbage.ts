@@ -2,7 +2,7 @@
  * How much the garbage collector of a puller gets to do, for each link and each engine that works here: bytes that a pull makes and drops,
  * for each megabyte that it receives. Several pulls in one process, of which the first is left out.
  *
- *   deno task bench:garbage [--size 500MB] [--rounds 3] [--json]
+ *   deno task bench:garbage [--size 500MB] [--rounds 3] [--only 'linux_udp, libcrypto'] [--json]
  */
 import { parseArgs } from "node:util";
 import { openLink } from "../transport/link/open_link.ts";
@@ -16,6 +16,7 @@ const { values: flags } = parseArgs({
   options: {
     size: { type: "string", default: "500MB" },
     rounds: { type: "string", default: "3" },
+    only: { type: "string", default: "" },
     json: { type: "boolean", default: false },
   },
 });
@@ -30,13 +31,14 @@ try {
   await writeRandomFile(source, bytesOf(flags.size));
   const rows: string[][] = [];
   for (const link of links) {
-    if (!await works(link)) continue;
+    const wanted = Object.keys(engines).filter((engine) => `${link}, ${engine}`.includes(flags.only));
+    if (wanted.length === 0 || !await works(link)) continue;
     await using exposer = new BenchProcess("bench/_counted_exposer.ts", [source, link], {
       flags: ["--v8-flags=--expose-gc"],
     });
     const { ticket } = JSON.parse(await exposer.line());
-    for (const [engine, open] of Object.entries(engines)) {
-      if (!open()) continue;
+    for (const engine of wanted) {
+      if (!engines[engine]()) continue;
       const all = await pulls(ticket, link, engine);
       const perMb = all.map(({ heap, buffers, bytes }) => (heap + buffers) / 1000 / (bytes / 1e6));
       const asked = ASKED[`${link}, ${engine}`];
@@ -53,7 +55,10 @@ try {
       ]);
     }
   }
-  if (!flags.json) {
+  if (rows.length === 0) {
+    console.error(`nothing to measure: of no link and engine that work here does '${flags.only}' name one`);
+    Deno.exitCode = 2;
+  } else if (!flags.json) {
     console.log(`${flags.size} pulled ${rounds} times: median (range)\n`);
     console.log(
       table(["link", "engine", "KB on the heap a MB", "KB of buffers a MB", "asked", "MB/s"], rows),
@@ -77,6 +82,12 @@ async function pulls(ticket: string, link: string, engine: string): Promise<Garb
   const args = [ticket, `${folder}/out`, link, engine, `${rounds + 1}`];
   await using pulling = new BenchProcess("bench/_garbage_puller.ts", args);
   const all: Garbage[] = [];
-  while (all.length <= rounds) all.push(JSON.parse(await pulling.line()));
+  while (all.length <= rounds) {
+    const one: Garbage = JSON.parse(await pulling.line());
+    all.push(one);
+    const kb = (one.heap + one.buffers) / 1000 / (one.bytes / 1e6);
+    const which = all.length === 1 ? "before the rounds" : `round ${all.length - 1} of ${rounds}`;
+    console.error(`${link}, ${engine}, ${which}: ${kb.toFixed(0)} KB a MB, ${one.seconds.toFixed(1)} s`);
+  }
   return all.slice(1);
 }
