@@ -43,8 +43,8 @@ import type { HandshakeReply } from "./responder.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { WorkMeter } from "./work_meter.ts";
 
-// Sends under way at once: what a request asks for of chunks of usual size, so that it can go out together. A puller that arrives waits
-// for no more than these.
+// Sends under way at once: what the largest request asks for of chunks of usual size, 16 and a part at either end, so that it can go out
+// together. A puller that arrives waits for no more than these.
 export const SERVES_AT_ONCE = 18;
 // Handshakes come after pulls, but a crowd of pulls does not lock newcomers out.
 const ANSWERS_PER_HANDSHAKE = 32;

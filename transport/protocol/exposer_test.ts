@@ -118,13 +118,14 @@ Deno.test("exposer: one request may ask for more than 256 KiB only of who shows 
 });
 
 Deno.test("exposer: what a request asks for leaves in one turn, as far as that reaches; under a shared rate chunk by chunk", () => {
+  const [turn, rest] = [SERVES_AT_ONCE, 4];
   const turnsOf = (options: Partial<ExposerOptions>) => {
     const bench = new ExposerBench(options);
     const pullers = [1, 2].map((port) => ({ ...us, port }));
     const grants = pullers.map((from) => bench.grant(from));
     for (const [i, from] of pullers.entries()) {
-      bench.hear(from, request(grants[i], 1, { bitmap: bitmapOf(16), sections: [] }));
-      assertEquals(bench.serving.length, SERVES_AT_ONCE);
+      bench.hear(from, request(grants[i], 1, { sections: [entriesOf(...Array(turn + rest).keys())] }));
+      assertEquals(bench.serving.length, turn);
     }
     let ports = "";
     for (let serve = bench.serving.shift(); serve; serve = bench.serving.shift()) {
@@ -133,8 +134,9 @@ Deno.test("exposer: what a request asks for leaves in one turn, as far as that r
     }
     return ports;
   };
-  assertEquals(turnsOf({}), "11111111111111112222222222222222");
-  assertEquals(turnsOf({ limitRate: 1e9 }), "11111111111112121212222222222222");
+  const [first, second] = ["1".repeat(turn), "2".repeat(turn)];
+  assertEquals(turnsOf({}), `${first}${"1".repeat(rest)}${second}${"2".repeat(rest)}`);
+  assertEquals(turnsOf({ limitRate: 1e9 }), `${first}${"12".repeat(rest)}${second}`);
 });
 
 Deno.test("exposer: what is beyond a ceiling is dropped and counted: one request, one puller, all of them", () => {
