@@ -58,6 +58,11 @@ export class Incoming {
     return count;
   }
 
+  /** Whether the latest call has fetched all that there was. */
+  get isEmptied(): boolean {
+    return this.#used > 0 && this.#used < messagesMax;
+  }
+
   /** A message, one datagram or several of one peer; `undefined` when a part of it is missing. */
   read(index: number, sockaddrs: Sockaddrs): Datagrams | undefined {
     const messages = this.#messages;

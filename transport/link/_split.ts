@@ -32,8 +32,8 @@ export class SplitOutgoing {
   readonly #controlAddress: number;
   /** The first datagram of each message, as they are laid out; one more says where the last message ends. */
   readonly #firsts = new Uint32Array(messagesMax + 1);
-  /** Bytes of each message. */
-  readonly #bytes = new Uint32Array(messagesMax);
+  /** Bytes of all messages before each. */
+  readonly #bytesBefore = new Uint32Array(messagesMax + 1);
   readonly #shorts: Short[] = [];
 
   constructor(libc: Libc) {
@@ -44,14 +44,14 @@ export class SplitOutgoing {
     this.#controlAddress = addressOf(this.#control);
   }
 
-  /** Datagrams of a message. */
-  datagrams(message: number): number {
-    return this.#firsts[message + 1] - this.#firsts[message];
+  /** Datagrams of the messages from number `first` to before `end`. */
+  datagrams(first: number, end = first + 1): number {
+    return this.#firsts[end] - this.#firsts[first];
   }
 
-  /** Bytes of a message. */
-  bytes(message: number): number {
-    return this.#bytes[message];
+  /** Bytes of the same. */
+  bytes(first: number, end = first + 1): number {
+    return this.#bytesBefore[end] - this.#bytesBefore[first];
   }
 
   /** Lays out a row for a peer, with at most `perMessage` datagrams in a message. @throws {RangeError} when they are too many */
@@ -138,7 +138,8 @@ export class SplitOutgoing {
     const first = this.#firsts[message];
     this.#firsts[message + 1] = end;
     const lacking = short ? bodyBytes - short.bytes : 0;
-    this.#bytes[message] = (end - first) * (headerBytes + bodyBytes) - lacking;
+    const bytes = (end - first) * (headerBytes + bodyBytes) - lacking;
+    this.#bytesBefore[message + 1] = this.#bytesBefore[message] + bytes;
     const isTrain = end - first > 1;
     rows.setName(message, this.#nameAddress, nameBytes);
     rows.setParts(message, 2 * first, 2 * (end - first));

@@ -232,9 +232,8 @@ class LinuxUdpLink implements Link {
     for (let next = first; next < laid.messages;) {
       const sent = laid.send(this.#descriptor, next);
       if (sent < 0) return next;
-      for (const end = next + sent; next < end; next++) {
-        this.#counters.sent(laid.datagrams(next), laid.bytes(next));
-      }
+      this.#counters.sent(laid.datagrams(next, next + sent), laid.bytes(next, next + sent));
+      next += sent;
     }
     return laid.messages;
   }
@@ -278,6 +277,8 @@ class LinuxUdpLink implements Link {
     if (this.#isReading) throw secondReader();
     this.#isReading = true;
     try {
+      // Nothing is there that was not there a moment ago: to ask costs a call, and a nap ends at once if it is not so.
+      if (this.#incoming.isEmptied && this.#mayNap) await this.#waitForData();
       while (!this.#closed) {
         this.#check();
         if (this.#hasRead && this.#turn.isOver) {
@@ -348,6 +349,11 @@ class LinuxUdpLink implements Link {
     await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
 
+  /** Whether something is likely to come soon, and nothing else would wait for long that has nothing to do with it. */
+  get #mayNap(): boolean {
+    return this.#nap !== undefined && this.#isNearby && this.#nap.pays && !this.#turn.isOver;
+  }
+
   async #waitForData(): Promise<void> {
     const nap = this.#nap;
     if (!nap || !this.#isNearby) return await this.#ready(READABLE);
@@ -355,7 +361,7 @@ class LinuxUdpLink implements Link {
     // What has come with the latest batch is answered before.
     await undefined;
     if (this.#closed || this.#isGone) return;
-    if (!nap.pays || this.#turn.isOver || !nap.take()) await this.#ready(READABLE);
+    if (!this.#mayNap || !nap.take()) await this.#ready(READABLE);
     nap.note(performance.now() - since);
   }
 
