@@ -138,16 +138,13 @@ export class ExposerShell {
     if (output.kind === "send") this.#sendControl(output.to, output.bytes);
     else if (output.kind === "granted" || output.kind === "left") this.#onEvent(output);
     else {
-      this.#count(output);
+      if (output.kind === "serve") this.#count(output.puller.exposed, output.bytes);
+      else if (output.kind === "cast") this.#count(output.exposed, output.cast.bytes);
       this.#enqueue(output);
     }
   }
 
-  #count(output: Departure): void {
-    if (output.kind === "status") return;
-    const [exposed, bytes] = output.kind === "serve"
-      ? [output.puller.exposed, output.bytes]
-      : [output.exposed, output.cast.bytes];
+  #count(exposed: Exposed, bytes: number): void {
     this.#sent.set(exposed, this.bytesSent(exposed) + bytes);
   }
 
