@@ -11,7 +11,7 @@ const PACKET_BYTES = 1452;
 /** What may come in one burst, however large the receive buffer: what an exposer lets wait for one puller, who gets nothing for more. */
 const BURST_PACKETS_MAX = Math.floor(limits.tokenQueueBytesMax / PACKET_BYTES);
 /** The same at first: what is under way is lost when the pull is cut off, and should be little beside what has come. */
-const BURST_PACKETS_FIRST = 640;
+const BURST_PACKETS_FIRST = 576;
 /** What passes within a machine on any system: macOS sends no datagram that is longer than 9216 bytes unless it is told to. */
 const LOOPBACK_PACKET_BYTES = 9000;
 
