@@ -23,6 +23,8 @@ const BYTES = 128 * CHUNK_BYTES;
 /** So slow is a transfer made that it lasts for so long: time to attack it. */
 const SECONDS = 2;
 const FLOOD_SECONDS = 4;
+/** So long takes somebody who is nearer to forge what he has seen. */
+const FORGING_MS = 3;
 const SEED = 7;
 const TRANSFER_MS_MAX = 120_000;
 
@@ -50,6 +52,8 @@ interface Attack {
   readonly seconds?: number;
   /** Of what was sent, so much is seen to be dropped at least: a flood also overruns the system's buffer. */
   readonly countedMin: number;
+  /** What is forged from a symbol arrives before that symbol does. */
+  readonly isNearer?: boolean;
 }
 
 const blind: Attack[] = [
@@ -139,6 +143,7 @@ Deno.test("a symbol forged by somebody who sees the flow costs one chunk, and sp
   const pieces = new Set<number>();
   const drops = await underAttack({
     name: "forged symbols",
+    isNearer: true,
     datagrams: 16,
     countedMin: 1,
     counted: { side: "puller", reasons: ["wrong chunk"] },
@@ -160,7 +165,7 @@ async function underAttack(attack: Attack): Promise<Readonly<Record<string, numb
   const { counted, countedMin, seconds = SECONDS } = attack;
   const source = systemRandom(BYTES);
   await using exposure = await expose(source, { host: HOST, port: 0 });
-  using link = new SeeingLink(await openLink({ host: HOST, port: 0 }));
+  using link = new SeeingLink(await openLink({ host: HOST, port: 0 }), attack.isNearer);
   using stranger = await openLink({ host: HOST, port: 0 });
   const pulled = new Uint8Array(BYTES);
   const attacked = Promise.withResolvers<void>();
@@ -247,13 +252,15 @@ function pullerOf(
   });
 }
 
-/** A link that somebody reads along at. */
+/** A link that somebody reads along at, who may be nearer than the exposer. */
 class SeeingLink implements Link {
   readonly #link: Link;
+  readonly #isNearer: boolean;
   #seen: Uint8Array | undefined;
 
-  constructor(link: Link) {
+  constructor(link: Link, isNearer = false) {
     this.#link = link;
+    this.#isNearer = isNearer;
   }
 
   /** A copy of the last symbol that came in. */
@@ -291,7 +298,10 @@ class SeeingLink implements Link {
       bytes.length > 1000 && (bytes[0] & 15) === PacketType.CHUNK_DATA
     );
     if (symbol) this.#seen = symbol.slice();
-    return batch;
+    if (!symbol || !this.#isNearer) return batch;
+    const late = batch.map(({ bytes, ...rest }) => ({ ...rest, bytes: bytes.slice() }));
+    await new Promise((resolve) => setTimeout(resolve, FORGING_MS));
+    return [...this.#link.receiveNow?.() ?? [], ...late];
   }
 
   close(): void {
